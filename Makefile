@@ -15,7 +15,7 @@ run: $(VENV)/default ## make the environment, start the server and talk to the d
 test: ## install what the tests need and run them all
 	@VENV=$(VENV) $(PYTHON) -m tools.run_tests
 
-check: $(VENV)/dev ## format, lint, types and doors, without running anything
+check: $(VENV)/dev ## format, lint, types and imports, without running anything
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

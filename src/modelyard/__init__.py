@@ -1,3 +1,3 @@
-"""Modelyard: launch, serve, tune and question models behind one OpenAI-compatible door."""
+"""Modelyard: launch, serve, tune and question models behind one OpenAI-compatible API."""
 
 __version__ = "0.1.0"

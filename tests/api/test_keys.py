@@ -310,7 +310,7 @@ def test_the_setting(tmp_path: Path, mode: str, asked: bool) -> None:
         assert (server.http.get("/v1/models").status_code == 401) is asked
         if not asked:
             answer = server.http.post("/token", json={"username": "a", "password": "b"})
-            assert answer.status_code == 400 and "asks for no keys" in error_of(answer)["message"]
+            assert answer.status_code == 400 and "requires no keys" in error_of(answer)["message"]
 
 
 def test_beyond_loopback_only_with_a_key(tmp_path: Path) -> None:

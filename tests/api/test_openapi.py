@@ -94,3 +94,15 @@ def test_a_constant_refusal_names_parts_of_its_path() -> None:
     for path, refusal in refusals:
         names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
         assert "{" not in refusal.message.format(**dict.fromkeys(names, "x"))
+
+
+def test_the_data_of_every_chatchat_response_has_a_type() -> None:
+    schemas = document()["components"]["schemas"]
+    data = {
+        name: each["properties"]["data"]
+        for name, each in schemas.items()
+        if {"code", "msg", "data"} <= each.get("properties", {}).keys()
+    }
+    assert "BaseResponse" in data and "ModelConfigResponse" in data
+    assert [name for name, schema in data.items() if list(untyped(schema))] == []
+    assert "model_path" in schemas["ModelConfig"]["properties"]

@@ -82,7 +82,7 @@ def test_every_block_in_order(typist: Typist) -> None:
         assert [each["document"] for each in hits] == ["rules/new.md"]
     (typist.folder / "questions.jsonl").write_text(questions, encoding="utf-8")
     first, second, third = [typist.types("bash", "-c", line) for line in measured.splitlines()]
-    assert "3 questions, 1 of them with nothing" in first and "recall@5" in first
+    assert "3 questions, 1 of them without an answer" in first and "recall@5" in first
     assert "A: handbook, lexical, top 5\nB: handbook, hybrid, top 5\nC: handbook, lexical, top 10" in second
     assert "citation_recall" in json.loads(third)["settings"][0]["measures"]
     assert len((typist.folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()) == 3

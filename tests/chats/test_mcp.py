@@ -267,9 +267,9 @@ def test_the_common_configuration_is_read(tmp_path: Path, monkeypatch: pytest.Mo
         ({"mcpServers": {"x": {"command": "a", "url": "http://b"}}}, "a command or a url"),
         ({"mcpServers": {"x": {"command": "a", "env": {"PORT": 1}}}}, "'x'.*str"),
         ({"mcpServers": {"x": "npx"}}, "'x'.*object"),
-        ({"mcpServers": {"x": {"url": "ws://b"}}}, "no http"),
+        ({"mcpServers": {"x": {"url": "ws://b"}}}, "not an http"),
         ({"mcpServers": {"x": {"type": "ws", "url": "http://b"}}}, "'ws'"),
-        ({"mcpServers": {"x": {"type": "sse", "command": "a"}}}, "has a url"),
+        ({"mcpServers": {"x": {"type": "sse", "command": "a"}}}, "needs a url"),
         ({"mcpServers": {"x": {"command": "a", "args": ["${NOT_SET_ANYWHERE}"]}}}, "NOT_SET_ANYWHERE is not set"),
     ],
 )

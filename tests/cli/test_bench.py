@@ -247,7 +247,7 @@ def test_the_only_model_is_found_and_several_are_refused(stub: Stub) -> None:
         (("--plot", "x.gif"), 1, "neither .html nor .png"),
         (("--save-result", "/nowhere/x.json"), 1, "cannot be written"),
         (("--dataset-name", "jsonl"), 1, "--dataset-path"),
-        (("-m", "m", "--endpoint", "ftp://x"), 1, "no address"),
+        (("-m", "m", "--endpoint", "ftp://x"), 1, "not the address"),
         (("-m", "m", "--base-url", "http://127.0.0.1:9"), 1, "nothing listens at 127.0.0.1:9"),
         (("--base-url", "http://127.0.0.1:9"), 1, "127.0.0.1:9"),
     ],

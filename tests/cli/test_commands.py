@@ -96,9 +96,9 @@ def test_the_list_of_models(call: Call) -> None:
     assert [each["id"] for each in json.loads(call("list", "--json")[1])] == ["demo", "big", "polite"]
 
 
-def test_events_are_told_in_order(call: Call) -> None:
+def test_events_are_printed_in_order(call: Call) -> None:
     code, out, err = call("events", "demo", routes={"GET /v1/models/demo/events": []})
-    assert (code, out) == (0, "") and "Nothing has happened to demo" in err
+    assert (code, out) == (0, "") and "There are no events of demo" in err
     code, out, _ = call("events", "demo", routes={"GET /v1/models/demo/events": [EVENT]})
     assert columns(out)[1][1:] == ["INFO", "Launched"]
     assert json.loads(call("events", "demo", "--json")[1]) == [EVENT]
@@ -136,7 +136,7 @@ def test_what_cannot_be_terminated_stops_nothing_else(call: Call) -> None:
     code, out, err = call("terminate", "a", "--model-uid", "b", routes=routes)
     assert (code, out) == (1, "b terminated\n") and "There is no a." in err
     code, _, err = call("terminate")
-    assert code == 2 and "Which model?" in err
+    assert code == 2 and "No model" in err
 
 
 def test_without_a_server_terminating_ends_at_once(stub: Stub, capsys: pytest.CaptureFixture[str]) -> None:

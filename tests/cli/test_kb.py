@@ -46,7 +46,7 @@ def test_a_base_is_made_filled_asked_and_deleted(server: Served, folder: Path) -
     first = kb(server, folder, "add", "手册", str(folder))
     assert first.returncode == 0, first.stderr
     assert first.stdout.startswith("2 new, 0 changed, 0 unchanged")
-    assert "1 skipped (hidden)" in first.stdout and "1 skipped (of formats that are not read)" in first.stdout
+    assert "1 skipped (hidden)" in first.stdout and "1 skipped (of unsupported formats)" in first.stdout
     assert "2 of 2 documents indexed" in first.stdout
     again = json.loads(kb(server, folder, "add", "手册", str(folder), "--json").stdout)
     assert (again["new"], again["changed"], again["unchanged"], again["jobs"]) == ([], [], 2, [])

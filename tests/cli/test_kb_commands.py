@@ -147,7 +147,7 @@ def test_an_answer_comes_piece_by_piece_with_its_sources(kb: Call, stub: Stub) -
 
 
 def test_jobs_and_how_they_end(kb: Call, stub: Stub) -> None:
-    assert "There was no job yet" in kb("jobs", "b", GET_jobs=[])[2]
+    assert "There are no jobs yet" in kb("jobs", "b", GET_jobs=[])[2]
     assert kb("jobs", "b", GET_jobs=[JOB])[1].splitlines()[1].split()[:6] == ["j1", "ingest", "done", "2/2", "0", "7"]
     assert json.loads(kb("jobs", "b", "--json")[1]) == [JOB]
     failed = {

@@ -63,7 +63,7 @@ def evaluate(server: Served, *arguments: str) -> CompletedProcess[str]:
 def test_one_setting_is_measured(server: Served, questions: str) -> None:
     done = evaluate(server, "house", questions)
     assert done.returncode == 0, done.stderr
-    assert "5 questions, 1 of them with nothing that answers them" in done.stdout
+    assert "5 questions, 1 of them without an answer in the documents" in done.stdout
     rows = {line.rsplit(maxsplit=1)[0]: line.rsplit(maxsplit=1)[1] for line in done.stdout.splitlines()[4:]}
     assert {name: rows[name] for name in ("recall@5", "hit rate@5", "mrr@5", "ndcg@5")} == {
         "recall@5": "0.750",

@@ -65,9 +65,9 @@ def test_everything_is_imported_once(
         "2 of 2 bases: 4 new files, 0 changed, 0 unchanged, 1 missing, 4 new conversations with 6 new messages\n"
     )
     assert "人事: 1 in the database, and not in the folder: 已删除.docx" in done.stderr
-    assert "人事: 1 of formats that are not read here: old.enex" in done.stderr
-    assert "with chunks that were edited there" in done.stderr
-    assert "its embedding model bge-large-zh-v1.5 does not run here" in done.stderr
+    assert "人事: 1 of unsupported formats: old.enex" in done.stderr
+    assert "with chunks edited in Chatchat" in done.stderr
+    assert "its embedding model bge-large-zh-v1.5 is not running" in done.stderr
     assert state(there.root) == before
 
     assert names_in(client, "人事") == sorted(NAMES)
@@ -149,7 +149,7 @@ def test_a_base_gets_the_embedding_model_that_runs_here(
         found = brought(server, there.root, "--base", "人事", *rest)["bases"][0]
         assert found["embedding_model"] == uid
         assert found["remarks"] == (
-            [] if not rest else ["its embedding model bge-large-zh-v1.5 does not run here; it gets other."]
+            [] if not rest else ["its embedding model bge-large-zh-v1.5 is not running; it gets other."]
         )
         base = client.knowledge.describe("人事")
         assert (base["embedding_model"], base["states"]) == (uid, {"ready": 3})
@@ -166,7 +166,7 @@ def test_files_are_imported_without_a_whole_database(server: Served, client: Cli
     there.database.write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
     done = bring(server, there.root)
     assert done.returncode == 1
-    assert "info.db' cannot be read" in done.stderr and "conversations and descriptions do not" in done.stderr
+    assert "info.db' cannot be read" in done.stderr and "conversations and descriptions are not" in done.stderr
     assert names_in(client, "人事") == sorted(NAMES)
     there.database.unlink()
     found = brought(server, there.root)
@@ -245,7 +245,7 @@ def test_the_same_command_goes_on_after_ctrl_c(server: Served, client: Client, t
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         errors = process.communicate(timeout=30)[1]
-    assert process.returncode == 130 and "The same command goes on from here." in errors and "Traceback" not in errors
+    assert process.returncode == 130 and "The same command continues from here." in errors and "Traceback" not in errors
     found = brought(server, there.root)
     assert client.knowledge.describe("samples")["states"] == {"ready": 301}
     assert found["conversations"]["new"] + found["conversations"]["unchanged"] == 4

@@ -127,7 +127,7 @@ def test_ctrl_c_leaves_the_job_running(server: Served, client: Client, folder: P
         out, problems = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "3 new, 0 changed, 0 unchanged" in out
-    assert f"`modelyard kb job b {job} --cancel` ends it." in problems and "Traceback" not in problems
+    assert f"`modelyard kb job b {job} --cancel` cancels it." in problems and "Traceback" not in problems
     assert client.knowledge.job("b", job)["state"] == "running"
     with start("kb", "job", "b", job, "--follow", **env(server)) as process:
         client.knowledge.cancel_job("b", job)
@@ -140,7 +140,7 @@ def test_ctrl_c_at_a_terminal_leaves_the_job_running(server: Served, client: Cli
     with Terminal("kb", "add", "b", str(folder), **env(server)) as terminal:
         terminal.expect("Indexing")
         terminal.type("\x03")
-        terminal.expect("The job goes on.")
+        terminal.expect("The job continues.")
         assert terminal.wait() == 130
 
 
@@ -176,7 +176,7 @@ def test_watch_sends_what_changes(server: Served, client: Client, folder: Path) 
         process.send_signal(signal.SIGINT)
         _, problems = process.communicate(timeout=20)
     assert process.returncode == 0
-    assert problems == "" or problems.startswith("The job goes on.")
+    assert problems == "" or problems.startswith("The job continues.")
 
 
 def test_watch_goes_on_while_the_server_is_away(client: Client, tmp_path: Path, folder: Path) -> None:

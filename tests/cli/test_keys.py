@@ -91,7 +91,7 @@ def test_a_login_is_kept_renewed_and_forgotten(server: Served, key: str, tmp_pat
     assert not kept.exists()
     kept.write_text(json.dumps(after))
     assert mine("list").returncode == 1  # the server forgot it, too
-    assert "Nobody was logged in" in run("logout", "-e", server.url, MODELYARD_HOME=str(tmp_path / "other")).stderr
+    assert "You were not logged in" in run("logout", "-e", server.url, MODELYARD_HOME=str(tmp_path / "other")).stderr
     assert server.run("user", "remove", "小明", "-ak", key).stdout == "小明 removed\n"
 
 

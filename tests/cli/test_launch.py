@@ -158,7 +158,7 @@ def test_a_second_ctrl_c_leaves_the_launch_alone(launching: Stub) -> None:
         terminal.interrupt()
         terminal.expect("Cancel the launch? [y/N]")
         terminal.interrupt()
-        terminal.expect("The launch of m goes on")
+        terminal.expect("The launch of m continues")
         assert terminal.wait() == 130
     assert "/v1/models/m/cancel" not in [request.path for request in launching.requests]
 

@@ -56,7 +56,10 @@ def test_typos_and_wrong_usage_end_with_2_and_a_hint() -> None:
 
 def test_without_a_server_a_command_says_how_to_start_one() -> None:
     done = run("list", "-e", "127.0.0.1:1")
-    sentence = "Error: No server answers at http://127.0.0.1:1; start one with `modelyard serve`.\n"
+    sentence = (
+        "Error: No server answers at http://127.0.0.1:1; start one with `modelyard serve`, or name its address with "
+        "`--endpoint` or MODELYARD_ENDPOINT.\n"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
     assert run("list", MODELYARD_ENDPOINT="http://127.0.0.1:1").stderr == sentence
     wrong = run("list", "-e", "http://127.0.0.1:banana")

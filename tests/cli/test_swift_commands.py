@@ -138,10 +138,10 @@ def test_whole_answers_and_errors_of_a_talk(
             "infer --model_type modelyard-demo --val_dataset {rows} --val_dataset_sample few",
             "--val_dataset_sample is a number",
         ),
-        ("deploy --model_type modelyard-demo --ssl_keyfile k", "TLS is not served here"),
+        ("deploy --model_type modelyard-demo --ssl_keyfile k", "does not support TLS"),
         ("deploy --ckpt_dir x --merge_lora true", "Merge first"),
-        ("export --ckpt_dir x --quant_bits 4", "--quant_bits is not there yet"),
-        ("export --merge_lora true", "Which checkpoint?"),
+        ("export --ckpt_dir x --quant_bits 4", "--quant_bits is not available yet"),
+        ("export --merge_lora true", "No checkpoint"),
         ("export --ckpt_dir x", "nothing to do without --merge_lora true"),
     ],
 )
@@ -158,7 +158,7 @@ def test_an_export_says_which_base_it_lacks(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     adapter = peft_adapter(tmp_path / "adapter")
     line = ["export", "--merge_lora", "true", "--adapters", f"a={adapter}"]
-    assert run(line) == 1 and "does not say which model it was trained on" in capsys.readouterr().err
+    assert run(line) == 1 and "does not name the model that it was trained on" in capsys.readouterr().err
     assert run([*line, "--model", "modelyard-demo"]) == 1
     assert "has no folder of weights on this machine" in capsys.readouterr().err
     assert run(["export", "--merge_lora", "true", "--ckpt_dir", str(tmp_path / "missing")]) == 1

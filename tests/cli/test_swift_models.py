@@ -88,5 +88,5 @@ def test_the_data_set_of_a_training_is_looked_for_with_its_checkpoint(place: Pat
         shlex.split("--model_id_or_path base --ckpt_dir noted --load_dataset_config true"), ("load_dataset_config",)
     )
     assert dataset(flags, "base") == ["self-cognition#500"]
-    with pytest.raises(BadRequest, match=r"There is no file 'self-cognition#500'\. .*datasets by name are not fetched"):
+    with pytest.raises(BadRequest, match=r"There is no file 'self-cognition#500'\. .*named datasets"):
         questions(["self-cognition#500"])

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 Write = Callable[[bytes], None]
@@ -24,6 +25,7 @@ class StubRequest:
     """With the query."""
     headers: dict[str, str]
     body: Any
+    """Decoded JSON, the bytes of a multipart form, or None."""
 
 
 Answer = Callable[[StubRequest, Write], None]
@@ -104,10 +106,15 @@ class Endless:
 class Stub:
     """The server. `routes` maps `"GET /v1/models"` (without the query) to an answer; what is not there is a 404."""
 
-    def __init__(self) -> None:
+    def __init__(self, unix: Path | None = None) -> None:
+        """Listen on a free port, or on a Unix socket at the path `unix`."""
         self.routes: dict[str, Answer] = {}
         self.requests: list[StubRequest] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = (
+            socket.create_server(("127.0.0.1", 0))
+            if unix is None
+            else socket.create_server(str(unix), family=socket.AF_UNIX)
+        )
         self._connections: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -136,7 +143,8 @@ class Stub:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if connection.family == socket.AF_INET:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._connections.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
@@ -160,7 +168,8 @@ def _requests(stream: Any) -> Iterator[StubRequest]:
             name, _, value = header.decode().partition(": ")
             headers[name.lower()] = value
         body = stream.read(int(headers.get("content-length", 0)))
-        yield StubRequest(method, path, headers, json.loads(body) if body else None)
+        is_form = headers.get("content-type", "").startswith("multipart/")
+        yield StubRequest(method, path, headers, body if is_form else json.loads(body) if body else None)
 
 
 def model(uid: str, **fields: Any) -> dict[str, Any]:

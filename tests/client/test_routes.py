@@ -162,6 +162,8 @@ BODIES: dict[str, Any] = {
     "AbortedDict": keys.Aborted,
     "ChunkingDict": knowledge.ChunkingBody,
     "BaseDict": knowledge.BaseInfo,
+    "ProbeDict": knowledge.ProbeInfo,
+    "ScriptProbeDict": knowledge.ScriptProbeInfo,
     "DocumentDict": knowledge.DocumentInfo,
     "DocumentPageDict": knowledge.DocumentList,
     "UploadDict": knowledge.Uploaded,

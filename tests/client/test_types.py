@@ -78,5 +78,5 @@ def test_calls_of_an_async_client(stub: Stub) -> None:
 
 
 def test_a_model_of_another_kind_is_refused_by_name(client: Client) -> None:
-    with pytest.raises(InvalidParameter, match="'e' is no ChatModel; it has a handle of class EmbeddingModel"):
+    with pytest.raises(InvalidParameter, match="'e' is not a ChatModel; its handle is of class EmbeddingModel"):
         client.models.get("e", ChatModel)

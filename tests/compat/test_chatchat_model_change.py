@@ -124,7 +124,7 @@ def test_a_model_that_must_be_downloaded_first_stops_nothing(tmp_path: Path) -> 
     model = Model("new", path=str(tmp_path / "missing"), download=object())  # type: ignore[arg-type]
     deployments = Deployments(view("old", gpus=(0,)), plans={"new": Launch("new", model, "fake")})
     outcome = change(deployments, "new")
-    assert outcome["code"] == 500 and "bring them first" in outcome["msg"] and deployments.log == []
+    assert outcome["code"] == 500 and "download them first" in outcome["msg"] and deployments.log == []
     (tmp_path / "missing").touch()
     assert change(deployments, "new")["code"] == 200 and deployments.log == ["-old", "+new"]
 

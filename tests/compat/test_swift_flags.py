@@ -43,7 +43,7 @@ def test_both_spellings_of_a_flag_are_read(line: str, part: str, found: dict[str
     ("line", "says"),
     [
         ("--model_tpye x", "--model_type"),
-        ("stray", "no flag"),
+        ("stray", "not a flag"),
         ("--model_type a b", "one value"),
         ("--temperature hot", "number"),
         ("--model_id_or_path --infer_backend pt", "--model_id_or_path takes a value"),

@@ -1,4 +1,4 @@
-"""Stop strings that the door looks for, by a real llama.cpp replica and by events that llama.cpp would send."""
+"""Stop strings that the front looks for, by a real llama.cpp replica and by events that llama.cpp would send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door of a llama.cpp replica, with a server behind it that answers what the test says: every request has an answer."""
+"""The front of a llama.cpp replica, with a server behind it that answers what the test says: every request has an answer."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def reply(body: bytes, status: int = 200, kind: bytes = b"application/json") -> 
 
 
 @asynccontextmanager
-async def door(folder: Path, upstream: bytes) -> AsyncIterator[Address]:
-    """A door whose llama.cpp gives these bytes for every request, and closes its connection."""
+async def front_of(folder: Path, upstream: bytes) -> AsyncIterator[Address]:
+    """A front whose llama.cpp returns these bytes for every request, and closes its connection."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -83,7 +83,7 @@ def test_a_fault_of_ours_is_a_500_and_the_connection_lives(tmp_path: Path, monke
         raise KeyError("logprob")
 
     async def go() -> list[tuple[int, Body]]:
-        async with door(tmp_path, reply(b"{}")) as address:
+        async with front_of(tmp_path, reply(b"{}")) as address:
             with monkeypatch.context() as patched:
                 patched.setitem(PLANNERS, CHAT_PATH, fail)
                 return await asked(address, wire(CHAT_PATH, {}), wire("/v1/rerank", {"documents": 3}))
@@ -120,7 +120,7 @@ def test_whatever_llama_cpp_says_its_client_hears_an_end(tmp_path: Path, upstrea
     """An answer, an error, or a connection that is closed: never silence."""
 
     async def go() -> None:
-        async with door(tmp_path, upstream) as address:
+        async with front_of(tmp_path, upstream) as address:
             for path, body in BODIES.items():
                 for more in ({}, {"stream": True, "logprobs": True}, {"dimensions": 2, "return_documents": True}):
                     for status, answer in await asked(address, wire(path, {**body, **more})):

@@ -14,7 +14,7 @@ from modelyard.core.fetching import Hosts
 from modelyard.engines import media
 from modelyard.engines.media import Media, MediaRefused, is_plain, places, read
 from modelyard.engines.sglang import start
-from modelyard.engines.vllm import door
+from modelyard.engines.vllm import front
 from tests.knowledge.web_server import Reply, Web, web
 
 PNG = b"\x89PNG\r\n\x1a\n of a kind"
@@ -230,9 +230,9 @@ def test_private_hosts_are_not_fetched_from(server: Web) -> None:
     assert server.requests == []
 
 
-# the doors of vLLM and SGLang, with a stub behind them
+# the fronts of vLLM and SGLang, with a stub behind them
 
-DOORS = [door.VllmDoor, start.SglangDoor]
+FRONTS = [front.VllmFront, start.SglangFront]
 
 
 def through(
@@ -276,7 +276,7 @@ def receiving(body: bytes, leaves: asyncio.Event) -> Callable[[], Awaitable[Muta
     return receive
 
 
-@pytest.mark.parametrize("kind", DOORS)
+@pytest.mark.parametrize("kind", FRONTS)
 def test_an_engine_behind_a_door_gets_data(kind: type[Any], server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLICA_FETCH_HOSTS", "127.0.0.1")
     part = SPELLINGS[0]
@@ -284,7 +284,7 @@ def test_an_engine_behind_a_door_gets_data(kind: type[Any], server: Web, monkeyp
     assert engine == [chat(part(DATA))] and client[1]["body"] == b"answer"
 
 
-@pytest.mark.parametrize("kind", DOORS)
+@pytest.mark.parametrize("kind", FRONTS)
 def test_a_door_refuses_private_addresses_before_the_engine(kind: type[Any], server: Web) -> None:
     for url in (f"{server.url}/a", "file:///etc/passwd", "http://169.254.169.254/latest/", "http://localhost/"):
         engine, (head, body) = through(kind, chat(SPELLINGS[0](url)))
@@ -293,13 +293,13 @@ def test_a_door_refuses_private_addresses_before_the_engine(kind: type[Any], ser
     assert server.requests == []
 
 
-@pytest.mark.parametrize("path", sorted(door.READ))
+@pytest.mark.parametrize("path", sorted(front.READ))
 def test_all_paths_of_vllm(path: str) -> None:
-    engine, (head, _) = through(door.VllmDoor, chat(SPELLINGS[0]("http://127.0.0.1/"), documents=["a"]), path=path)
+    engine, (head, _) = through(front.VllmFront, chat(SPELLINGS[0]("http://127.0.0.1/"), documents=["a"]), path=path)
     assert (engine, head["status"]) == ([], 400)
 
 
-@pytest.mark.parametrize("kind", DOORS)
+@pytest.mark.parametrize("kind", FRONTS)
 def test_a_client_that_leaves_cancels_the_fetch(kind: type[Any], server: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLICA_FETCH_HOSTS", "127.0.0.1")
     leaves = asyncio.Event()

@@ -14,7 +14,7 @@ from modelyard.core.errors import InvalidParameter, UnknownOption
 from modelyard.core.types import Adapter, Address, Device, Hardware, Json, Launch, Model, ModelType, Shape
 from modelyard.engines.base import PYTHON, Command
 from modelyard.engines.sglang import engine
-from modelyard.engines.sglang.start import TOKEN_VARIABLE, SglangDoor, listen_at
+from modelyard.engines.sglang.start import TOKEN_VARIABLE, SglangFront, listen_at
 from tests.parameter_rules import refused
 
 GIB = 1024**3
@@ -164,5 +164,5 @@ def _through_the_door(path: str, status: int, body: bytes) -> list[dict[str, Any
     async def send(message: Any) -> None:
         got.append(message)
 
-    asyncio.run(SglangDoor(app)({"type": "http", "path": path, "method": "POST", "headers": []}, receive, send))
+    asyncio.run(SglangFront(app)({"type": "http", "path": path, "method": "POST", "headers": []}, receive, send))
     return got

@@ -17,7 +17,7 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Adapter, Address, Device, Hardware, Json, Launch, Model, ModelType, Shape
 from modelyard.engines.base import PYTHON, Command
 from modelyard.engines.vllm import CPU_HEADS, engine, forms
-from modelyard.engines.vllm.door import VllmDoor
+from modelyard.engines.vllm.front import VllmFront
 from tests.engine_environments import environment
 from tests.parameter_rules import refused
 
@@ -25,7 +25,9 @@ GIB = 1024**3
 SHAPE = Shape(layers=28, hidden=3584, heads=28, kv_heads=4, head_dim=128, vocab=152064)
 MODEL = Model("qwen", path="/models/qwen", context_length=32768, weights_bytes=15 * GIB, shape=SHAPE)
 LISTEN = Address(uds="/run/1.sock")
-DOOR = "--middleware modelyard.engines.vllm.door.VllmDoor --disable-uvicorn-access-log --enable-prompt-tokens-details"
+FRONT = (
+    "--middleware modelyard.engines.vllm.front.VllmFront --disable-uvicorn-access-log --enable-prompt-tokens-details"
+)
 
 
 def launch(gpus: int = 0, model: Model = MODEL, adapters: tuple[Adapter, ...] = (), **options: Json) -> Launch:
@@ -41,7 +43,7 @@ def line(made: Command) -> str:
     return shlex.join(made.argv[1:])
 
 
-HEAD = f"-m vllm.entrypoints.cli.main serve /models/qwen --served-model-name my-qwen --uds /run/1.sock {DOOR}"
+HEAD = f"-m vllm.entrypoints.cli.main serve /models/qwen --served-model-name my-qwen --uds /run/1.sock {FRONT}"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_the_command_on_the_processor() -> None:
     made = command(cpu_kv_cache_gib=3)
     assert line(made) == (
         "-m vllm.entrypoints.openai.api_server --model /models/qwen --served-model-name my-qwen --uds /run/1.sock "
-        f"{DOOR} --max-model-len 8192 --enforce-eager"
+        f"{FRONT} --max-model-len 8192 --enforce-eager"
     )
     assert made.env["VLLM_CPU_KVCACHE_SPACE"] == "3" and made.env["CUDA_VISIBLE_DEVICES"] == ""
     assert made.context_length == 8192
@@ -237,7 +239,7 @@ def test_the_line_that_says_why_it_died(cause: str) -> None:
 
 
 def ask(path: str, answer: list[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
-    """What a client gets through the door from a server that answers this."""
+    """What a client gets through the front from a server that answers this."""
     sent: list[MutableMapping[str, Any]] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -250,7 +252,7 @@ def ask(path: str, answer: list[MutableMapping[str, Any]]) -> list[MutableMappin
     async def receive() -> MutableMapping[str, Any]:
         return {"type": "http.request", "body": b"{}"}
 
-    asyncio.run(VllmDoor(app)({"type": "http", "path": path, "method": "POST", "headers": []}, receive, send))
+    asyncio.run(VllmFront(app)({"type": "http", "path": path, "method": "POST", "headers": []}, receive, send))
     return sent
 
 

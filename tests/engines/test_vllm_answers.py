@@ -1,4 +1,4 @@
-"""What vLLM's door changes in requests and answers, without vLLM: a small application says what vLLM 0.32 says."""
+"""What vLLM's front changes in requests and answers, without vLLM: a small application says what vLLM 0.32 says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from modelyard.engines.vllm import forms
-from modelyard.engines.vllm.door import VllmDoor
+from modelyard.engines.vllm.front import VllmFront
 
 CHAT, COMPLETION, EMBEDDING, RERANK = "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank"
 LIMIT = 20
@@ -46,7 +46,7 @@ class Server:
             await send({"type": "http.response.body", "body": part, "more_body": index < len(parts)})
 
     def ask(self, path: str, body: object) -> tuple[int, bytes]:
-        """What a client gets through the door."""
+        """What a client gets through the front."""
         sent: list[MutableMapping[str, Any]] = []
 
         async def send(message: MutableMapping[str, Any]) -> None:
@@ -56,7 +56,7 @@ class Server:
             return {"type": "http.request", "body": json.dumps(body).encode()}
 
         scope = {"type": "http", "path": path, "method": "POST", "headers": [], "app": SimpleNamespace(state=STATE)}
-        asyncio.run(VllmDoor(self)(scope, receive, send))
+        asyncio.run(VllmFront(self)(scope, receive, send))
         head, *rest = sent
         whole = b"".join(message["body"] for message in rest)
         length = dict(head["headers"]).get(b"content-length")

@@ -62,7 +62,7 @@ class App:
         self.left.set()
 
 
-class Door:
+class BoundedServer:
     """A server of one connection class, in a thread."""
 
     def __init__(self, **bounds: Any) -> None:
@@ -124,10 +124,10 @@ def message(answer: bytes) -> str:
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    made = Door()
-    yield made
-    made.stop()
+def server() -> Iterator[BoundedServer]:
+    server = BoundedServer()
+    yield server
+    server.stop()
 
 
 FLOODS = {
@@ -156,10 +156,10 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("kind", FLOODS)
-def test_endless_heads_and_bodies_are_ended(door: Door, kind: str) -> None:
+def test_endless_heads_and_bodies_are_ended(server: BoundedServer, kind: str) -> None:
     """The server closes, or stops reading, after which the kernel's buffers take no more."""
     start, piece = FLOODS[kind]
-    with door.connect() as sock:
+    with server.connect() as sock:
         sock.settimeout(2)
         sent = 0
         try:
@@ -169,7 +169,7 @@ def test_endless_heads_and_bodies_are_ended(door: Door, kind: str) -> None:
         except OSError:
             pass
         assert sent < LINGER_BYTES + SOCKETS
-        assert door.app.requests <= MAX_PIPELINED + 2
+        assert server.app.requests <= MAX_PIPELINED + 2
 
 
 @pytest.mark.parametrize(
@@ -189,22 +189,24 @@ def test_endless_heads_and_bodies_are_ended(door: Door, kind: str) -> None:
         (b"GET /\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "HTTP/1.1"),
     ],
 )
-def test_wrong_requests_are_refused_with_a_sentence(door: Door, sent: bytes, expected: int, words: str) -> None:
-    answer = door.ask(sent)
+def test_wrong_requests_are_refused_with_a_sentence(
+    server: BoundedServer, sent: bytes, expected: int, words: str
+) -> None:
+    answer = server.ask(sent)
     assert status(answer) == expected
     assert b"connection: close" in answer
     assert words in message(answer)
 
 
-def test_a_head_of_just_under_the_limit_is_taken(door: Door) -> None:
+def test_a_head_of_just_under_the_limit_is_taken(server: BoundedServer) -> None:
     head = HEAD + b"Connection: close\r\nX-A: " + b"a" * 65_000 + b"\r\n\r\n"
-    assert status(door.ask(*(head[at : at + 9000] for at in range(0, len(head), 9000)))) == 200
+    assert status(server.ask(*(head[at : at + 9000] for at in range(0, len(head), 9000)))) == 200
 
 
 def test_slow_heads_are_refused() -> None:
-    door = Door(head_timeout=0.3)
+    server = BoundedServer(head_timeout=0.3)
     try:
-        slow = [door.connect() for _ in range(20)]
+        slow = [server.connect() for _ in range(20)]
         for each in slow[1:]:
             each.sendall(b"GET / HTT")
         assert rest(slow[0]) == b""
@@ -214,38 +216,38 @@ def test_slow_heads_are_refused() -> None:
             assert "MODELYARD_HEAD_TIMEOUT" in message(answer)
         for each in slow:
             each.close()
-        assert door.app.requests == 0
+        assert server.app.requests == 0
     finally:
-        door.stop()
+        server.stop()
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 100000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n5\r\nab"])
 def test_a_body_that_does_not_come_is_refused(framing: bytes) -> None:
-    door = Door(body_window=0.2)
+    server = BoundedServer(body_window=0.2)
     try:
-        answer = door.ask(HEAD + framing)
+        answer = server.ask(HEAD + framing)
         assert status(answer) == 408
         assert "MODELYARD_MIN_BODY_RATE" in message(answer)
-        assert door.app.left.wait(10)
+        assert server.app.left.wait(10)
     finally:
-        door.stop()
+        server.stop()
 
 
 def test_a_body_may_stand_still_while_nobody_reads_it() -> None:
     """The app is busy, so the client is not slow: it gets its answer after many windows."""
-    door = Door(body_window=0.05)
+    server = BoundedServer(body_window=0.05)
     try:
-        with door.connect() as sock:
+        with server.connect() as sock:
             sock.sendall(
                 b"POST /busy HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n"
                 + b"a" * 100_000
             )
-            asyncio.run_coroutine_threadsafe(asyncio.sleep(0.5), door.loop).result(10)  # many windows
-            assert not door.app.left.is_set()
-            door.loop.call_soon_threadsafe(door.app.release.set)
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0.5), server.loop).result(10)  # many windows
+            assert not server.app.left.is_set()
+            server.loop.call_soon_threadsafe(server.app.release.set)
             assert status(answers(sock, 1)) == 200
     finally:
-        door.stop()
+        server.stop()
 
 
 UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n"
@@ -261,10 +263,10 @@ UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Setting
         (b"\r\n", 0),
     ],
 )
-def test_an_upgrade_is_ignored_and_its_body_read(door: Door, framing: bytes, size: int, step: int) -> None:
+def test_an_upgrade_is_ignored_and_its_body_read(server: BoundedServer, framing: bytes, size: int, step: int) -> None:
     """The connection goes on as HTTP/1.1, with the next request at its right place."""
     sent = HEAD + UPGRADE + framing
-    with door.connect() as sock:
+    with server.connect() as sock:
         for _ in range(2):
             for at in range(0, len(sent), step):
                 sock.sendall(sent[at : at + step])
@@ -274,15 +276,15 @@ def test_an_upgrade_is_ignored_and_its_body_read(door: Door, framing: bytes, siz
         assert answers(sock, 3).count(b'"size": %d' % size) == 3
 
 
-def test_trailers_are_not_headers(door: Door) -> None:
+def test_trailers_are_not_headers(server: BoundedServer) -> None:
     sent = CHUNKED + b"5\r\nhello\r\n0\r\nX-Late: 1\r\nAuthorization: Bearer x\r\n\r\n"
-    with door.connect() as sock:
+    with server.connect() as sock:
         sock.sendall(sent)
         assert b'"trailer": false' in answers(sock, 1)
 
 
-def test_pipelined_requests_are_answered_in_order_and_bounded(door: Door) -> None:
-    with door.connect() as sock:
+def test_pipelined_requests_are_answered_in_order_and_bounded(server: BoundedServer) -> None:
+    with server.connect() as sock:
         sock.sendall(b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(1000)))
         found = rest(sock)
     paths = [json.loads(b"{" + each.partition(b"{")[2])["path"] for each in found.split(b"HTTP/1.1 ")[1:]]
@@ -291,15 +293,15 @@ def test_pipelined_requests_are_answered_in_order_and_bounded(door: Door) -> Non
     assert b"connection: close" in found.rpartition(b"HTTP/1.1")[2]
 
 
-def test_pipelined_requests_within_the_bound_keep_the_connection(door: Door) -> None:
-    with door.connect() as sock:
+def test_pipelined_requests_within_the_bound_keep_the_connection(server: BoundedServer) -> None:
+    with server.connect() as sock:
         for _ in range(3):
             sock.sendall(b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" * MAX_PIPELINED)
             assert answers(sock, MAX_PIPELINED).count(b'"size": 3') == MAX_PIPELINED
 
 
-def test_an_unread_body_that_comes_soon_keeps_the_connection(door: Door) -> None:
-    with door.connect() as sock:
+def test_an_unread_body_that_comes_soon_keeps_the_connection(server: BoundedServer) -> None:
+    with server.connect() as sock:
         for _ in range(3):
             sock.sendall(b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n")
             assert status(answers(sock, 1)) == 200
@@ -307,18 +309,18 @@ def test_an_unread_body_that_comes_soon_keeps_the_connection(door: Door) -> None
 
 
 def test_an_answer_that_nobody_reads_is_dropped() -> None:
-    door = Door(write_window=0.2)
+    server = BoundedServer(write_window=0.2)
     try:
-        with door.connect() as sock:
+        with server.connect() as sock:
             sock.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
             seen = sock.recv(1)
             for _ in range(1000):
-                if not door.server.server_state.connections:
+                if not server.server.server_state.connections:
                     break
-                asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), door.loop).result(10)
-            assert seen and not door.server.server_state.connections
+                asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), server.loop).result(10)
+            assert seen and not server.server.server_state.connections
     finally:
-        door.stop()
+        server.stop()
 
 
 def test_settings_are_the_bounds() -> None:

@@ -129,7 +129,7 @@ def test_a_server_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) ->
 def test_models_and_backends_by_the_names_of_ms_swift() -> None:
     with pytest.raises(NotFound, match=r"qwen-7b-chat"):
         body(LaunchSpec(model_type="qwen-7b-chatt"))
-    with pytest.raises(BadRequest, match="Which model"):
+    with pytest.raises(BadRequest, match="No model"):
         body(LaunchSpec())
     with pytest.raises(InvalidParameter, match="LMDeploy"):
         engine_of("lmdeploy")

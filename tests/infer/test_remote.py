@@ -233,7 +233,7 @@ def test_pictures_and_histories_of_a_dataset_are_in_its_answers(client: InferCli
     )
     assert (found[0]["images"], found[0]["response"]) == (["https://example.org/1.png"], "a")
     assert found[1]["history"] == [["x", "y"], ["b", "b"]]
-    assert [each.get("error") for each in found[2:]] == ["its messages are no conversation"] * 2 + ["Not that."]
+    assert [each.get("error") for each in found[2:]] == ["its messages are not a conversation"] * 2 + ["Not that."]
 
 
 @pytest.mark.parametrize("text", ["5", '{"query": "x"}', "nope"])

@@ -69,7 +69,7 @@ def test_a_chat_has_its_tools_and_the_variables_of_its_template() -> None:
 
 @pytest.mark.parametrize("name", ["audios", "videos"])
 def test_sounds_and_films_are_refused(name: str) -> None:
-    with pytest.raises(InvalidParameter, match="images are taken") as caught:
+    with pytest.raises(InvalidParameter, match="images are supported") as caught:
         chat_body({"messages": [user("hi")], name: ["a.bin"]}, RequestConfig())
     assert caught.value.param == name
 
@@ -98,7 +98,7 @@ def test_pictures_without_marks_stand_before_the_last_question() -> None:
     [
         ([user(IMAGE)], 2, "1 more than"),
         ([user(IMAGE * 3)], 2, "fewer than"),
-        ([{"role": "system", "content": "be brief"}], 1, "no question of a user"),
+        ([{"role": "system", "content": "be brief"}], 1, "no message of a user"),
         ([user(IMAGE), user(IMAGE)], 1, "fewer than"),
     ],
 )

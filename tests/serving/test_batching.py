@@ -310,7 +310,7 @@ def finish(scheduler: Scheduler, answer: Collected) -> None:
     rounds(scheduler, answer)
 
 
-def test_an_errand_waits_for_the_answers_of_its_adapter_only() -> None:
+def test_a_queued_call_waits_for_the_answers_of_its_adapter_only() -> None:
     _, scheduler = made(rows=2)
     scheduler.start()
     try:
@@ -326,7 +326,7 @@ def test_an_errand_waits_for_the_answers_of_its_adapter_only() -> None:
         scheduler.close()
 
 
-def test_an_errand_that_is_refused_says_so_and_disturbs_nobody() -> None:
+def test_a_queued_call_that_raises_fails_its_future_and_no_answer() -> None:
     def refuse() -> None:
         raise InvalidParameter("lora_path", "no")
 

@@ -1,4 +1,4 @@
-"""Warnings about models that a knowledge base names and that do not answer, with the command that launches them."""
+"""Warnings about models that a knowledge base names and that are not running, with the command that launches them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from modelyard.db.tables import KnowledgeBase
 from modelyard.gateway.app import Gateway
 
 KINDS: Mapping[str, tuple[ModelType, str]] = {
-    "embedding_model": (ModelType.EMBEDDING, "documents wait for it, and searches use words alone"),
-    "rerank_model": (ModelType.RERANK, "hits are not ranked by it"),
+    "embedding_model": (ModelType.EMBEDDING, "documents wait for it, and searches use words only"),
+    "rerank_model": (ModelType.RERANK, "hits are not reranked"),
     "chat_model": (ModelType.LLM, "questions that name no other model are refused"),
 }
-"""Column of a base → the type of its model, and what happens without it."""
+"""Column of a base → the type of its model, and the effect of its absence."""
 
 
 def why_absent(gateway: Gateway, catalog: Catalog, name: str, kind: ModelType) -> str:
-    """Why no model of this name answers, and the command that launches one; empty if one answers."""
+    """Why no model of this name answers, with the command that launches one; empty if one answers."""
     state = gateway.state(name)
     if state is ReplicaState.READY:
         return ""
@@ -37,7 +37,7 @@ def why_absent(gateway: Gateway, catalog: Catalog, name: str, kind: ModelType) -
 
 
 def warnings(gateway: Gateway, catalog: Catalog, base: KnowledgeBase) -> list[str]:
-    """Sentences about what does not work in a base because a model that it names does not answer."""
+    """Sentences about features of a base that do not work because a model that it names is not running."""
     found = []
     for column, (kind, effect) in KINDS.items():
         name = getattr(base, column)

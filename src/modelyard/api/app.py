@@ -1,4 +1,4 @@
-"""The composition root: makes the parts of a server, joins them, and closes them in the reverse order."""
+"""The composition root: creates the parts of a server, connects them, and closes them in reverse order."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ log = logging.getLogger(__name__)
 
 
 class Application:
-    """The ASGI app of a server: inference goes straight to the gateway, all other requests to the management routes."""
+    """The ASGI app of a server: inference goes directly to the gateway, other requests to the management routes."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -69,7 +69,7 @@ class Application:
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)
 
     def redirect_at(self, port: int) -> None:
-        """Answer at a second port, too, where `GET /` leads to `/docs`."""
+        """Make `GET /` at a second port redirect to `/docs`."""
         self._inner = ChatchatPort(self._inner, port)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,7 +88,7 @@ class Application:
 
 
 def with_request_id(scope: Scope, send: Send) -> Send:
-    """`send` that adds the request id to the answer, as the gateway does for inference."""
+    """A `send` that adds the request id to the answer, as the gateway does for inference."""
     name = request_id(scope["headers"])
 
     async def send_with_id(message: MutableMapping[str, Any]) -> None:
@@ -101,9 +101,9 @@ def with_request_id(scope: Scope, send: Send) -> Send:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Application]:
-    """A running server. When the block is left, everything is stopped and every replica is gone.
+    """Run a server during the block. Afterwards everything is stopped and every replica has ended.
 
-    Raises `CannotStart` when the home folder or the database cannot be used.
+    Raises `CannotStart` if the home folder or the database cannot be used.
     """
     queries.use(settings.hub, settings.offline)
     lock, database, keys = await _opened(settings)
@@ -160,21 +160,21 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
 
 
 async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:
-    """Let jobs go on that an earlier run of the server left unfinished."""
+    """Continue jobs that an earlier run of the server left unfinished."""
     engine_installs.register(jobs, settings.engines_folder)
     await jobs.open(worked=frozenset(IndexingKind))
     await reconciler.downloads.adopt_records()
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:
-    """Cancel tasks, and return when they are over."""
+    """Cancel tasks, and wait until they have ended."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _opened(settings: Settings) -> tuple[IO[str], Database, KeyStore]:
-    """The home folder, the database and the keys of a server. Raises `CannotStart`."""
+    """Open the home folder, the database and the keys of a server. Raises `CannotStart`."""
     database = Database(settings.database)
     if database.reserve is not None:
         database.reserve.lend()
@@ -191,27 +191,27 @@ async def _opened(settings: Settings) -> tuple[IO[str], Database, KeyStore]:
 def _begin(
     work: Coroutine[Any, Any, None], name: str, ended: Callable[[asyncio.Task[None]], None]
 ) -> asyncio.Task[None]:
-    """Start a task beside the server; `ended` is called when it is over."""
+    """Start a background task of the server; `ended` is called when it ends."""
     task = asyncio.create_task(work, name=name)
     task.add_done_callback(ended)
     return task
 
 
 def _autostart_ended(task: asyncio.Task[None]) -> None:
-    """Log a defect: the order of starts and their retries are lost, and nothing else."""
+    """Log an unexpected error; only the order and the retries of autostart are lost."""
     if not task.cancelled() and (error := task.exception()):
         log.error("autostart broke off", exc_info=error)
 
 
 def _keys_ended(task: asyncio.Task[None]) -> None:
-    """End the server after a defect: without this task, revoked keys would stay valid."""
+    """End the server after an unexpected error, because revoked keys would stay valid without this task."""
     if not task.cancelled() and (error := task.exception()):
         log.critical("the watch over keys broke; the server ends", exc_info=error)
         os._exit(70)
 
 
 def _jobs_ended(task: asyncio.Task[None]) -> None:
-    """Without the loop of jobs no weights would come for models that are launched, and nobody would know."""
+    """End the server after an unexpected error, because launches would wait for their downloads forever without this task."""
     if not task.cancelled() and (error := task.exception()):
         log.critical("the loop of jobs broke; the server ends", exc_info=error)
         os._exit(70)
@@ -230,14 +230,14 @@ async def load_registrations(
 
 
 def _control_loop_ended(task: asyncio.Task[None]) -> None:
-    """End the server after a defect: without the loop it would look alive and do nothing."""
+    """End the server after an unexpected error, because nothing would be started or stopped without the loop."""
     if not task.cancelled() and (error := task.exception()):
         log.critical("the control loop broke; the server ends", exc_info=error)
         os._exit(70)
 
 
 def take_home(folder: Path) -> IO[str]:
-    """Make the home folder private and lock it for this process, as long as the returned file stays open."""
+    """Make the home folder private and lock it for this process until the returned file is closed."""
     try:
         private_home(folder)
         lock = open(folder / "server.lock", "a+", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115

@@ -1,4 +1,4 @@
-"""Limits of request bodies, between the check of keys and the framework, which would read or spool a body of any size."""
+"""Limits the size of request bodies, after the check of keys and before the framework, which would read any size."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ CLOSE = [(b"connection", b"close")]
 
 
 class BodyLimits:
-    """The management app behind a limit of the body's size, which `body_sizes.py` computes from the route.
+    """Middleware that limits a body to the size that `body_sizes.py` computes for the route.
 
-    A body whose announced length is too large is answered 413 before a byte of it is read. One without a length, and one that
-    is checked for its number of values, is counted while the app reads it.
+    A body with a too large `Content-Length` is answered 413 before a byte is read. A body without one, and one
+    with a limit of JSON values, is counted while the app reads it.
     """
 
     def __init__(self, app: App, settings: Settings) -> None:
@@ -44,8 +44,8 @@ class BodyLimits:
 
 
 class CountedBody:
-    """The two channels of a request whose body is counted. At the limit the app is told that the client disconnected, and
-    whatever it answers is not sent."""
+    """`receive` and `send` of a request whose body is counted. At the limit the app receives a disconnect, and its answer is
+    not sent."""
 
     def __init__(self, limit: Limit, receive: Receive, send: Send) -> None:
         self.error: ModelyardError | None = None
@@ -77,16 +77,16 @@ class CountedBody:
 
 
 class ValueCounter:
-    """Counts the values of a JSON text that arrives in parts, without decoding them: by the commas and brackets outside of
-    strings. For a text that is not JSON the number means nothing."""
+    """Counts the values of a JSON text that arrives in parts without decoding it, by the commas and brackets outside of
+    strings. For a text that is not JSON the number has no meaning."""
 
     def __init__(self) -> None:
         self._count = 0
         self._in_string = False
-        self._escaped = False  # the part before ended with a backslash that escapes
+        self._escaped = False  # whether the previous part ended with an escaping backslash
 
     def add(self, part: bytes) -> int:
-        """Count one more part and return the number so far, which is never less than the number of values."""
+        """Count one more part; returns the number so far, which is never less than the number of values."""
         if self._escaped:
             part = part[1:]
         plain = part.replace(b"\\\\", b"")
@@ -101,8 +101,8 @@ class ValueCounter:
 async def refuse(error: ModelyardError, headers: Headers, receive: Receive, send: Send) -> None:
     """Answer before the body has been read, and close the connection.
 
-    A client that waits for `100 Continue` sends nothing more; of any other the rest is read
-    for a moment, so that it gets the answer.
+    A client that waits for `100 Continue` sends nothing more; of other clients the rest is read
+    for a moment, so that they receive the answer.
     """
     waits = header(headers, b"expect") is not None
     await send_error(send, error, CLOSE, more=not waits)

@@ -1,4 +1,4 @@
-"""How large the body of a management request may be, by what its route carries. Inference paths have the gateway's own limit."""
+"""The maximum body size of a management route, by the kind of its content. Inference paths have the gateway's own limit."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from modelyard.core.config import Settings
 from modelyard.web.router import ANYBODY, BodyKind
 
 SMALL = 16 * 1024
-"""Bytes that every path accepts, also those that need no key: a login is far smaller."""
+"""Maximum bytes on paths that need no key: a login is far smaller. Every path accepts this size."""
 ORDINARY = 1024 * 1024
-"""Bytes for a route whose body carries settings and names."""
+"""Maximum bytes for a body of settings and names."""
 ORDINARY_VALUES = 10_000
-"""JSON values for such a body."""
+"""Maximum JSON values for such a body."""
 FORM_MARGIN = 1024 * 1024
 """Bytes for the fields of a form beside its file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How large the body of a request may be, and which setting says so."""
+    """The maximum size of a body, and the setting that it comes from."""
 
     size: int
     setting: str | None
-    """Field of the settings that the size comes from; None where it is fixed."""
+    """Name of the setting with the size; None if it is fixed."""
     most_values: int | None = None
-    """Most values of its JSON; None for a form."""
+    """Maximum number of JSON values; None for a form."""
     values_setting: str | None = None
-    """Field of the settings that the number of values comes from; None where it is fixed."""
+    """Name of the setting with the number of values; None if it is fixed."""
 
 
 def limit_of(scope: MutableMapping[str, Any], form: bool, settings: Settings) -> Limit:
-    """The limit of a request by its route; `form` says whether the body is a multipart form."""
+    """The limit of a request by its route; `form` means that the body is a multipart form."""
     match = match_of(scope)
     kind = BodyKind.ORDINARY if match is None else match.route.body
     if form and kind is BodyKind.DOCUMENT:

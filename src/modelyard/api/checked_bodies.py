@@ -1,4 +1,4 @@
-"""Checks addresses and JSON bodies ahead of every management route: bounded nesting, and text that can be stored."""
+"""Checks URLs and JSON bodies before every management route: limited nesting, and text that can be stored."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ FORMS = (b"multipart/form-data", b"application/x-www-form-urlencoded")
 
 
 class BodyCheck:
-    """The management app behind a check of addresses and JSON bodies.
+    """Middleware that checks URLs and JSON bodies.
 
-    A body is read whole (`Bodies` has bounded it), checked by `check_body` and handed on as it came. Forms are streams that
-    their routes read, and pass; a JSON field of a form is checked where it is read.
+    A body is read completely (`bodies.py` has limited it), checked by `check_body` and passed on unchanged. Forms are passed on
+    unread; a JSON field of a form is checked by its route.
     """
 
     def __init__(self, app: App, settings: Settings) -> None:
@@ -45,15 +45,15 @@ class BodyCheck:
 
 
 def check_address(scope: Scope) -> None:
-    """Raises `InvalidParameter` for U+0000 in a path or query, which no name has and PostgreSQL refuses."""
+    """Raise `InvalidParameter` for U+0000 in a path or query: no name contains it, and PostgreSQL rejects it."""
     if "\0" in scope["path"]:
-        raise InvalidParameter("path", "it holds the character U+0000, which no name has.")
+        raise InvalidParameter("path", "it contains the character U+0000, which no name has.")
     if b"%00" in scope["query_string"]:
-        raise InvalidParameter("query", "it holds the character U+0000, which no text here may hold.")
+        raise InvalidParameter("query", "it contains the character U+0000, which is not allowed.")
 
 
 def has_json(headers: Headers) -> bool:
-    """Whether a request has a body that a route would read as JSON."""
+    """Whether a request has a body that a route would parse as JSON."""
     if not has_body(headers):
         return False
     kind = (header(headers, b"content-type") or b"").partition(b";")[0].strip().lower()

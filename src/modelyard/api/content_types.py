@@ -1,7 +1,7 @@
 """Checks the content type of a management request before its body is read.
 
-A browser lets any page send `text/plain`, forms, and bodies without a type to any server without asking it. JSON it does not,
-so a route that takes nothing but JSON, and insists on it, cannot be reached in that way even by browsers that send neither
+A browser lets any page send `text/plain`, forms, and bodies without a type to any server without a preflight request, but not
+JSON. A route that accepts JSON only is therefore safe from such requests, even of browsers that send neither
 `Origin` nor `Sec-Fetch-Site`.
 """
 
@@ -21,7 +21,7 @@ UPLOAD, FORM = "multipart/form-data", "application/x-www-form-urlencoded"
 
 
 class ContentTypeCheck:
-    """The management app behind a check of content types."""
+    """Middleware that checks content types."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -37,7 +37,7 @@ class ContentTypeCheck:
 
 
 def mismatch(route: ManagementRoute, content_type: bytes | None) -> WrongContentType | None:
-    """The error for a content type that the route does not accept; None for one that it does."""
+    """The error for a content type that the route does not accept; None if it does."""
     text = (content_type or b"").decode("latin-1")
     kind = text.partition(";")[0].strip().lower()
     if takes_uploads(route):

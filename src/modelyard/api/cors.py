@@ -1,4 +1,4 @@
-"""Which pages of other origins a browser lets read our answers: none, unless the setting `cors_origins` names them."""
+"""CORS: which pages of other origins may read answers in a browser. None, unless the setting `cors_origins` names them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ EXPOSED = b"x-request-id, retry-after"
 
 
 class Cors:
-    """An app with CORS headers for pages of other origins. Cookies are never allowed: keys are sent in headers."""
+    """Middleware that adds CORS headers. Cookies are never allowed: keys are sent in headers."""
 
     def __init__(self, app: App, origins: str) -> None:
-        """`origins` is `*`, or origins such as `https://a.example` with commas between."""
+        """`origins` is `*`, or origins such as `https://a.example`, separated by commas."""
         self._app = app
         named = {origin.strip().rstrip("/").encode() for origin in origins.split(",") if origin.strip()}
         self._any = b"*" in named
@@ -43,7 +43,7 @@ class Cors:
 
 
 async def _preflight(scope: Scope, send: Send, allowed: Headers) -> None:
-    """Answer a preflight request, in which a browser asks what it may send and sends no key."""
+    """Answer a preflight request, which has no key."""
     allowed_headers = _header(scope, b"access-control-request-headers") or b"authorization, content-type"
     headers = [
         *allowed,

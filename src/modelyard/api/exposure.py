@@ -1,4 +1,4 @@
-"""Refuses to start a server that others can reach and that has no key, unless `--insecure` is given."""
+"""Refuses to start a server that other machines can reach and that has no key, unless `--insecure` is given."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from modelyard.db.session import Database
 
 
 async def loaded_keys(settings: Settings, database: Database) -> KeyStore:
-    """The keys of the database. Raises `CannotStart` if others could connect and would not need a key."""
+    """Load the keys of the database. Raises `CannotStart` if other machines could connect without a key."""
     keys = KeyStore(database, settings.auth, exposed=not on_loopback(settings.host) and not settings.insecure)
     await keys.load()
     if not keys.exposed:
         return keys
     if settings.auth == "off":
         raise CannotStart(
-            f"Listening on {settings.host} with MODELYARD_AUTH=off would let anybody who reaches it use this server. Say "
+            f"Listening on {settings.host} with MODELYARD_AUTH=off would let anybody who reaches it use this server. Use "
             "--insecure (MODELYARD_INSECURE=1) if something else guards it."
         )
     if not keys.usable:
         raise CannotStart(
             f"Listening on {settings.host} would let anybody who reaches it use this server, because it has no key yet. "
-            "Make one first: modelyard key create --name me. Or listen on 127.0.0.1, or say --insecure "
+            "Create one first: modelyard key create --name me. Or listen on 127.0.0.1, or use --insecure "
             "(MODELYARD_INSECURE=1) if something else guards it."
         )
     return keys

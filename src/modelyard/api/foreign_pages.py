@@ -1,9 +1,9 @@
-"""Refuses what web pages of other sites make a browser send: by `Host`, `Origin` and `Sec-Fetch-*`, before any other code runs.
+"""Refuses requests that web pages of other sites make a browser send: by `Host`, `Origin` and `Sec-Fetch-*`.
 
-Two attacks are met. *DNS rebinding*: a page of evil.example has its name point to 127.0.0.1, so that the browser takes this
-server for the page's own; only the `Host` header, which still says evil.example, tells. *Cross-site requests*: any page may
-send forms and plain text to any address, without the right to read the answer. `docs/security.md` has the whole account.
-Programs that are no browsers send none of `Origin` and `Sec-Fetch-*`, and pass.
+It prevents two attacks. *DNS rebinding*: a page of evil.example lets its name resolve to 127.0.0.1, so that the browser sees this
+server as the page's own; only the `Host` header, which is still evil.example, shows it. *Cross-site requests*: any page may
+send forms and plain text to any address, without the right to read the answer. `docs/security.md` has the details.
+Programs other than browsers send neither `Origin` nor `Sec-Fetch-*`, and pass.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from modelyard.gateway.asgi import send_error
 from modelyard.gateway.headers import request_id
 
 Head = Mapping[bytes, bytes]
-"""The headers of a request that are decided by; one that came twice has the value `REPEATED`."""
+"""The request headers that decisions depend on; a repeated header has the value `REPEATED`."""
 
 ANY = "*"
 REPEATED = b"\0"
 HOST, ORIGIN, SITE = b"host", b"origin", b"sec-fetch-site"
 MODE, DEST, PREFLIGHT = b"sec-fetch-mode", b"sec-fetch-dest", b"access-control-request-method"
 FORWARDED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
-"""What a proxy adds: the caller is then somewhere else, though the connection comes from this machine."""
+"""Headers that proxies add: the client is then elsewhere, although the connection comes from this machine."""
 DECISIVE = frozenset({HOST, ORIGIN, SITE, MODE, DEST, PREFLIGHT}) | FORWARDED
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing. A browser hides their answers from foreign pages, which is what CORS is."""
+"""Methods that change nothing. CORS hides their answers from pages of other origins."""
 OWN_SITES = frozenset({b"same-origin", b"none"})
-"""`Sec-Fetch-Site` of our own pages, and of what the user typed. `same-site` is foreign: a page at another port of localhost."""
+"""`Sec-Fetch-Site` of our own pages, and of URLs that the user typed. `same-site` includes other ports of localhost."""
 FRAMES = frozenset({b"iframe", b"frame", b"fencedframe", b"embed", b"object"})
 WILDCARDS = frozenset({"0.0.0.0", "::", ""})
 
@@ -47,14 +47,14 @@ HOST_VALUE = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{1
 
 @dataclass(frozen=True, slots=True)
 class PagePolicy:
-    """What the settings of a server say about hosts and pages."""
+    """The server's settings about hosts and pages."""
 
     bind: str = "127.0.0.1"
-    """The address listened on, as `canonical` spells it."""
+    """The address that the server listens on, in the form of `canonical`."""
     loopback: bool = True
     insecure: bool = False
     hosts: frozenset[str] = frozenset()
-    """`MODELYARD_ALLOWED_HOSTS`, as `canonical` spells them, or `*`."""
+    """`MODELYARD_ALLOWED_HOSTS` in the form of `canonical`, or `*`."""
     origins: frozenset[bytes] = frozenset()
     """`MODELYARD_CORS_ORIGINS`: pages that may use this server, or `*`."""
 
@@ -68,26 +68,26 @@ class PagePolicy:
         return cls(canonical(settings.host), on_loopback(settings.host), settings.insecure, hosts, origins)
 
     def checks_hosts(self, keys_required: bool) -> bool:
-        """Whether `Host` must be a known name: on loopback, where the list is set, and where an open server is exposed."""
+        """Whether `Host` must be a known name: on loopback, if the setting is set, and if an exposed server has no keys."""
         if ANY in self.hosts:
             return False
         return self.loopback or bool(self.hosts) or (self.insecure and not keys_required)
 
     def is_own(self, name: str) -> bool:
-        """Whether a name is a loopback name or the address listened on.
+        """Whether a name is a loopback name or the address that the server listens on.
 
-        A server on all addresses of its machine is reached by any of them; that is safe, because a page cannot rebind an IP
-        address, only a name.
+        For a server on all addresses this includes every IP address; that is safe, because DNS rebinding
+        needs a name.
         """
         return name == self.bind or on_loopback(name) or (self.bind in WILDCARDS and is_address(name))
 
     def admits(self, origin: bytes | None) -> bool:
-        """Whether the setting lets pages of an origin use this server."""
+        """Whether the setting allows pages of an origin to use this server."""
         return origin in self.origins or b"*" in self.origins
 
 
 class ForeignPages:
-    """An ASGI app around all others of a server, which refuses requests by `refusal` and notes `counts_as_owner`."""
+    """The outermost ASGI app of a server, which refuses requests by `refusal` and sets `counts_as_owner`."""
 
     def __init__(self, app: App, settings: Settings, keys: KeyStore) -> None:
         self._app = app
@@ -111,7 +111,7 @@ class ForeignPages:
 
 
 def decisive(headers: Iterable[tuple[bytes, bytes]]) -> Head:
-    """The headers that decisions are made by; names are lower case."""
+    """The headers that decisions depend on; names are lower case."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in DECISIVE:
@@ -122,9 +122,9 @@ def decisive(headers: Iterable[tuple[bytes, bytes]]) -> Head:
 def refusal(
     policy: PagePolicy, keys_required: bool, method: str, scheme: str, head: Head, old: bool = False
 ) -> ModelyardError | None:
-    """Why a request is refused; None for one that may pass.
+    """The reason why a request is refused; None if it may pass.
 
-    `old` is HTTP/1.0, which has no `Host`. Every browser speaks a later version and sends it, so a request of 1.0 without one
+    `old` means HTTP/1.0, which has no `Host`. All browsers use a later version, so a request of 1.0 without it
     comes from a program, such as the health check of a load balancer.
     """
     if policy.checks_hosts(keys_required) and not (old and HOST not in head):
@@ -139,7 +139,7 @@ def refusal(
 
 
 def is_owner(policy: PagePolicy, scheme: str, head: Head) -> bool:
-    """Whether the caller counts as the owner if no key is asked for, by what `counts_as_owner` says."""
+    """Whether the caller counts as the owner if no key is required; see `counts_as_owner`."""
     if not policy.loopback or ANY in policy.hosts or from_other_page(scheme, head):
         return False
     name = host_name(head.get(HOST, b""))
@@ -147,10 +147,10 @@ def is_owner(policy: PagePolicy, scheme: str, head: Head) -> bool:
 
 
 def from_other_page(scheme: str, head: Head) -> bool:
-    """Whether a browser says that a page of another origin made it send a request.
+    """Whether the headers show that a page of another origin made the browser send the request.
 
-    Browsers leave out `Sec-Fetch-Site` towards plain http that is not on this machine; there `Origin` must be our own address.
-    Behind a proxy that ends TLS the page is https, while we are asked by http.
+    Browsers omit `Sec-Fetch-Site` for plain http to other machines; then `Origin` must be our own address.
+    Behind a proxy that terminates TLS the page's origin is https, while the request arrives by http.
     """
     site = head.get(SITE)
     if site is not None:
@@ -163,7 +163,7 @@ def from_other_page(scheme: str, head: Head) -> bool:
 
 
 def host_name(value: bytes) -> str | None:
-    """The name in a `Host` header, as `canonical` spells it; None for what is no `name[:port]`."""
+    """The name in a `Host` header, in the form of `canonical`; None if it is not `name[:port]`."""
     return _host_name(value) if len(value) <= HOST_LENGTH else None
 
 
@@ -179,12 +179,12 @@ def _host_name(value: bytes) -> str | None:
 
 
 def _listed(name: str) -> str:
-    """A name of the setting, which may have been written with a port: every port is meant."""
+    """A name in the setting, without its port if it has one: all ports are allowed."""
     return host_name(name.encode()) or canonical(name)
 
 
 def canonical(name: str) -> str:
-    """The one spelling of a host name or address: lower case, without brackets, without the dot at its end."""
+    """The normal form of a host name or address: lower case, without brackets and final dot."""
     plain = name.lower().removeprefix("[").removesuffix("]").removesuffix(".")
     try:
         return ipaddress.ip_address(plain).compressed
@@ -203,5 +203,5 @@ def is_address(name: str) -> bool:
 
 
 def readable(value: bytes) -> str:
-    """A header's value for an error's sentence: short, and printable."""
+    """A header's value for an error message: short and printable."""
     return "".join(each if each.isprintable() else "?" for each in value.decode("latin-1"))[:100]

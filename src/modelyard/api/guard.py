@@ -1,4 +1,4 @@
-"""Checks the key of a management request before its body is read, from the snapshot of keys in memory."""
+"""Checks the key of a management request before its body is read, against the snapshot of keys in memory."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from modelyard.gateway.asgi import send_error
 from modelyard.web.router import ANY_KEY, ANYBODY
 
 METRICS = "monitor:view"
-"""A scope that nobody needs as long as the server listens on loopback only."""
+"""A scope that is not required while the server listens on loopback only."""
 LISTING = frozenset({"models:list", "models:read", ANY_KEY})
-"""Scopes that a key limited to some models may use where a path names no model; handlers show it only its own models."""
+"""Scopes that a key restricted to some models may use on paths without a model; handlers show it only its own models."""
 
 
 KNOWLEDGE = {KNOWLEDGE_READ: READ, KNOWLEDGE_WRITE: WRITE}
-"""Scope of a route about knowledge bases → what the key must be allowed to do with the base in the path."""
+"""Scope of a route about knowledge bases → the access level that the key needs for the base in the path."""
 
 
 class Guard:
-    """The management app behind a check of keys. The grant of a request is then in `scope["state"]["grant"]`."""
+    """Middleware that checks keys, and sets the grant of a request in `scope["state"]["grant"]`."""
 
     def __init__(self, app: App, keys: KeyStore) -> None:
         self._app = app
@@ -39,7 +39,7 @@ class Guard:
         await self._app(scope, receive, send)
 
     def _admit(self, scope: Scope) -> Grant | None:
-        """What the key of a request allows; None where none is asked for. Raises `InvalidKey` or `PermissionDenied`."""
+        """The grant of a request's key; None if no key is required. Raises `InvalidKey` or `PermissionDenied`."""
         access = self._keys.access
         if not access.required:
             return None
@@ -58,7 +58,7 @@ class Guard:
 
 
 def check(grant: Grant, needed: str, uid: str | None, base: str | None = None) -> None:
-    """Raises `PermissionDenied` if a key may not use a route, or not for this model or knowledge base."""
+    """Raise `PermissionDenied` if a key may not use a route, or not for this model or knowledge base."""
     if needed in KNOWLEDGE:
         check_knowledge(grant, needed, base)
         return
@@ -73,7 +73,7 @@ def check(grant: Grant, needed: str, uid: str | None, base: str | None = None) -
 
 
 def check_knowledge(grant: Grant, needed: str, base: str | None) -> None:
-    """Raises `PermissionDenied`. A key with access to the base in the path needs no scope. Handlers check bases in bodies."""
+    """Raise `PermissionDenied`. A key with access to the base in the path needs no scope. Handlers check bases in bodies."""
     if base is not None:
         grant.check_base(base, KNOWLEDGE[needed])
     elif grant.bases is None or needed == KNOWLEDGE_WRITE:
@@ -81,7 +81,7 @@ def check_knowledge(grant: Grant, needed: str, base: str | None) -> None:
 
 
 def _needed(scope: Scope) -> tuple[str, str | None, str | None]:
-    """The scope that a request takes, and the model and the knowledge base that its path names."""
+    """The scope that a request needs, and the model and the knowledge base that its path names."""
     match = match_of(scope)
     if match is None:  # documentation
         return ANYBODY, None, None

@@ -1,4 +1,4 @@
-"""Answers to requests whose parameters or fields are missing or wrong: they name the field and what is wrong with it."""
+"""Answers requests with missing or invalid parameters: the error names the field and its problem."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardErro
 from modelyard.protocol import errors
 
 LONGEST_PLACE = 200
-"""Characters of a field's name in an error: the names of wrong fields are the caller's."""
+"""Maximum characters of a field's name in an error, because unknown fields have names of the caller."""
 MOST_LISTED = 20
 UNPROCESSABLE = 422
 CHATCHAT = "chatchat"
-"""Tag of the routes that answer as Langchain-Chatchat's do."""
+"""Tag of the routes that answer in Langchain-Chatchat's format."""
 
 SUBJECT = re.compile(r"^(Input|Value|String|List|Dictionary|Number|Bytes|Tuple|Set|Data|JSON) should ")
 NO_FIELD = re.compile(r"^(bool|int|float|str|bytes|dict|none|literal|constrained-\w+|\w+(-\w+)*\[.*\])$")
-"""Items that pydantic adds to a location for the members of a union; they are not names of fields."""
+"""Items that pydantic adds to a location for the members of a union; they are not field names."""
 
 
 async def answer_invalid(request: Request, error: Exception) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""A question to knowledge bases: its events, and its place in a conversation, where it belongs to one."""
+"""A question to knowledge bases: its events, and its message in a conversation, if it belongs to one."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from modelyard.protocol.knowledge import AnswerRequest
 from modelyard.web.sse import event
 
 HISTORY = 5
-"""Earlier questions of a conversation that a model is told."""
+"""Number of earlier questions of a conversation that are sent to the model."""
 NEW = "new"
 KIND = "knowledge"
 
 
 @dataclass(slots=True)
 class KeptQuestion:
-    """A question, and the message of its conversation that keeps it."""
+    """A question, and the message of its conversation that stores it."""
 
     knowledge: KnowledgeService
     chats: Chats
@@ -47,7 +47,7 @@ class KeptQuestion:
         grant: Grant | None,
         models: Models,
     ) -> KeptQuestion:
-        """With its history, noted in its conversation; answered by `models`, of which the key may use some.
+        """Load the history and add the question to its conversation; it is answered by `models`, as far as the key may use them.
 
         Raises `ConversationNotFound`, or `PermissionDenied` for a model that the key may not use.
         """
@@ -81,7 +81,7 @@ class KeptQuestion:
         return cls(knowledge, chats, question, talk, message)
 
     async def events(self) -> AsyncGenerator[dict[str, Any]]:
-        """`sources`, `token` and, last, `answer`. The answer so far is kept even if the client disconnects."""
+        """Yield `sources`, `token` and, last, `answer`. The answer so far is stored even if the client disconnects."""
         sources: list[dict[str, Any]] = []
         notes: list[str] = []
         done: dict[str, Any] | None = None
@@ -112,7 +112,7 @@ class KeptQuestion:
             "evidence": answered.evidence,
             "model": answered.model,
             "usage": dict(answered.usage),
-            "notes": notes,
+            "notes": [*notes, *answered.notes],
             "conversation": self.conversation,
             "message": self.message,
         }

@@ -1,4 +1,4 @@
-"""Keys and users in the bodies that clients get: never a secret, nor the hash of one."""
+"""Converts keys and users to response bodies, without secrets and their hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connects knowledge bases to the gateway: they ask its models, and each of them is a chat model behind it."""
+"""Connects knowledge bases to the gateway: they use its models, and each base is a chat model of it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from modelyard.web.base_access import models_of
 log = logging.getLogger(__name__)
 
 INTERNAL = Grant("knowledge", "knowledge bases", frozenset({INFERENCE}))
-"""The grant of the server's own work, such as embedding documents. No model is denied to it, and nothing is limited."""
+"""The grant of the server's own work, such as embedding documents. It may use every model, without limits."""
 
 
 @contextlib.asynccontextmanager
 async def knowledge_running(
     settings: Settings, database: Database, gateway: Gateway, catalog: Catalog, jobs: Jobs
 ) -> AsyncIterator[KnowledgeService]:
-    """Knowledge bases and the worker that indexes them; closed when the block is left.
+    """Run knowledge bases and their indexing worker during the block.
 
     Raises `CannotStart` if the vector store cannot be used.
     """
@@ -60,7 +60,7 @@ async def knowledge_running(
 
 
 def routes(app: App, names: Sequence[str]) -> dict[str, Route]:
-    """Each base as a model that chats."""
+    """A route for each base, as a chat model."""
     return {
         BASE + name: Route(
             name=BASE + name,
@@ -75,6 +75,6 @@ def routes(app: App, names: Sequence[str]) -> dict[str, Route]:
 
 
 def _ended(task: asyncio.Task[None]) -> None:
-    """Log a defect of the worker: it stops indexing, and nothing else."""
+    """Log an unexpected error of the worker: only indexing stops."""
     if not task.cancelled() and (error := task.exception()):
-        log.critical("the knowledge worker broke off; documents wait until the server starts again", exc_info=error)
+        log.critical("the knowledge worker failed; documents wait until the server is restarted", exc_info=error)

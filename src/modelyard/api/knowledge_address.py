@@ -1,7 +1,7 @@
-"""A second address of the OpenAI routes, `/knowledge/v1`, whose list of models has knowledge bases too.
+"""A second prefix of the OpenAI routes, `/knowledge/v1`, whose list of models includes knowledge bases.
 
-For programs that know a base URL and nothing else, such as Open WebUI. `/v1/models` itself lists them only when asked to, because
-clients of Xinference take all that it lists for models that can be terminated.
+For programs that can configure only a base URL, such as Open WebUI. `/v1/models` itself lists bases only on request, because
+Xinference's clients assume that all listed models can be terminated.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ASKED = b"knowledge_bases=true"
 
 
 def plain(scope: Scope, handles: Callable[[str], bool]) -> Scope:
-    """A request to the second address as one to the first; all others as they are. `handles` knows the paths of inference."""
+    """Rewrite a request to the second prefix as one to the first; others are unchanged. `handles` knows the inference paths."""
     if not scope["path"].startswith(ADDRESS + "/v1/"):
         return scope
     path = scope["path"].removeprefix(ADDRESS)

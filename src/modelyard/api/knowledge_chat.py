@@ -1,4 +1,4 @@
-"""Knowledge bases as chat models: the app that the gateway calls for `kb:NAME` and for the field `knowledge` of a chat."""
+"""Knowledge bases as chat models: the app that the gateway calls for `kb:NAME` and for a chat's field `knowledge`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PASSED = (
     *("presence_penalty", "frequency_penalty", "repetition_penalty"),
     *("reasoning_effort", "enable_thinking", "chat_template_kwargs"),
 )
-"""Fields of a request that are passed on to the model as they are."""
+"""Fields of a request that are passed to the model unchanged."""
 
 HONOURED = frozenset(
     {
@@ -60,11 +60,11 @@ RULES = Rules(
         | dict.fromkeys(IGNORED, Ignore())
     }
 )
-"""What each parameter means to a base, as rules like those of engines."""
+"""What a base does with each parameter, as rules like those of engines."""
 
 
 def knowledge_app(knowledge: KnowledgeService, models: Callable[[Caller], Models]) -> App:
-    """The app. `models` gives the models as a caller may ask them."""
+    """The app. `models` returns the models for a caller."""
 
     async def chat(scope: Scope, receive: Receive, send: Send) -> None:
         caller = caller_of(scope)
@@ -87,7 +87,7 @@ def knowledge_app(knowledge: KnowledgeService, models: Callable[[Caller], Models
 async def _question(
     knowledge: KnowledgeService, body: ChatRequest, grant: Grant | None, models: Models
 ) -> KnowledgeQuestion:
-    """The question of a request: the last message of the user, with the conversation before it."""
+    """The question of a request: the user's last message, with the messages before it."""
     options = body.knowledge if isinstance(body.knowledge, Options) else Options(bases=[body.model.removeprefix(BASE)])
     for index, each in enumerate(body.messages):
         _check_content(each.content, f"messages[{index}].content")
@@ -96,7 +96,7 @@ async def _question(
         raise InvalidParameter("messages", "the last message must be the user's question.")
     text = text_of(turns[-1].content)
     if not text.strip():
-        raise InvalidParameter("messages", "there is no question in the last message.")
+        raise InvalidParameter("messages", "the last message has no text.")
     history = [{"role": each.role, "content": text_of(each.content)} for each in body.messages if each is not turns[-1]]
     given = {name: value for name in PASSED if (value := getattr(body, name, UNSET)) not in (UNSET, None)}
     return KnowledgeQuestion(
@@ -116,10 +116,10 @@ async def _question(
 
 
 def _check_content(content: Any, place: str) -> None:
-    """Raises `InvalidParameter` for parts that are not text, such as pictures."""
+    """Raise `InvalidParameter` for parts that are not text, such as pictures."""
     for number, part in enumerate(content if isinstance(content, list) else ()):
         if part.get("type") != "text":
-            problem = f"an answer from knowledge bases reads texts only, not a part of type '{part.get('type')}'."
+            problem = f"an answer from knowledge bases accepts texts only, not a part of type '{part.get('type')}'."
             raise InvalidParameter(f"{place}[{number}].type", problem)
 
 
@@ -183,10 +183,15 @@ def _head(model: str, kind: str) -> dict[str, Any]:
 
 
 def _extra(answered: FinalAnswer, sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """The fields of an answer that OpenAI does not have."""
+    """The fields of an answer that OpenAI's format does not have."""
     return {
         "citations": [to_builtins(each) for each in answered.citations],
-        "knowledge": {"evidence": answered.evidence, "sources": sources, "model": answered.model},
+        "knowledge": {
+            "evidence": answered.evidence,
+            "sources": sources,
+            "model": answered.model,
+            "notes": list(answered.notes),
+        },
     }
 
 

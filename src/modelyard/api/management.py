@@ -1,4 +1,4 @@
-"""The management API as a FastAPI app, and the one place where errors become answers."""
+"""The management API as a FastAPI app, and the conversion of errors to answers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 def management_app(parts: Parts) -> FastAPI:
-    """Every route that is not inference. `/docs` carries its scripts along and needs no internet."""
+    """The app with every route except inference. `/docs` includes its scripts, so it works without internet."""
     app = FastAPIOffline(title="Modelyard", version=__version__, redirect_slashes=False)
     app.state.parts = parts
     app.router.routes[:0] = [MatchedRoute(), Route("/openapi.json", openapi)]  # ahead of the framework's own document
@@ -59,7 +59,7 @@ async def openapi(request: Request) -> Response:
 
 @cache
 def _openapi_bytes() -> bytes:
-    """The encoded document, some 400 KB, which are made once."""
+    """The encoded document of about 400 KB, created once."""
     return json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -78,7 +78,7 @@ async def _http(request: Request, error: Exception) -> Response:
     method, path = request.method, request.scope["path"]
     if isinstance(error.__cause__, ClientDisconnect):
         return await _disconnected(request, error.__cause__)
-    if isinstance(error.__cause__, OSError):  # an upload waits in a file of the temporary folder
+    if isinstance(error.__cause__, OSError):  # writing an upload to the temporary folder failed
         return await _system(request, error.__cause__)
     if error.status_code == 400:
         return render(MalformedBody(f"The body cannot be read: {error.detail}"))
@@ -86,18 +86,18 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _disconnected(request: Request, error: Exception) -> Response:
-    """The client disconnected while it sent its body: nobody reads this answer, and it is no fault to log."""
+    """The client disconnected while it sent its body: nobody receives this answer, and it is not an error to log."""
     return Response(status_code=ClientGone.status)
 
 
 async def _unstorable(request: Request, error: Exception) -> JSONResponse:
-    """Text of a form or address that the database or file system refuses. JSON was checked before (`checked_bodies.py`)."""
+    """Text in a form or URL that the database or file system rejects. JSON was checked before (`checked_bodies.py`)."""
     log.info("%s %s: %s", request.method, request.url.path, type(error).__name__)
-    return render(InvalidParameter("request", "it holds a character or a number that cannot be stored."))
+    return render(InvalidParameter("request", "it contains a character or a number that cannot be stored."))
 
 
 async def _system(request: Request, error: Exception) -> JSONResponse:
-    """A full disk, met anywhere. Every other error of the system is a defect."""
+    """A full disk, wherever it is noticed. Every other error of the operating system is unexpected."""
     assert isinstance(error, OSError)
     if error.errno not in FULL:
         return await _defect(request, error)

@@ -1,4 +1,4 @@
-"""Metrics beside the gateway's counters: replicas by state, and the server's own process."""
+"""Metrics in addition to the gateway's counters: replicas by state, and the server's own process."""
 
 from __future__ import annotations
 
@@ -34,6 +34,6 @@ class ReplicaCollector(Collector):
 
 
 def register(registry: CollectorRegistry, deployments: Deployments) -> None:
-    """Add our collectors to the gateway's registry."""
+    """Add these collectors to the gateway's registry."""
     registry.register(ReplicaCollector(deployments))
     ProcessCollector(registry=registry)

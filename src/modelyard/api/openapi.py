@@ -1,4 +1,4 @@
-"""`/openapi.json`: what FastAPI knows of the management routes, the gateway's paths from its table, and how errors look."""
+"""Builds `/openapi.json`: FastAPI's description of the management routes, the gateway's paths, and the error format."""
 
 from __future__ import annotations
 
@@ -53,24 +53,24 @@ FIELD_ERRORS = {
     "title": "FieldErrors",
     "properties": {**ERROR["properties"], "detail": {"type": "array", "items": FIELD}},  # type: ignore[dict-item]
 }
-"""Answer of Chatchat's routes to wrong fields: `detail` is FastAPI's list."""
+"""Answer of Chatchat's routes to invalid fields: `detail` is FastAPI's list."""
 
 JSON = "application/json"
 CONTENT = {BodyFormat.JSON: JSON, BodyFormat.FORM: "multipart/form-data"}
 
 ANYWHERE = (400, 401, 403, 404, 409, 413, 415, 421, 429, 503)
-"""Statuses that any operation may answer with."""
+"""Status codes that any operation may return."""
 ENGINES = (499, 502, 504)
-"""Statuses of operations that wait for an engine."""
+"""Status codes of operations that wait for an engine."""
 
 
 @cache
 def document() -> dict[str, Any]:
-    """`/openapi.json`: the management routes as FastAPI describes them, every path of the gateway, and every error."""
+    """The document: the management routes as FastAPI describes them, every path of the gateway, and every error."""
     found = get_openapi(title="Modelyard", version=__version__, routes=ROUTES)
     schemas = found["components"]["schemas"]
     schemas.update(Error=ERROR, FieldErrors=FIELD_ERRORS)
-    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own answer to bad input, which ours replaces
+    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's format of invalid input, which ours replaces
         schemas.pop(name, None)
     for route in ROUTES:
         operation = found["paths"][route.path_format][route.method.lower()]
@@ -81,7 +81,7 @@ def document() -> dict[str, Any]:
 
 
 def _complete_answer(route: ManagementRoute, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Describe what FastAPI does not: server-sent events, and that a route never succeeds."""
+    """Add what FastAPI does not describe: server-sent events, and routes that always refuse."""
     if route.refuses:
         del operation["responses"]["200"]
         return
@@ -93,7 +93,7 @@ def _complete_answer(route: ManagementRoute, operation: dict[str, Any], schemas:
 
 
 def _events(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    """The schema of each server-sent event, whose data are JSON of a type, or plain text."""
+    """The schema of each server-sent event, whose data is JSON of a type, or plain text."""
     data: dict[str, Any] = {"type": "string"}
     if kind is not str:
         data |= {"contentMediaType": JSON, "contentSchema": _schema(kind, schemas)}
@@ -101,7 +101,7 @@ def _events(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a pydantic model or of what msgspec encodes; those that it refers to are added to `schemas`."""
+    """The schema of a pydantic model or a type that msgspec encodes; schemas that it refers to are added to `schemas`."""
     if not _is_struct(kind):
         own = TypeAdapter(kind).json_schema(ref_template=REFERENCE.replace("name", "model"), mode="serialization")
         for name, schema in own.pop("$defs", {}).items():

@@ -1,7 +1,7 @@
-"""Finds the route of a request by its path and method, ahead of keys and bodies.
+"""Finds the route of a request by its path and method, before keys and bodies are checked.
 
-The order of refusals is the same on every path: 404 for an unknown path, 405 for a method that it does not have, 401 and 403,
-then errors of the body, and last what the path names and does not exist. `HEAD` is answered wherever `GET` is.
+The order of refusals is the same on every path: 404 for an unknown path, 405 for an unsupported method, 401 and 403,
+then errors of the body, and last objects in the path that do not exist. `HEAD` is supported wherever `GET` is.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from modelyard.gateway.paths import PATHS
 from modelyard.web.router import ManagementRoute
 
 DOCUMENTATION = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs")
-"""Paths, with those below them, that everybody may read: they describe the routes and reveal nothing of this server."""
+"""Path prefixes that everybody may read: they describe the routes and contain no data of this server."""
 
 MATCH = "match"
-"""Key in `scope["state"]`: the `Match` of a request, None for documentation."""
+"""Key in `scope["state"]` of the request's `Match`, which is None for documentation."""
 INTEGER = re.compile(r"[+-]?[0-9]+(\.0*)?")
 SENDFILE = "http.response.pathsend"
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A route that has the path of a request, and what stands in the variable parts of the path."""
+    """A route that matches the path of a request, and the values of the path's variables."""
 
     route: ManagementRoute
     params: Mapping[str, str]
 
 
 class PathCheck:
-    """The management app behind a check of paths and methods. It notes the `Match` of a request for the layers behind it."""
+    """Middleware that checks paths and methods, and sets the `Match` of a request for the layers after it."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -67,7 +67,7 @@ class PathCheck:
 
 
 class MatchedRoute(BaseRoute):
-    """The one route of the framework's table beside the documentation: it calls the route that `PathCheck` matched."""
+    """The only route in the framework's table besides the documentation: it calls the route that `PathCheck` matched."""
 
     def matches(self, scope: Scope) -> tuple[Fit, Scope]:
         """A full match for every request that `PathCheck` matched."""
@@ -87,7 +87,7 @@ class MatchedRoute(BaseRoute):
 
 
 def refusal(method: str, path: str, allowed: Sequence[str]) -> ModelyardError | None:
-    """Why a request has no route, by the methods that its path has; None for one that has a route."""
+    """The reason why a request has no route, by the methods of its path; None if it has one."""
     if not allowed:
         return PathNotFound(method, path, meant(path))
     if method in allowed:
@@ -96,20 +96,20 @@ def refusal(method: str, path: str, allowed: Sequence[str]) -> ModelyardError | 
 
 
 def is_documentation(path: str) -> bool:
-    """Whether a path belongs to the documentation, which the framework serves by itself."""
+    """Whether a path belongs to the documentation, which the framework serves."""
     return any(path == each or path.startswith(each + "/") for each in DOCUMENTATION)
 
 
 def match_of(scope: Scope) -> Match | None:
-    """The route of a request, as `PathCheck` found it; None for documentation."""
+    """The route of a request that `PathCheck` found; None for documentation."""
     found: Match | None = scope["state"][MATCH]
     return found
 
 
 def candidates_for(path: str) -> list[Match]:
-    """The routes of a path, whatever their methods, in the order in which they are tried.
+    """The routes of a path, for all methods, in the order in which they are tried.
 
-    `/documents/delete` is no document: where a number stands in one route's pattern and a word in another's, the word decides.
+    A literal part of a pattern takes precedence over a number: `/documents/delete` is not a document.
     """
     matching: list[Match] = []
     fitting: list[Match] = []
@@ -125,7 +125,7 @@ def candidates_for(path: str) -> list[Match]:
 
 
 def allowed_methods(path: str, candidates: Sequence[Match]) -> list[str]:
-    """Every method that a path has, for `Allow`; none for an unknown path. `candidates` are the routes of the path."""
+    """Every method of a path, for the header `Allow`; empty for an unknown path. `candidates` are the routes of the path."""
     if path == "*":
         return ["OPTIONS"]
     if is_documentation(path):
@@ -137,7 +137,7 @@ def allowed_methods(path: str, candidates: Sequence[Match]) -> list[str]:
 
 
 def meant(path: str) -> str | None:
-    """The path that the client probably meant: without surplus slashes, and with `/v1` once."""
+    """The path that the client probably meant: without duplicate slashes, and with a single `/v1`."""
     plain = "/" + "/".join(part for part in path.split("/") if part)
     for each in (plain, plain.replace("/v1/v1/", "/v1/", 1), f"/v1{plain}"):
         if each != path and (each in PATHS or candidates_for(each)):
@@ -146,7 +146,7 @@ def meant(path: str) -> str | None:
 
 
 def headless(send: Send) -> Send:
-    """`send` for `HEAD`: a file that would be sent is not even opened. The server leaves out all other bodies."""
+    """A `send` for `HEAD` that does not open the file of a file response. The server omits all other bodies."""
 
     async def without_files(message: Message) -> None:
         if message["type"] == SENDFILE:
@@ -158,7 +158,7 @@ def headless(send: Send) -> Send:
 
 @cache
 def _routes_by_noun() -> Mapping[str, Sequence[tuple[ManagementRoute, frozenset[str]]]]:
-    """Noun of a path → its routes, in the order in which they are tried, and which of their parts are integers."""
+    """First part of a path → its routes, in the order in which they are tried, and which of their variables are integers."""
     table: dict[str, list[tuple[ManagementRoute, frozenset[str]]]] = {}
     for route in ROUTES:
         table.setdefault(_noun(route.path), []).append((route, _numbers(route)))
@@ -166,7 +166,7 @@ def _routes_by_noun() -> Mapping[str, Sequence[tuple[ManagementRoute, frozenset[
 
 
 def _noun(path: str) -> str:
-    """The first part of a path, or the second where the first is `v1`. It is no variable part in any route."""
+    """The first part of a path, or the second one after `v1`. No route has a variable there."""
     first, _, rest = path[1:].partition("/")
     return rest.partition("/")[0] if first == "v1" else first
 

@@ -36,7 +36,7 @@ OPEN_FILES = 65536
 SHUTDOWN_SECONDS = 3  # that open answers may continue after Ctrl-C
 
 Outcome = tuple[str, str | None]
-"""The uid of a launch that the command line requests, and its error, if it failed."""
+"""The uid of a launch that the command line requests, and its error message if it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class ServerReport:
     url: str
     outcomes: list[Outcome]
     restored: list[str]
-    """Models that an earlier run left to be started again."""
+    """Models of an earlier run that are being started again."""
     asks_for_keys: bool
     demo_base: bool = False
-    """Whether the knowledge base of the demo is there."""
+    """Whether the knowledge base of the demo exists."""
     chatchat_url: str | None = None
     """The same server at its second port, if it has one."""
 
@@ -66,7 +66,7 @@ Ready = Callable[[ServerReport], None]
 
 
 class UvicornServer(uvicorn.Server):
-    """uvicorn without its signal handling, because ours decides in which order parts stop, and with an event for its start."""
+    """uvicorn without its signal handling, because ours stops the parts in order, and with an event when it has started."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -136,7 +136,7 @@ async def _serve(
 
 
 def _end(server: uvicorn.Server) -> None:
-    """First signal: let answers end for a moment. Second: end at once."""
+    """First signal: let answers finish for a moment. Second signal: end at once."""
     server.force_exit = server.should_exit
     server.should_exit = True
 
@@ -172,12 +172,12 @@ async def _launch(deployments: Deployments, body: dict[str, Any]) -> Outcome:
             await deployments.create(request.model_copy(update={"model_uid": uid}), OWNER)
         await deployments.wait_ready(uid)
     except ModelyardError as error:
-        return uid, error.message.removeprefix(f"Launching '{uid}' failed: ")  # whoever shows it says which one failed
+        return uid, error.message.removeprefix(f"Launching '{uid}' failed: ")  # the caller prints the uid itself
     return uid, None
 
 
 def raise_file_limit() -> None:
-    """Raise the soft limit of open files, often 1,024 in a login shell, towards the hard one: every stream takes two sockets."""
+    """Raise the soft limit of open files, often 1,024, towards the hard limit, because every stream needs two sockets."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     if soft < limit:
@@ -185,14 +185,14 @@ def raise_file_limit() -> None:
 
 
 def bind(host: str, port: int, option: str = "--port") -> socket.socket:
-    """A listening socket; raises `CannotStart` with one sentence, which names the option that sets the port."""
+    """Open a listening socket. Raises `CannotStart`, whose message names the option that sets the port."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # inherited by every connection; without it a keep-alive request waits 40 ms for a delayed acknowledgement
+        # inherited by every connection; without it a keep-alive request is delayed for 40 ms by delayed acknowledgement
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind(address)
         listener.listen(BACKLOG)

@@ -1,4 +1,4 @@
-"""Reads LoRA adapters without their weights: a folder as PEFT writes it, or a GGUF file; and finds the base of one."""
+"""Reads LoRA adapters without their weights, from a PEFT folder or a GGUF file, and finds an adapter's base model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from modelyard.core.wording import reason
 CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 TRAINING = "args.json"
-"""The file in which ms-swift notes a training, beside its checkpoint."""
+"""The file beside a checkpoint in which ms-swift stores the arguments of the training."""
 
 PEFT_TENSOR = re.compile(
     r"^(?:base_model\.model\.)?(?P<module>.+?)\.lora_(?P<side>A|B|embedding_A|embedding_B|magnitude_vector)\b"
@@ -26,7 +26,7 @@ GGUF_TENSOR = re.compile(r"^(?P<module>.+)\.weight\.lora_(?P<side>[ab])$")
 EMBEDDING = ("embed_tokens", "lm_head", "wte", "token_embd", "output")
 
 IMPOSSIBLE = (OSError, RuntimeError, ValueError)
-"""Errors of a path that no file can have: too long, of an unknown user, with a null in it."""
+"""Errors of a path that cannot exist: it is too long, names an unknown user, or contains a null character."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -48,7 +48,7 @@ def is_adapter(path: str | Path) -> bool:
 
 
 def read_adapter(name: str, path: str | Path, scale: float = 1.0) -> Adapter:
-    """The adapter at a path. Raises `AdapterNotFound`, or `AdapterInvalid` with what is wrong with its files."""
+    """Describe the adapter at a path. Raises `AdapterNotFound`, or `AdapterInvalid` with the problem of its files."""
     try:
         place = Path(path).expanduser().absolute()
         there = place.exists()
@@ -65,7 +65,7 @@ def read_adapter(name: str, path: str | Path, scale: float = 1.0) -> Adapter:
 
 
 def base_of(path: str | Path) -> str:
-    """The base of a PEFT folder by its files: a folder or the id of a repository; empty when they do not name one."""
+    """The base model that a PEFT folder's files name: a folder or a repository id; empty if they name none."""
     place = Path(path).expanduser()
     training = _json(place / TRAINING) if (place / TRAINING).is_file() else {}
     names = [training.get("model_id_or_path"), training.get("model"), config_base(place)]
@@ -75,7 +75,7 @@ def base_of(path: str | Path) -> str:
 
 
 def config_base(path: str | Path) -> str:
-    """The base that the config of a PEFT folder names; empty where it names none. Raises `AdapterInvalid`."""
+    """The base model that a PEFT folder's config names; empty if it names none. Raises `AdapterInvalid`."""
     place = Path(path).expanduser() / CONFIG
     return str(_json(place).get("base_model_name_or_path") or "") if place.is_file() else ""
 
@@ -89,7 +89,7 @@ def is_folder(name: str) -> bool:
 
 
 def weights_of(adapter: Adapter) -> dict[str, dict[str, tuple[int, ...]]]:
-    """Module → `a` and `b` → dimensions as PyTorch has them: `a` is rank × in, `b` is out × rank. Empty when unknown."""
+    """Module → `a` and `b` → dimensions in PyTorch's order: `a` is rank × in, `b` is out × rank. Empty if unknown."""
     place = Path(adapter.path)
     found: dict[str, dict[str, tuple[int, ...]]] = {}
     if adapter.format == "gguf":
@@ -158,7 +158,7 @@ def _traits(config: Mapping[str, Any], modules: set[str], sides: set[str]) -> tu
 
 
 def _peft_shapes(place: Path) -> Shapes:
-    """The shapes of the weights; empty for a file that only torch can read."""
+    """The shapes of the weights; empty for a format that only torch can read."""
     file = place / WEIGHTS[0]
     return tensor_shapes(file) if file.is_file() else {}
 

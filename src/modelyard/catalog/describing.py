@@ -1,4 +1,4 @@
-"""One line about a family, made of its facts: what it does, in which languages, how large it is. Pure."""
+"""Composes a one-line description of a family: what it does, its languages and its sizes. Pure."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ LANGUAGES = {
     "fr": "French",
     "es": "Spanish",
 }
-"""By the codes that the facts use where there are few enough to be named."""
+"""Language codes of the catalog → names, for the languages that descriptions name."""
 NAMED = 4
-"""How many languages are named; of more, the number is given."""
+"""Maximum number of languages that are named; of more, only the number is stated."""
 MANY = "multilingual"
 COUNTED = re.compile(r"(\d+\+?) languages supported")
 UNNAMED = ("auto",)
-"""Entries of lists of languages that are none."""
+"""Entries in lists of languages that are not languages."""
 
 SIZES = 3
-"""How many sizes are named; of more, the smallest and the largest."""
+"""Maximum number of sizes that are listed; of more, the smallest and the largest are stated."""
 
 SENSES = (("vision", "pictures"), ("audio", "sound"), ("video", "videos"))
 READS = {"ocr": "reads the text of pictures (OCR)", "docanalyze": "reads the layout and text of documents"}
@@ -56,9 +56,9 @@ FILMS = {
 
 
 def one_line(family: Family) -> str:
-    """A family's own description, else the line that its facts make: one sentence that begins with its name.
+    """Return the family's own description, else one sentence composed of its fields, which begins with its name.
 
-    Empty for a registered family without one: of its abilities and languages, only what its user wrote is known.
+    Empty for a registered family without a description, because its other fields are only what its user claims.
     """
     if family.description or family.sent is not None:
         return family.description
@@ -137,14 +137,14 @@ def _some(family: Family, names: dict[str, str]) -> str:
 
 
 def _senses(abilities: Sequence[str]) -> list[str]:
-    """The inputs that a model takes beside text."""
+    """The inputs that a model accepts beside text."""
     if "omni" in abilities:
         return [name for _, name in SENSES]
     return [name for sense, name in SENSES if sense in abilities]
 
 
 def _languages(family: Family) -> str:
-    """` in English and Chinese`, or how many there are; nothing where the facts do not say."""
+    """` in English and Chinese`, or the number of languages; empty if the family lists none."""
     known = [each.lower() for each in family.languages if each.lower() not in UNNAMED]
     if counted := COUNTED.fullmatch(known[0] if len(known) == 1 else ""):
         return f" in {counted[1]} languages"
@@ -158,7 +158,7 @@ def _languages(family: Family) -> str:
 
 
 def _sizes(family: Family) -> str:
-    """`0.5B to 72B`, and of a mixture of experts how much is active."""
+    """`0.5B to 72B`, and the active parameters of a mixture of experts."""
     found = sorted({size for spec in family.specs if (size := size_of(spec.size_in_billions))})
     if not found:
         return ""
@@ -186,7 +186,7 @@ def _longest(family: Family) -> str:
 
 
 def _tokens(count: int) -> str:
-    """`32K` or `1M` where that is exact, in thousands of 1,000 or of 1,024."""
+    """`32K` or `1M` if exact, in multiples of 1,000 or of 1,024."""
     if count >= 10**6 and count % 10**4 == 0:
         return f"{count / 10**6:.4g}M"
     for thousand in (1000, 1024):
@@ -198,7 +198,7 @@ def _tokens(count: int) -> str:
 
 
 def _architecture(family: Family) -> str:
-    """The class of the model without its task: `Qwen2ForCausalLM` is Qwen2. Other sizes may be built in another way."""
+    """The model class without its task, such as Qwen2 for `Qwen2ForCausalLM`; empty if the sizes differ in it."""
     if len(family.architectures) != 1 or len({spec.size_in_billions for spec in family.specs}) != 1:
         return ""
     name = re.sub(r"(For[A-Z]\w+|LMHeadModel|ChatModel|Model)$", "", family.architectures[0])
@@ -206,5 +206,5 @@ def _architecture(family: Family) -> str:
 
 
 def _all(parts: Sequence[str]) -> str:
-    """`a, b and c`."""
+    """Join words as in `a, b and c`."""
     return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part) if parts else ""

@@ -1,4 +1,4 @@
-"""A family of models as one data file describes it: the format of these files. Reading and finding them is `index.py`'s."""
+"""The format of the data files that describe families. `index.py` reads and finds them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from modelyard.catalog.prompt_styles import PromptStyle, template
 from modelyard.core.types import ModelType
 
 Size = int | float | str
-"""Billions of weights; `"0_6"` is Xinference's spelling of 0.6."""
+"""Billions of parameters; `"0_6"` is Xinference's notation of 0.6."""
 Text = Annotated[str, Meta(min_length=1)]
 Defaults = dict[str, Any]
 
 
 class Data(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of everything in a data file: an unknown field is an error, and a default is not written down."""
+    """Base of all structs in a data file: unknown fields are errors, and default values are omitted."""
 
 
 class ModelSource(Data, kw_only=True, frozen=True):
-    """Where the files of a spec are: in this package or on this machine (`path`), or on a hub (`model_id`)."""
+    """The location of a spec's files: in this package or on this machine (`path`), or on a hub (`model_id`)."""
 
     path: str | None = None
-    """Relative to the catalog's folder; absolute where the source is `local`."""
+    """Relative to the catalog's folder; absolute if the source is `local`."""
     model_id: str | None = None
-    """With `{quantization}` where that stands in the name."""
+    """Repository id. May contain `{quantization}`, which is then replaced."""
     revision: str | None = None
     quantizations: list[str] = []
-    """Where a hub has others than the spec lists."""
+    """The source's quantisations, if they differ from the spec's."""
     file: str | None = None
-    """The file to take, when the repository has several: `model-{quantization}.gguf`."""
+    """The name of the file to use, if the repository has several: `model-{quantization}.gguf`."""
     split_file: str | None = None
-    """The name of one part: `model-{quantization}-{part}.gguf`."""
+    """The name of one part of a split file: `model-{quantization}-{part}.gguf`."""
     parts: dict[str, list[str]] = {}
-    """Quantisation → parts, where it is split."""
+    """Quantisation → names of its parts, if its file is split."""
     projectors: list[str] = []
-    """Vision or audio projectors to choose from; the first is the default."""
+    """File names of vision or audio projectors to choose from; the first is the default."""
 
 
 class Dimensions(Data, kw_only=True, frozen=True):
-    """A transformer's dimensions, in the words of Hugging Face's configs."""
+    """A transformer's dimensions, under the names of Hugging Face's configs."""
 
     num_hidden_layers: int
     hidden_size: int
@@ -54,23 +54,23 @@ class Dimensions(Data, kw_only=True, frozen=True):
 
 
 class Spec(Data, kw_only=True, frozen=True):
-    """One size in one format."""
+    """One size of a family in one format."""
 
     format: Text
     size_in_billions: Size | None = None
     activated_size_in_billions: Size | None = None
     quantizations: list[str] = msgspec.field(default_factory=lambda: ["none"])
     src: dict[str, ModelSource]
-    """Hub, or `package`, or `local` → where."""
+    """Hub name, `package` or `local` → source."""
     aliases: list[str] = []
-    """Names that mean this spec alone, such as swift's `qwen-7b-chat`."""
+    """Names of this spec alone, such as swift's `qwen-7b-chat`."""
     shape: Dimensions | None = None
     engine: str | None = None
-    """The only engine for it, where the weights decide that."""
+    """The only engine that can run these weights, if there is only one."""
     gguf: dict[str, ModelSource] = {}
-    """For image and video models, by hub: a quantised transformer to go with the pipeline."""
+    """For image and video models, by hub: a quantised transformer that replaces the pipeline's own."""
     lightning: dict[str, ModelSource] = {}
-    """For image and video models, by hub: weights that need fewer steps; `quantizations` are their versions."""
+    """For image and video models, by hub: weights that need fewer steps; `quantizations` lists their versions."""
     default_model_config: Defaults = {}
     default_generate_config: Defaults = {}
 
@@ -84,30 +84,30 @@ OWN_ABILITIES = {ModelType.EMBEDDING: "embed", ModelType.RERANK: "rerank"}
 
 
 class Family(Data, kw_only=True, frozen=True):
-    """All sizes, formats and quantisations that go by one name."""
+    """All sizes, formats and quantisations that are published under one name."""
 
     name: Text
     type: ModelType
     version: int = 2
-    """The generation of the record, as Xinference counts them. In 1, the prompt style rules even where the files have a
-    chat template of their own."""
+    """The version of the record's format, as in Xinference. In version 1 the prompt style is used even if the model's files have
+    a chat template."""
     aliases: list[str] = []
     description: str = ""
-    """One line in words of our own; without it, `describing.py` makes one of the facts below."""
+    """A description of one line; if it is empty, `describing.py` composes one from the other fields."""
     description_zh: str = ""
     purpose: str = ""
-    """Its purpose, where its abilities do not say it: `programming`."""
+    """The purpose if the abilities do not state it, such as `programming`."""
     languages: list[str] = []
     abilities: list[str] = []
     context_length: int = 0
-    """For embedding and rerank models, the longest text."""
+    """Tokens; of embedding and rerank models, the maximum length of a text."""
     dimensions: int | None = None
     family: str | None = None
-    """Xinference's `model_family`, where it is not the name."""
+    """Xinference's `model_family`, if it differs from the name."""
     architectures: list[str] = []
     prompt_style: PromptStyle | None = None
     chat_template: str | None = None
-    """Jinja text, for a family whose files shall not be asked for one."""
+    """A Jinja template that is used in place of the one in the model's files."""
     stop: list[str] = []
     stop_token_ids: list[int] = []
     reasoning_start_tag: str | None = None
@@ -117,36 +117,36 @@ class Family(Data, kw_only=True, frozen=True):
     multilingual: bool | None = None
     controlnet: list[Defaults] = []
     sent: Defaults | None = None
-    """The record of a registered family as its user wrote it, which is what others see of it."""
+    """A registered family's record as its user wrote it; listings return this record."""
     specs: Annotated[list[Spec], Meta(min_length=1)]
 
     @property
     def all_abilities(self) -> list[str]:
-        """Its abilities under Xinference's names; the data files leave `embed` and `rerank` out."""
+        """The abilities under Xinference's names, with `embed` and `rerank`, which the data files leave out."""
         own = [OWN_ABILITIES[self.type]] if self.type in OWN_ABILITIES else []
         return list(dict.fromkeys([*own, *self.abilities]))
 
     @property
     def template(self) -> str | None:
-        """The chat template that this record brings, its own or its prompt style's; None leaves it to the files."""
+        """The chat template of this record or its prompt style; None if the model's files provide it."""
         if self.chat_template:
             return self.chat_template
         return template(self.prompt_style) if self.prompt_style else None
 
     @property
     def rules_template(self) -> bool:
-        """Whether that template takes the place of one in the files."""
+        """Whether `template` replaces a template in the model's files."""
         return bool(self.chat_template) or self.version == 1
 
     @property
     def stops(self) -> list[str]:
-        """Every string that ends an answer, the prompt style's included."""
+        """Every string that ends an answer, including those of the prompt style."""
         style = self.prompt_style.stop if self.prompt_style else None
         return list(dict.fromkeys([*self.stop, *(style or [])]))
 
     @property
     def stop_ids(self) -> list[int]:
-        """Every token that ends an answer, the prompt style's included."""
+        """Every token id that ends an answer, including those of the prompt style."""
         style = self.prompt_style.stop_token_ids if self.prompt_style else None
         return list(dict.fromkeys([*self.stop_token_ids, *(style or [])]))
 
@@ -155,7 +155,7 @@ DECODER = msgspec.json.Decoder(Family)
 
 
 def load(path: Path) -> Family:
-    """The family in a file. Raises `ValueError` with the file and the place of what is wrong."""
+    """Decode the family in a file. Raises `ValueError` with the file and the position of the problem."""
     try:
         return DECODER.decode(path.read_bytes())
     except msgspec.DecodeError as error:

@@ -1,4 +1,4 @@
-"""A family as the record that reads back as it: for registrations that an earlier version kept without their record. Pure."""
+"""Encodes a family as a registration record, for registrations that an earlier version stored without their record. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Record = dict[str, Any]
 
 
 def record_of(family: Family) -> Record:
-    """The record of a registered family, without the fields that it left out."""
+    """The record of a registered family, without empty fields."""
     record: Record = {
         "version": family.version,
         "context_length": family.context_length,

@@ -1,4 +1,4 @@
-"""From a path to a `Model`: what a GGUF file or a Hugging Face folder is, and what it can do."""
+"""Describes the model in a GGUF file or a Hugging Face folder: its type, dimensions and abilities."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ ENCODERS = (
     "bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert", "eurobert",
     "gemma-embedding", "t5encoder",
 )  # fmt: skip
-"""Architectures that only embed."""
+"""Architectures whose models only embed."""
 
 WINDOWED = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "gpt-oss": 2, "cohere2": 4, "exaone4": 4, "llama4": 4}
-"""Architectures with layers that look back a window only → every how many layers one looks at everything."""
+"""Architectures with sliding-window layers → every how many layers one has full attention."""
 
 RANK_POOLING = 4
 VECTOR_POOLINGS = (1, 2, 3)
 
 
 def describe(path: str | Path) -> Model:
-    """The model at a path: a `.gguf` file, a Hugging Face folder, or a folder with one GGUF model in it.
+    """Describe the model at a path: a `.gguf` file, a Hugging Face folder, or a folder with a single GGUF model.
 
-    Raises `ModelFilesInvalid` with a sentence about what is wrong.
+    Raises `ModelFilesInvalid` with the problem.
     """
     try:
         return _describe(Path(path).expanduser().absolute(), str(path))
-    except ModelyardError:  # these are RuntimeErrors, too, and name the path already
+    except ModelyardError:  # also a RuntimeError, but it names the path already
         raise
-    except (OSError, RuntimeError, UnicodeError) as error:  # RuntimeError: no such user behind `~`
+    except (OSError, RuntimeError, UnicodeError) as error:  # RuntimeError: unknown user behind `~`
         raise ModelFilesInvalid(str(path), f"it cannot be read: {reason(error)}.") from error
 
 
@@ -55,13 +55,13 @@ def _describe(place: Path, path: str) -> Model:
 
 
 TEXT = (ModelType.LLM, ModelType.EMBEDDING, ModelType.RERANK)
-"""Types of which the files say enough; other models come in as many shapes as there are models."""
+"""Model types that can be recognised from the files; other models have no common format."""
 
 
 def described_as(path: Path, type: ModelType | None) -> Model:
-    """The model at a path whose type is given, by the catalog or by the launch.
+    """Describe the model at a path whose type the catalog or the launch names.
 
-    Where files cannot say what they are, as with many audio and image models, that word is enough.
+    The files need not identify themselves, as with many audio and image models.
     """
     try:
         model = describe(path)
@@ -74,12 +74,12 @@ def described_as(path: Path, type: ModelType | None) -> Model:
 
 
 def unread(path: Path, type: ModelType, size: int) -> Model:
-    """A model of which nothing is known but its type."""
+    """A model of which only the type and the size in bytes are known."""
     return Model(path.name, type, "pytorch", str(path), weights_bytes=size)
 
 
 def _only_gguf(folder: Path) -> Path:
-    """The one model in a folder of GGUF files; the parts of a split file are one model, and projectors are none."""
+    """The single model in a folder of GGUF files. The parts of a split file count as one model; projectors do not count."""
     files = sorted(file for file in folder.glob("*.gguf") if not file.name.startswith("mmproj"))
     models = [file for file in files if (part := SPLIT.search(file.name)) is None or int(part[1]) == 1]
     if len(models) == 1:
@@ -98,7 +98,7 @@ def _describe_gguf(path: Path) -> Model:
 
 
 def describe_header(parts: Sequence[Path], sizes: Sequence[int]) -> Model:
-    """The model of a GGUF file, or of the parts of a split one, whose beginnings are at `parts` and which are `sizes` long."""
+    """Describe a GGUF model by its headers: `parts` has the beginning of each part, `sizes` the parts' full sizes in bytes."""
     path = parts[0]
     headers = [read_header(part, size) for part, size in zip(parts, sizes, strict=True)]
     header = headers[0]
@@ -127,7 +127,7 @@ def describe_header(parts: Sequence[Path], sizes: Sequence[int]) -> Model:
 
 
 def _parts(path: Path) -> list[Path]:
-    """All files of a split model; the file itself when it is whole."""
+    """All files of a split model, or the file itself if it is not split."""
     split = SPLIT.search(path.name)
     if split is None:
         return [path]
@@ -166,7 +166,7 @@ def _abilities(kind: ModelType, template: str | None) -> tuple[str, ...]:
 
 
 def shape_of(header: Header, architecture: str, parameters: int) -> Shape | None:
-    """The dimensions, with heads averaged over layers where these differ; None when the header lacks them."""
+    """The model's dimensions, with head counts averaged over layers if these differ; None if the header lacks them."""
 
     def number(key: str) -> int:
         return header.number(f"{architecture}.{key}") or 0
@@ -177,7 +177,7 @@ def shape_of(header: Header, architecture: str, parameters: int) -> Shape | None
         return None
     kv_heads = _heads(header, f"{architecture}.attention.head_count_kv", layers) or heads
     vocab = number("vocab_size") or header.lengths.get("tokenizer.ggml.tokens", 0)
-    # Files from before llama.cpp knew latent attention have the rank and not this key, and are cached head by head.
+    # Files from before llama.cpp supported latent attention have the rank without this key, and cache keys per head.
     latent = number("attention.kv_lora_rank") if number("attention.key_length_mla") else 0
     window, every = number("attention.sliding_window"), WINDOWED.get(architecture, 0)
     return Shape(

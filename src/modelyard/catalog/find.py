@@ -1,4 +1,4 @@
-"""From what a user names to a `Model`: a family of the catalog, a path, or the id of a repository on a hub."""
+"""Resolves what a user names to a `Model`: a family of the catalog, a path, or a repository id of a hub."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from modelyard.core.errors import (
 from modelyard.core.types import Model, ModelType
 
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-"""`owner/name`."""
+"""The form `owner/name`."""
 
 
 def find(
@@ -50,14 +50,14 @@ def find(
     projector: str | None = None,
     local: bool = True,
 ) -> Model:
-    """The model that `name` means: a family or an alias, a `.gguf` file, a folder, or the id of a repository on a hub.
+    """Find the model of `name`: a family or an alias, a `.gguf` file, a folder, or a repository id of a hub.
 
-    Without `local`, no name is taken for a path.
+    Without `local`, no name is interpreted as a path.
 
-    `path` overrides where it is. With a family and a `path`, the files decide what the model is, and the family gives its
-    name and languages. `hub` says which hub to take files from that are not here, and `projector` names what a GGUF model
-    sees or hears through, where there are several.
-    Raises `NotFound`, `InvalidParameter`, `ModelFilesInvalid`, `HubUnavailable` or what a hub answers.
+    `path` says where the files are. With a family and a `path`, the files determine the model, and the family adds its
+    name and languages. `hub` names the hub to download missing files from, and `projector` the projector file of a GGUF
+    model with several.
+    Raises `NotFound`, `InvalidParameter`, `ModelFilesInvalid`, `HubUnavailable` or a hub's error.
     """
     if path is not None:
         return _beside_path(_at_path(name, path, catalog), projector)
@@ -66,7 +66,7 @@ def find(
     try:
         family = catalog.get(name, type)
     except NotFound:
-        if local and os.path.isdir(name):  # unlike pathlib, it finds nothing wrong with a name that no folder can have
+        if local and os.path.isdir(name):  # unlike pathlib, it accepts names that are not valid as paths
             return _beside_path(describe(name), projector)
         if HUB_ID.fullmatch(name):
             return by_id(name, type=type, format=format, quantization=quantization, hub=hub, projector=projector)
@@ -76,16 +76,16 @@ def find(
 
 
 def looks_like_path(name: str) -> bool:
-    """Whether a name can only be meant as a path: hub ids and families have neither of these."""
+    """Whether a name can only be a path: hub ids and family names do not have this form."""
     return name.startswith(("/", "./", "../", "~")) or name.endswith(".gguf") or (os.sep != "/" and os.sep in name)
 
 
 def locate(variant: Variant, *, hub: str | None = None, projector: str | None = None) -> Model:
-    """The model of a variant: as its files say when they are here, else as a hub describes it, with its `download`.
+    """Describe a variant's model: by its files if they are here, else by a hub's metadata and with its `download`.
 
-    When all is here but the projector that the family names, the hub is asked for that; when it cannot be asked, the model
-    reads text only.
-    Raises `BadRequest` when no hub that we know has it or none may be asked, `HubUnavailable` when none answers.
+    If only the family's projector is missing, the hub is queried for it; if no hub can be reached, the model is returned without
+    it and accepts text only.
+    Raises `BadRequest` if no known hub has it or hubs are disabled, `HubUnavailable` if none answers.
     """
     here = _located(variant, hub, projector)
     on_hub = any(name in REMOTE and source.model_id for name, source in variant.spec.src.items())
@@ -100,7 +100,7 @@ def locate(variant: Variant, *, hub: str | None = None, projector: str | None = 
 
 
 def _located(variant: Variant, hub: str | None, projector: str | None) -> Model | None:
-    """The model of a variant as its files say, where they are here."""
+    """Describe a variant's model by its files, if they are here."""
     for source_name, source in variant.spec.src.items():
         if source_name in HUBS and (hub in (None, AUTO, source_name) or source_name not in REMOTE):
             place = HUBS.get(source_name).locate(source, variant.quantization)
@@ -111,7 +111,7 @@ def _located(variant: Variant, hub: str | None, projector: str | None) -> Model 
 
 
 def _from_hub(variant: Variant, hub: str | None, projector: str | None) -> Model:
-    """The model of a variant as a hub describes it."""
+    """Describe a variant's model by a hub's metadata."""
     sources = variant.spec.src
     having = [name for name in REMOTE if name in sources and sources[name].model_id]
     if not having:
@@ -134,7 +134,7 @@ def by_id(
     hub: str | None = None,
     projector: str | None = None,
 ) -> Model:
-    """The model in a repository, from the cache folder of a hub when it is there whole, else as the hub describes it."""
+    """Describe the model of a repository: from a hub's cache folder if it is complete there, else by the hub's metadata."""
     quantization = quantization or None
     for name in [hub] if hub in REMOTE else REMOTE:
         if (place := in_cache(name, model_id, format, quantization)) is not None:
@@ -148,13 +148,13 @@ def by_id(
 
 
 def _projector(variant: Variant, hub: str | None, projector: str | None) -> str | None:
-    """The name of the projector to take: the wished one, else the first that the family names."""
+    """The name of the projector: the requested one, else the family's first."""
     source = variant.spec.src.get(hub or "")
     return projector or next(iter(source.projectors), None) if source else projector
 
 
 def _beside_path(model: Model, projector: str | None) -> Model:
-    """The model at a path of the request, with its projector. Raises `InvalidParameter` when the named projector is missing."""
+    """The model at the request's path with its projector. Raises `InvalidParameter` if the named projector is missing."""
     found = beside(model, Path(str(model.path)).parent, projector, shared=True)
     if projector and not found.projector:
         raise InvalidParameter("multimodal_projector", f"there is no '{projector}' beside {model.path}.")
@@ -162,13 +162,13 @@ def _beside_path(model: Model, projector: str | None) -> Model:
 
 
 def _beside_place(model: Model, place: Path, projector: str | None) -> Model:
-    """A model of a cache folder, or of one that a family names, with its projector if that is there."""
+    """A model of a cache folder or of a family's folder, with its projector if that is there."""
     snapshot = snapshot_of(place)
     return beside(model, snapshot.folder if snapshot else place.parent, projector, shared=snapshot is None)
 
 
 def _first_answer(hubs: Sequence[str], read: Callable[[str], Model]) -> Model:
-    """The answer of the first hub that has the model; when none has it, the error of the first."""
+    """The answer of the first hub that has the model. If none has it, raises the first hub's error."""
     problem: ModelyardError | None = None
     for name in hubs:
         try:
@@ -197,7 +197,7 @@ def _query(variant: Variant, hub: str, projector: str | None) -> RepositoryQuery
 
 
 def _described(place: Path, hub: str, type: ModelType | None) -> Model:
-    """The model at a place; in a cache folder, the place says which repository and revision it is."""
+    """Describe the model at a path; in a cache folder, the path determines repository and revision."""
     if hub not in REMOTE:
         return describe(place)
     model = described_as(place, type)
@@ -206,9 +206,9 @@ def _described(place: Path, hub: str, type: ModelType | None) -> Model:
 
 
 def as_downloaded(model: Model) -> Model:
-    """A model whose files have come, with what these say where the hub's metadata could only guess.
+    """Describe a downloaded model again by its files, which are more precise than the hub's metadata.
 
-    Raises `ModelFilesInvalid` when they are no such model.
+    Raises `ModelFilesInvalid` if they are not such a model.
     """
     assert model.path is not None, "a planned download knows where its files will be"
     found = described_as(Path(model.path), model.type)
@@ -240,7 +240,7 @@ def _at_path(name: str, path: str, catalog: Catalog) -> Model:
 
 
 def _from_family(model: Model, variant: Variant, hub: str) -> Model:
-    """A model as its files describe it, completed by its family. Where they disagree, the files are right."""
+    """Complete a model's description from its files with fields of its family. Where both have a value, the files' is used."""
     family = variant.family
     if model.type is not family.type:
         raise ModelFilesInvalid(str(model.path), f"it is of type {model.type}, and '{family.name}' is {family.type}.")

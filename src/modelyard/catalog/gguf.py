@@ -15,15 +15,15 @@ from modelyard.core.errors import ModelFilesInvalid
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 DIMENSIONS = 4
-"""Dimensions of a tensor; ggml knows no more."""
+"""Maximum number of a tensor's dimensions in ggml."""
 MOST_KEYS = 65_536
 MOST_TENSORS = 65_536
 MOST_WORDS = 2_000_000
-"""Texts in all arrays together: vocabularies have up to 260,000 tokens and 500,000 merges."""
+"""Maximum number of texts in all arrays together: vocabularies have up to 260,000 tokens and 500,000 merges."""
 LONGEST_TEXT = 4 << 20
-"""Bytes of a key, a name or a value."""
+"""Maximum bytes of a key, a name or a value."""
 SHORT_ARRAY = 1024
-"""Arrays of numbers up to this length are read (heads per layer); longer ones, and arrays of text, are only counted."""
+"""Numeric arrays up to this length are read (heads per layer); of longer ones, and of text arrays, only the length is."""
 
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 STRING, ARRAY = 8, 9
@@ -42,7 +42,7 @@ FILE_TYPES = {
     21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S",
     29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4_MOE",
 }  # fmt: skip
-"""`general.file_type` → the name that people know."""
+"""`general.file_type` → the common name of the quantisation."""
 
 OTHER_FORMATS = {
     b"PK\x03\x04": "a zip archive or a PyTorch checkpoint",
@@ -66,9 +66,9 @@ class Header:
 
     metadata: Mapping[str, Value]
     lengths: Mapping[str, int]
-    """Length of each array, those that were not read included."""
+    """Length of each array, including those that were not read."""
     shapes: Mapping[str, tuple[int, ...]]
-    """Tensor → its dimensions, the innermost first."""
+    """Tensor name → its dimensions, the innermost first."""
     parameters: int
 
     @property
@@ -85,9 +85,9 @@ class Header:
 
 
 def read_header(path: Path, size: int | None = None) -> Header:
-    """The header of the file at `path`. Raises `ModelFilesInvalid` when it is no GGUF file, or not all of one.
+    """Read the header of the file at `path`. Raises `ModelFilesInvalid` if it is not a complete GGUF file.
 
-    `size` is that of the whole file, when only its beginning is at `path`.
+    `size` is the full size in bytes, if only the file's beginning is at `path`.
     """
     here = path.stat().st_size
     size = here if size is None else size
@@ -105,7 +105,7 @@ def read_header(path: Path, size: int | None = None) -> Header:
 
 
 def what_is(start: bytes) -> str:
-    """A guess at what a file is, from its first bytes."""
+    """Guess the kind of a file from its first bytes."""
     for magic, title in OTHER_FORMATS.items():
         if start.startswith(magic):
             return title
@@ -120,7 +120,7 @@ def _truncated(path: Path, size: int, expected: int = 0) -> ModelFilesInvalid:
 
 
 class _Cursor:
-    """A place in the header."""
+    """A read position in the header."""
 
     def __init__(self, data: mmap.mmap, path: Path) -> None:
         self._data = data

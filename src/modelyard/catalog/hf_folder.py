@@ -1,4 +1,4 @@
-"""Reads a Hugging Face folder: its config, its template and the size of its weights."""
+"""Describes the model in a Hugging Face folder by its config, its chat template and the size of its weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modelyard.core.wording import reason
 Config = dict[str, Any]
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
-"""Kinds of weight files, best first; only the first kind that is there counts."""
+"""Endings of weight files in order of preference; only the first kind present counts."""
 
 DESCRIBING = frozenset(
     {
@@ -23,22 +23,22 @@ DESCRIBING = frozenset(
         "modules.json", "sentence_bert_config.json",
     }
 )  # fmt: skip
-"""The small files that say what a model is."""
+"""Patterns of the small files that describe a model."""
 
 UNLIMITED = 10**9
-"""Tokenizers say so with a number beyond all reason."""
+"""Tokenizers without a limit state a number above this one."""
 
 LARGEST = 2**53
-"""No honest number of a config reaches it, and beyond it floats cannot follow."""
+"""Limit of the numbers in a config: realistic ones are smaller, and floats are inexact above it."""
 
 DTYPE_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float8_e4m3fn": 1}
 QUANTIZATIONS = {"bitsandbytes": "bnb", "compressed-tensors": "compressed-tensors"}
 
 
 def read_folder(folder: Path, sizes: Mapping[str, int] | None = None) -> Model:
-    """The model in a folder that has a `config.json` or a `model_index.json`. Raises `ModelFilesInvalid`.
+    """Describe the model in a folder with a `config.json` or a `model_index.json`. Raises `ModelFilesInvalid`.
 
-    `sizes` are those of all its files by name, when only those of `DESCRIBING` are there yet.
+    `sizes` has the sizes of all its files by name, if only those of `DESCRIBING` have been downloaded.
     """
     weights = _weights_bytes(sizes if sizes is not None else _sizes(folder))
     try:
@@ -102,7 +102,7 @@ def _first(config: Config, *keys: str) -> int:
 
 
 def _context(folder: Path, kind: ModelType, config: Config) -> int:
-    """Tokens; for models that read texts whole, the least of what the several files say."""
+    """Context in tokens; for models that read whole texts, the smallest value that the files state."""
     positions = _first(config, "max_position_embeddings", "n_positions", "seq_length", "max_source_positions")
     if kind not in (ModelType.EMBEDDING, ModelType.RERANK):
         return positions
@@ -121,7 +121,7 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 def _weights_bytes(sizes: Mapping[str, int]) -> int:
     for kind in WEIGHTS:
-        # Mistral's folders hold all weights twice, once as `consolidated`.
+        # Mistral's folders contain all weights twice, once as `consolidated`.
         found = [
             size
             for name, size in sizes.items()
@@ -165,7 +165,7 @@ def _quantization(config: Config) -> str:
 
 
 def _template(folder: Path) -> str | None:
-    """The chat template: in a file of its own, or in the tokenizer's config, where it may be one of several."""
+    """The chat template, from its own file or from the tokenizer's config, which may have several."""
     if (file := folder / "chat_template.jinja").is_file():
         return _text(file)
     for name in ("chat_template.json", "tokenizer_config.json"):
@@ -223,11 +223,11 @@ def _shape(config: Config, weights: int) -> Shape | None:
 
 
 UNCACHED = ("linear_attention", "mamba", "conv", "recurrent")
-"""Kinds of layer that keep a state of fixed size instead of keys and values."""
+"""Layer types that keep a state of fixed size instead of keys and values."""
 
 
 def _sliding(config: Config, cached: list[str], layers: int) -> int:
-    """How many layers look back a window only: as their list says, or their pattern, or else all of them."""
+    """The number of layers with sliding-window attention: by the config's list, its pattern, or else all layers."""
     if cached:
         return cached.count("sliding_attention")
     every = _first(config, "sliding_window_pattern")

@@ -1,4 +1,4 @@
-"""Families by name: those of a folder, read when a type is first asked for, and those that users registered."""
+"""Finds families by name: built-in ones, read from a folder on first use, and those that users registered."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Shelf:
         self.families: dict[str, Family] = {}
         """By name in lower case."""
         self.aliases: dict[str, Family] = {}
-        """By alias in lower case. An alias of one spec leads to the family with that spec only."""
+        """By alias in lower case. The alias of a single spec refers to the family reduced to that spec."""
         for path in sorted(folder.glob("*.json")):
             family = load(path)
             self.families[family.name.lower()] = family
@@ -33,10 +33,10 @@ class Shelf:
 
 
 class Catalog:
-    """A folder of families, `<type>/<file name>.json`, and what users registered beside them.
+    """A folder of families, `<type>/<file name>.json`, and the families that users registered.
 
-    A type's files are read when one of its families is asked for. Registered families are in memory only; a built-in
-    one cannot be replaced. Safe to read from other threads while one thread registers.
+    A type's files are read on its first use. Registered families are in memory only, and cannot replace a built-in
+    family. Other threads may read while one thread registers.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,7 +45,7 @@ class Catalog:
         self._own: dict[tuple[ModelType, str], Family] = {}
 
     def get(self, name: str, type: ModelType | None = None) -> Family:
-        """The family of that name, or else of that alias. Raises `NotFound`, with the nearest names."""
+        """The family of a name, or else of an alias. Raises `NotFound` with similar names."""
         key = name.lower()
         kinds = [type] if type else list(ModelType)
         for kind in kinds:
@@ -57,25 +57,25 @@ class Catalog:
         raise not_found(name, type, self.names(type), ADVICE)
 
     def missing(self, name: str, type: ModelType | None) -> NotFound:
-        """The error that says that there is no such family, and which names are near."""
+        """The error for an unknown family, with similar names."""
         return not_found(name, type, self.names(type))
 
     def names(self, type: ModelType | None = None) -> list[str]:
-        """The names of all families, or of those of one type; aliases are not among them."""
+        """The names of all families, or of those of one type; without aliases."""
         return sorted((family.name for family in self.families(type)), key=str.lower)
 
     def families(self, type: ModelType | None = None) -> Iterator[Family]:
-        """All families, those of the folder first."""
+        """All families, the built-in ones first."""
         for kind in [type] if type else ModelType:
             yield from self._shelf(kind).families.values()
             yield from self.registered(kind)
 
     def built_in(self, name: str, type: ModelType) -> bool:
-        """Whether the folder has a family of that very name."""
+        """Whether there is a built-in family of exactly this name."""
         return name.lower() in self._shelf(type).families
 
     def registered(self, type: ModelType) -> list[Family]:
-        """Families of users, in the order of their registration."""
+        """Users' families, in the order of their registration."""
         return [family for (kind, _), family in self._own.items() if kind is type]
 
     def register(self, family: Family) -> None:
@@ -84,13 +84,13 @@ class Catalog:
         self._own = {**self._own, (family.type, family.name.lower()): family}
 
     def check_new(self, family: Family) -> None:
-        """Raises `RegistrationExists` when its name is taken."""
+        """Raise `RegistrationExists` if the family's name is taken."""
         built_in = self.built_in(family.name, family.type)
         if built_in or (family.type, family.name.lower()) in self._own:
             raise RegistrationExists(family.name, family.type, built_in)
 
     def unregister(self, name: str, type: ModelType) -> None:
-        """Forget a user's family, if it is there."""
+        """Remove a user's family, if it exists."""
         self._own = {key: family for key, family in self._own.items() if key != (type, name.lower())}
 
     @property
@@ -105,16 +105,16 @@ class Catalog:
 
 
 def file_name(name: str) -> str:
-    """The file of a family, without its ending: the name in lower case, with what file systems dislike as dashes."""
+    """The base name of a family's file: its name in lower case, with dashes for characters that file systems reject."""
     return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-.")
 
 
 ADVICE = " Give a family of the catalog, `owner/name` of a hub, or a path to a .gguf file or a Hugging Face folder."
-"""The end of an error about an unknown name, where the name is to be launched."""
+"""The end of an error about an unknown name in a launch request."""
 
 
 def not_found(name: str, type: ModelType | None, known: list[str], advice: str = "") -> NotFound:
-    """The error for an unknown name, with the known names that are near it."""
+    """The error for an unknown name, with the similar ones among `known`."""
     near = difflib.get_close_matches(name[:200].lower(), [one.lower() for one in known], n=3)
     spelled = [one for one in known if one.lower() in near]
     hint = f" Did you mean {' or '.join(spelled)}?" if spelled else ""

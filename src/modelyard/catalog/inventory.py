@@ -1,4 +1,4 @@
-"""The models in the cache folders of the hubs, under the names that the catalog has for them."""
+"""Lists the models in the hubs' cache folders, under their names in the catalog."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from modelyard.core.types import ModelType
 
 @dataclass(frozen=True, slots=True)
 class InventoryEntry:
-    """One cached model with its name in the catalog, or its id where the catalog does not know it."""
+    """One cached model with its name in the catalog, or its repository id if the catalog does not have it."""
 
     name: str
     type: ModelType | None
-    """None where the files are no model that we can read."""
+    """None if the files are no model of a known type."""
     size: float | None
     format: str
     quantization: str
@@ -31,12 +31,12 @@ class InventoryEntry:
 
     @property
     def version(self) -> str:
-        """By which the routes of the cache speak of it."""
+        """The version string that the cache routes use."""
         return version_of(self.name, self.size, self.format, self.quantization)
 
 
 def inventory(catalog: Catalog, name: str | None = None) -> list[InventoryEntry]:
-    """Everything that is whole in the caches, or only what goes by a name."""
+    """Every complete cached model, or those of a name."""
     models = list(cached_models())
     known = _by_repository(catalog, {model.snapshot.model_id.lower() for model in models})
     entries = [_entry(model, known) for model in models]
@@ -45,7 +45,7 @@ def inventory(catalog: Catalog, name: str | None = None) -> list[InventoryEntry]
 
 Place = tuple[Family, Spec, ModelSource, str]
 Known = dict[tuple[str, str], list[Place]]
-"""Hub and id in lower case → what of the catalog is there."""
+"""Hub and repository id in lower case → the catalog's variants in it."""
 
 
 def _by_repository(catalog: Catalog, ids: set[str]) -> Known:

@@ -1,6 +1,5 @@
-"""How much memory a model of the catalog needs before any file of it is here: its weights from size and quantisation,
-
-its shape from the family's figures. Pure; what launches take by their options the engines know better.
+"""Estimates the memory of a model of the catalog before its files are here: the weights from size and quantisation, the
+dimensions from the family. Pure. For a launch with options, the engine's own estimate is more exact.
 """
 
 from __future__ import annotations
@@ -23,31 +22,31 @@ GGUF_BITS = {
     "q6_k": 6.56, "q6_k_s": 6.56, "q6": 6.56, "q6_k_l": 6.7, "q6_k_xl": 6.9, "q8_0": 8.5, "q8_k_xl": 9.3,
     "f16": 16.0, "fp16": 16.0, "bf16": 16.0, "f32": 32.0, "fp32": 32.0, "none": 8.5,
 }  # fmt: skip
-"""Bits per weight over a whole file: the mixtures keep some tensors at more bits. Of a Llama of 8 billion weights."""
+"""Bits per weight averaged over a file, because mixed quantisations keep some tensors at more bits. From an 8B Llama."""
 
 FORMAT_BITS = {"pytorch": 16.0, "fp8": 8.1, "fp4": 4.5, "bnb": 4.5, "gptq": 4.25, "awq": 4.25, "mlx": 16.0}
-"""Bits per weight where the quantisation has no number in its name, or `none`."""
+"""Bits per weight if the quantisation's name has no number, or is `none`."""
 
 OVERHEADS = {"gptq": 0.25, "awq": 0.25, "bnb": 0.25, "mlx": 0.5, "fp8": 0.1, "fp4": 0.5, "pytorch": 0.5}
 """Bits per weight that scales and zero points add."""
 
 KEEP_EMBEDDINGS = ("gptq", "awq", "bnb", "fp8", "fp4")
-"""Formats that leave the embeddings and the output matrix at 16 bits."""
+"""Formats that keep the embeddings and the output matrix at 16 bits."""
 
 LATENT = {"DeepseekV2": (512, 64), "DeepseekV3": (512, 64), "DeepseekV32": (512, 64), "GlmMoeDsa": (512, 64),
           "Glm4MoeLite": (512, 64), "KimiK25": (512, 64), "MiniCPM3": (256, 32)}  # fmt: skip
-"""Architectures with multi-head latent attention → width of the latent vector, and of the rotated key beside it."""
+"""Architectures with multi-head latent attention → width of the latent vector, and of the rotary key beside it."""
 
 LARGE = 6_000_000_000
 SHARING = ("Gemma", "Cohere", "Bloom", "GPT2")
-"""Architectures whose output matrix is the embeddings, whatever their size."""
+"""Architectures whose output matrix is the embedding matrix, at every size."""
 
 NEAR = 0.2
-"""Sizes are rounded: 7 stands for 7.6. A count from the shape this near to the size is the better figure."""
+"""Relative difference. Stated sizes are rounded (7 for 7.6): a count from the dimensions is used if it is this close."""
 
 
 def sketch(variant: Variant) -> Model:
-    """A variant as a model without files: what the catalog knows, and the weights by estimate; 0 where the size is unknown."""
+    """Describe a variant without its files: the catalog's fields, and the estimated weights; 0 bytes if the size is unknown."""
     family, spec = variant.family, variant.spec
     shape = shape_of(variant)
     architecture = family.architectures[0] if family.architectures else None
@@ -71,7 +70,7 @@ def sketch(variant: Variant) -> Model:
 
 
 def bits(format: str, quantization: str) -> float:
-    """Bits per weight that a quantisation of a format takes on average, scales included."""
+    """Average bits per weight of a quantisation in a format, including scales."""
     name = quantization.lower()
     if format in ("ggufv2", "ggmlv3"):
         plain = name.removeprefix("i1-").removeprefix("ud-")
@@ -88,20 +87,20 @@ def bits(format: str, quantization: str) -> float:
 
 
 def weights(format: str, quantization: str, count: int, shape: Shape | None) -> int:
-    """Bytes of so many weights in a quantisation."""
+    """Bytes of `count` weights in a quantisation."""
     kept = min(2 * shape.vocab * shape.hidden, count) if shape and format in KEEP_EMBEDDINGS else 0
     return weights_from_parameters(count - kept, bits(format, quantization)) + kept * 2
 
 
 def weights_from_parameters(parameters: int, bits: float) -> int:
-    """Bytes of weights stored at so many bits each."""
+    """Bytes of weights with this many bits each."""
     return int(parameters * bits / 8)
 
 
 def parameters(size: float | None, shape: Shape | None, architecture: str | None = None) -> int:
-    """Number of weights: counted from the shape where that agrees with the size, else the size. 0 when unknown.
+    """The number of parameters: counted from the dimensions if that is close to the size, else the size. 0 if unknown.
 
-    Embeddings may be shared with the output matrix; large models share none, but for those of `SHARING`.
+    Small models may share the embeddings with the output matrix; large ones do only in the architectures of `SHARING`.
     """
     stated = int((size or 0) * 1e9)
     if shape is None or not shape.parameters:
@@ -117,7 +116,7 @@ def parameters(size: float | None, shape: Shape | None, architecture: str | None
 
 
 def shape_of(variant: Variant) -> Shape | None:
-    """The dimensions of a variant; where its format has none, those of the same size in another format."""
+    """The dimensions of a variant; if its format has none, those of an equal size in another format."""
     family = variant.family
     alike = [variant.spec, *(spec for spec in family.specs if size_of(spec.size_in_billions) == variant.size)]
     found = next((spec.shape for spec in alike if spec.shape), None)
@@ -125,7 +124,7 @@ def shape_of(variant: Variant) -> Shape | None:
 
 
 def shape_from(dims: Dimensions, family: Family) -> Shape:
-    """A family's figures as a shape; `parameters` is a count for a dense model with its output matrix apart."""
+    """Convert a family's dimensions; `parameters` is counted for a dense model with a separate output matrix."""
     hidden, heads = dims.hidden_size, dims.num_attention_heads
     kv_heads = dims.num_key_value_heads or heads
     head_dim = dims.head_dim or hidden // heads

@@ -1,4 +1,4 @@
-"""The second file of a GGUF model that sees or hears: which one, and where it is on this machine."""
+"""Finds the projector file of a GGUF model with vision or audio input on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SENSES = ("vision", "audio", "omni")
 
 
 def with_projector(model: Model, path: Path | None) -> Model:
-    """The model with its projector; where its purpose is unknown, it is for vision."""
+    """The model with its projector, which counts as a vision projector if its purpose is unknown."""
     if path is None or model.type is not ModelType.LLM:
         return model
     sees = any(sense in model.abilities for sense in SENSES)
@@ -21,9 +21,9 @@ def with_projector(model: Model, path: Path | None) -> Model:
 
 
 def beside(model: Model, folder: Path, title: str | None, *, shared: bool) -> Model:
-    """The model with the projector in its folder that is wanted by name, or the best there; as it is when there is none.
+    """Add the projector in a model's folder: the named one, else the preferred one. If there is none, the model is unchanged.
 
-    In a folder that is `shared` with files of other models, an unnamed projector belongs to a model only when there is no other.
+    If the folder is `shared` with files of other models, an unnamed projector is used only if it is the only one.
     """
     if model.format != "ggufv2" or not folder.is_dir():
         return model

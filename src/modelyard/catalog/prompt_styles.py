@@ -1,8 +1,8 @@
-"""The prompt formats of models of 2023: Xinference's prompt styles, each as the Jinja chat template that renders it. Pure.
+"""Xinference's prompt styles (formats of models of 2023), each as the Jinja chat template that renders it. Pure.
 
-A template renders what Xinference rendered, with three differences where that lost what the user wrote: the words of a
-system message take the place of the style's own words only, not of the marks around them; in a style that has no place for
-them they stand before the first turn; and separators go by role instead of by odd and even.
+The rendered text is Xinference's, with three differences where that lost input: a system message replaces only
+the words of the style's own system prompt, not the marks around them; in a style without a system prompt it is put before
+the first turn; and separators are chosen by role instead of by odd and even position.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from modelyard.core.errors import UnknownName, nearest
 
 
 class PromptStyle(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The record of a style, as Xinference's users write it."""
+    """The record of a style, as in Xinference's registrations."""
 
     style_name: str
     system_prompt: str = ""
     roles: list[str] = []
-    """The user's and the assistant's, where the style does not fix them."""
+    """The names of user and assistant, if the style does not fix them."""
     intra_message_sep: str = ""
-    """After a user's turn."""
+    """Separator after a user's turn."""
     inter_message_sep: str = ""
-    """After an assistant's turn."""
+    """Separator after an assistant's turn."""
     stop: list[str] | None = None
     stop_token_ids: list[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A style in three pieces of Jinja, over the variables that `template` sets."""
+    """A style as three pieces of Jinja, over the variables that `template` sets."""
 
     turn: str
-    """One message: `role`, `content`, `by_user`, and `sep`, which follows it."""
+    """Renders one message: `role`, `content`, `by_user`, and `sep`, which follows it."""
     end: str = "{{ assistant }}"
-    """The text that asks for an answer."""
+    """Renders the beginning of the answer."""
     head: str = "{{ system }}"
-    """Before the first message; empty where a style has no place for a system prompt."""
+    """Rendered before the first message; empty if the style has no system prompt."""
 
 
 NAMED = Layout("{{ role + ': ' + content + sep }}", "{{ assistant + ':' }}")
@@ -130,13 +130,13 @@ LAYOUTS: Mapping[str, Layout] = {
         head="{{ '<BOS_TOKEN><|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>' + system + inter }}",
     ),
 }
-"""Every style by its name."""
+"""Style name → layout."""
 
 CHAT_TEMPLATE = "chat_template"
-"""The name in listings for a model whose files' chat template writes the conversation."""
+"""The style name in listings of a model whose files have a chat template."""
 
 UNHEARD = ("MIXTRAL_V01", "INTERNLM", "GORILLA_OPENFUNCTIONS", "orion", "gemma", "CodeShell", "MINICPM-2B")
-"""Styles without a place for a system prompt."""
+"""Styles without a system prompt."""
 
 SETTING = (
     "{%- if messages and messages[0].role == 'system' -%}"
@@ -176,7 +176,7 @@ def template(style: PromptStyle) -> str:
 
 
 def layout_of(name: str) -> Layout:
-    """The layout of a style's name, in any letter case. Raises `UnknownName`."""
+    """The layout of a style name, in any letter case. Raises `UnknownName`."""
     found = next((layout for known, layout in LAYOUTS.items() if known.lower() == name.lower()), None)
     if found is None:
         raise UnknownName("prompt styles", name, list(LAYOUTS), nearest(name, LAYOUTS))
@@ -185,23 +185,23 @@ def layout_of(name: str) -> Layout:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A style's system prompt, and the marks that stay when a system message brings other words."""
+    """A style's system prompt, and the marks that stay if a system message replaces its words."""
 
     own: str
     before: str = ""
     after: str = ""
     tail: str = ""
-    """The text after the question, in a style that is filled in."""
+    """The text after the question, in a style with a fill-in form."""
 
 
 OPENINGS = ("<|im_start|>system\n", "### System:\n")
-"""Marks before the words of a system prompt that have none behind them."""
+"""Marks before a system prompt that has no closing mark."""
 BLANK = "{system_message}"
 QUESTION = re.compile(r"\{0?\}")
 
 
 def frame_of(style: PromptStyle) -> Frame:
-    """Which part of a system prompt is words, and which part is marks."""
+    """Separate the words of a style's system prompt from its marks."""
     own, name = style.system_prompt, style.style_name.upper()
     if name == "INSTRUCTION":
         lead, *rest = QUESTION.split(own, maxsplit=1)
@@ -222,7 +222,7 @@ def frame_of(style: PromptStyle) -> Frame:
 
 
 def marks_of(own: str) -> tuple[str, str] | None:
-    """The marks before and behind the words of a system prompt; found without a pattern, which could take quadratic time."""
+    """The marks before and after a system prompt's words. Uses no regular expression, which could take quadratic time."""
     start = own.rfind("<<SYS>>\n", 0, max(own.rfind("\n<</SYS>>"), 0))
     if start >= 0:
         start += len("<<SYS>>\n")
@@ -236,5 +236,5 @@ ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t
 
 
 def literal(text: str) -> str:
-    """Text as a Jinja string."""
+    """A text as a Jinja string literal."""
     return '"' + text.translate(ESCAPES) + '"'

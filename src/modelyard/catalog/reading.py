@@ -1,4 +1,4 @@
-"""Bounded reading of the small files that describe a model: their paths come from callers, and their contents from anybody."""
+"""Reads the small files that describe a model, with size limits, because paths and contents are untrusted."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 LONGEST_JSON = 8 << 20
-"""Bytes of a config; those with a whole vocabulary in them have about two MiB."""
+"""Maximum bytes of a config; those that contain a vocabulary have about two MiB."""
 LONGEST_TEMPLATE = 1 << 20
-"""Bytes of a chat template; the longest in use have some 50 KiB."""
+"""Maximum bytes of a chat template; the longest in use have about 50 KiB."""
 MOST_FILES = 100_000
-"""Files of a model's folder."""
+"""Maximum number of files in a model's folder."""
 
 
 def read_text(path: Path, most: int = LONGEST_TEMPLATE) -> str:
-    """The text of a file. Raises `ValueError` for more than `most` bytes or other bytes than UTF-8, and `OSError`."""
+    """Read a text file. Raises `ValueError` if it has more than `most` bytes or is not UTF-8, and `OSError`."""
     with path.open("rb") as file:
         data = file.read(most + 1)
     if len(data) > most:
@@ -25,7 +25,7 @@ def read_text(path: Path, most: int = LONGEST_TEMPLATE) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file of `LONGEST_JSON` bytes at most. Raises `ValueError` for anything else, and `OSError`."""
+    """Read a JSON object of at most `LONGEST_JSON` bytes. Raises `ValueError` for anything else, and `OSError`."""
     try:
         value = json.loads(read_text(path, LONGEST_JSON))
     except RecursionError:
@@ -36,7 +36,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file in a folder and below it. Raises `OSError` for a folder of more than `MOST_FILES` entries."""
+    """Yield every file below a folder. Raises `OSError` if it has more than `MOST_FILES` entries."""
     for count, path in enumerate(folder.rglob("*")):
         if count >= MOST_FILES:
             raise OSError(f"'{folder}' holds more than {MOST_FILES:,} files, so it is no model's folder")

@@ -1,4 +1,4 @@
-"""A family as Xinference's clients see it: the records of `GET /v1/model_registrations`, of prompts and of abilities. Pure."""
+"""Families as Xinference's API lists them: records of registrations, prompts and abilities. Pure."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from modelyard.core.types import ModelType
 Record = dict[str, Any]
 
 Cached = Callable[[str, ModelSource, str], bool]
-"""Hub, source and quantisation → whether the files are on this machine."""
+"""Hub name, source and quantisation → whether the files are on this machine."""
 
 PREFERRED = ("package", "local", "huggingface", "modelscope")
-"""The hub that a lean record shows: the first of these that a spec has."""
+"""Sources in order of preference; a record without `full` shows the first that a spec has."""
 
 ABILITIES = ("chat", "generate", "tools", "vision", "reasoning", "audio", "omni", "hybrid")
-"""Those by which language models are listed."""
+"""The abilities by which language models are listed."""
 
 
 def nothing_cached(hub: str, source: ModelSource, quantization: str) -> bool:
-    """A `Cached` for callers to whom it does not matter."""
+    """A `Cached` for callers that do not need the cache status."""
     return False
 
 
 def record(family: Family, *, built_in: bool, cached: Cached = nothing_cached, full: bool = False) -> Record:
-    """One family in full: the first generation's fields for older families, the second's beside them for all.
+    """The full record of a family: fields of format version 1 for families that have it, and those of version 2 for all.
 
-    A spec is shown as one hub has it; with `full`, `model_src` has all hubs. A registered family is shown as it was sent,
-    with the fields that its sender left out behind those that were sent.
+    A spec is shown with one source; with `full`, `model_src` has all of them. A registered family is shown as its user sent
+    it, followed by the fields that the user omitted.
     """
     if family.sent is not None:
         return _with_record(family.sent, _record(family, built_in, cached, full=False))
@@ -64,20 +64,20 @@ def _record(family: Family, built_in: bool, cached: Cached, full: bool) -> Recor
 
 
 def _with_record(sent: Record, ours: Record) -> Record:
-    """A record as it was sent, with our fields that it lacks at its end."""
+    """The record of the request, followed by fields of ours that it lacks."""
     merged = {**sent, **{key: value for key, value in ours.items() if key not in sent}}
     if sent.get("prompt_style") and "chat_template" not in sent:
-        del merged["chat_template"]  # it would be another way to say the same
+        del merged["chat_template"]  # it would repeat what the prompt style says
     specs = sent.get("model_specs")
     if specs:
         merged["model_specs"] = [_with_spec_record(*pair) for pair in zip(specs, ours["model_specs"], strict=True)]
-    else:  # the record is its own only spec
+    else:  # the record itself is its only spec
         merged["model_specs"] = ours["model_specs"]
     return merged
 
 
 def _with_spec_record(sent: Record, ours: Record) -> Record:
-    """One entry of `model_specs` likewise; `cache_status` has one value for each quantisation that was sent."""
+    """Merge an entry of `model_specs` likewise; `cache_status` gets one value for each quantisation in the request."""
     ours = {**ours, "cache_status": _statuses(sent.get("quantizations"), ours)}
     return {**sent, **{key: value for key, value in ours.items() if key not in sent}}
 
@@ -101,7 +101,7 @@ def _llm(family: Family) -> Record:
 
 
 def _first_source(specs: list[Record]) -> Record:
-    """Xinference's records of image, audio and video models have their source at the top."""
+    """Copy the source of the first spec to the top level, as in Xinference's records of image, audio and video models."""
     keys = ("model_id", "model_revision", "model_hub", "model_uri")
     return {key: specs[0][key] if specs else None for key in keys} | {
         "cache_status": any(any(spec["cache_status"]) for spec in specs)
@@ -147,7 +147,7 @@ def _source(spec: Spec, hub: str, cached: Cached) -> Record:
 
 
 def in_order(quantizations: list[str]) -> list[str]:
-    """Quantisations as Xinference lists them: files as they are published come last. Ours lists the default first."""
+    """Quantisations in Xinference's order: `none`, the published precision, last. Our own lists have the default first."""
     return [name for name in quantizations if name != "none"] + ["none"] * ("none" in quantizations)
 
 
@@ -155,14 +155,14 @@ BY_TEMPLATE = PromptStyle(style_name=CHAT_TEMPLATE, roles=["user", "assistant"])
 
 
 def seven_fields(style: PromptStyle) -> Record:
-    """A prompt style with every field, as the Xinference of 2024 lists it."""
+    """A prompt style with all seven fields, as Xinference of 2024 lists it."""
     return {field: getattr(style, field) for field in PromptStyle.__struct_fields__}
 
 
 def prompts(families: Iterable[Family]) -> dict[str, Record]:
-    """Model → how it is spoken to, for every language model that chats: a style's seven fields and the chat template.
+    """Model name → prompt format of every language model that chats: the style's seven fields and the chat template.
 
-    The style is `chat_template` where the template writes the conversation; the template is null where the files have it.
+    The style is `chat_template` if a template renders the conversation; the template is null if the model's files have it.
     """
     found: dict[str, Record] = {}
     for family in families:
@@ -182,6 +182,6 @@ def prompts(families: Iterable[Family]) -> dict[str, Record]:
 
 
 def by_ability(families: Iterable[Family]) -> dict[str, list[str]]:
-    """Ability → the names of the language models that have it."""
+    """Ability → names of the language models that have it."""
     listed = list(families)
     return {ability: [one.name for one in listed if ability in one.abilities] for ability in ABILITIES}

@@ -1,6 +1,6 @@
-"""The record of a family as users write it, in both of Xinference's generations, read into a `Family`. Pure.
+"""Reads users' registration records, in both versions of Xinference's format, into a `Family`. Pure.
 
-Version 1 has `quantizations` and a `prompt_style`, version 2 `quantization` and a `chat_template`; both may be mixed.
+Version 1 has `quantizations` and a `prompt_style`, version 2 `quantization` and a `chat_template`; a record may mix them.
 Unknown fields are accepted, as in Xinference, whose records have many.
 """
 
@@ -36,7 +36,7 @@ Token = Annotated[int, Meta(ge=0, le=2**31)]
 
 
 class SourceBody(msgspec.Struct, kw_only=True, frozen=True):
-    """Where the files of a spec are."""
+    """The location of a spec's files."""
 
     model_id: str | None = None
     model_uri: str | None = None
@@ -72,7 +72,7 @@ class StyleBody(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class RegistrationBody(SpecBody, kw_only=True, frozen=True):
-    """A whole record. Small models other than LLMs may stand without `model_specs`, as their own and only spec."""
+    """A whole record. A model other than an LLM may omit `model_specs`; the record is then its only spec."""
 
     model_name: str
     version: Annotated[int, Meta(ge=1, le=2)] | None = None
@@ -101,9 +101,9 @@ class RegistrationBody(SpecBody, kw_only=True, frozen=True):
 
 
 def parse(type: ModelType, text: str | Mapping[str, Any], catalog: Catalog) -> Family:
-    """The family that a record describes. Raises `RegistrationInvalid`, naming the field.
+    """Decode the family of a record. Raises `RegistrationInvalid` naming the field.
 
-    The catalog is asked for prompt styles that are given as the name of a model.
+    `catalog` resolves prompt styles that are given as the name of a model.
     """
     sent, body = _decode(text)
     body = _without_template_style(body)
@@ -137,13 +137,13 @@ def parse(type: ModelType, text: str | Mapping[str, Any], catalog: Catalog) -> F
 
 
 PICTURES = re.compile(r"image|vision|picture|video|media", re.IGNORECASE)
-"""Words in chat templates that write pictures into a prompt."""
+"""Words in chat templates that insert pictures into a prompt."""
 
 
 def check_abilities(family: Family) -> None:
-    """Raises `RegistrationInvalid` for an ability that the family's own chat template rules out.
+    """Raise `RegistrationInvalid` for an ability that the family's own chat template cannot provide.
 
-    llama.cpp writes the marks of pictures into texts itself, so GGUF files need no template for them.
+    GGUF files need no place for pictures in their template, because llama.cpp inserts the marks of pictures itself.
     """
     template = family.chat_template
     if template is None:
@@ -163,13 +163,13 @@ PLACES = {"tools": "tools", "vision": "pictures"}
 
 
 def _decode(given: str | Mapping[str, Any]) -> tuple[dict[str, Any], RegistrationBody]:
-    """The record as it was sent, and its fields that we know."""
+    """The record as it was sent, and its known fields."""
     try:
         text = given if isinstance(given, str) else msgspec.json.encode(given)
         sent = msgspec.json.decode(text)
         if not isinstance(sent, dict):
             raise RegistrationInvalid("'model' must be a JSON object.")
-        msgspec.json.encode(sent)  # what cannot be shown again is refused here
+        msgspec.json.encode(sent)  # raises for values that listings could not encode
         return sent, msgspec.json.decode(text, type=RegistrationBody)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$")
@@ -180,7 +180,7 @@ def _decode(given: str | Mapping[str, Any]) -> tuple[dict[str, Any], Registratio
 
 
 def _name(given: str) -> str:
-    """A name as given; raises `RegistrationInvalid` for one that could not stand in a URL or be a file's."""
+    """Return a model's name. Raises `RegistrationInvalid` for one that does not fit into a URL or a file name."""
     name = unicodedata.normalize("NFC", given)
     if len(name) > LONGEST_NAME or not NAME.fullmatch(name) or ".." in name:
         raise RegistrationInvalid(
@@ -191,12 +191,12 @@ def _name(given: str) -> str:
 
 
 def _words(given: Words | None) -> list[str]:
-    """One text or several as several, without empty ones."""
+    """One text or several texts as a list, without empty ones."""
     return [word for word in ([given] if isinstance(given, str) else given or []) if word]
 
 
 def _abilities(type: ModelType, body: RegistrationBody) -> list[str]:
-    """The abilities in the record; for language models without any, the files decide, unless the record brings a template."""
+    """The record's abilities. A language model without any takes them from its files, unless the record has a template."""
     if given := _words(body.model_ability):
         return given
     if type is ModelType.LLM:
@@ -207,11 +207,11 @@ def _abilities(type: ModelType, body: RegistrationBody) -> list[str]:
 # Prompts
 
 GENERATION = re.compile(r"{%-?\s*(?:end)?generation\s*-?%}")
-"""A tag of transformers' own, which marks what an assistant wrote."""
+"""A tag of transformers, which marks the text of the assistant."""
 
 
 def _style(body: RegistrationBody, catalog: Catalog) -> PromptStyle | None:
-    """The prompt style, given as an object, or as the name of a style or of a model that has one."""
+    """The prompt style, given as an object, as a style's name, or as the name of a model that has one."""
     given = body.prompt_style
     if not given:
         return None
@@ -234,7 +234,7 @@ def _style(body: RegistrationBody, catalog: Catalog) -> PromptStyle | None:
 
 
 def _without_template_style(body: RegistrationBody) -> RegistrationBody:
-    """The record without a style that only says that there is a chat template; its stops become the record's own."""
+    """The record without a style that only refers to a chat template; its stops become the record's own."""
     style = body.prompt_style
     if not isinstance(style, StyleBody) or style.style_name != CHAT_TEMPLATE:
         return body
@@ -269,7 +269,7 @@ def _template(body: RegistrationBody) -> str | None:
 
 
 def _borrow(body: RegistrationBody, catalog: Catalog) -> Family | None:
-    """The family that `chat_template` names, where it is a name and no template; Xinference allows that."""
+    """The family that `chat_template` names, if it is a name instead of a template; Xinference allows both."""
     name = body.chat_template
     if not name or "{" in name:
         return None
@@ -310,7 +310,7 @@ def _spec(spec: SpecBody, where: str, body: RegistrationBody) -> Spec:
 
 
 def _hub(spec: SpecBody, where: str) -> str:
-    """`local` for a path, else the hub that is named."""
+    """`local` for a path, else the named hub."""
     if spec.model_uri:
         return "local"
     hub = spec.model_hub or "huggingface"
@@ -330,7 +330,7 @@ def _size(given: Size | None, where: str) -> Size | None:
 
 
 def _quantizations(source: SourceBody) -> list[str]:
-    """Those named; an empty name, as the seeds have it, means that there is only one."""
+    """The named quantisations; an empty name, as in built-in records, means that there is only one."""
     given = source.quantizations if source.quantizations is not None else [source.quantization or ""]
     return list(dict.fromkeys(name for name in given if name))
 
@@ -352,7 +352,7 @@ def _source(source: SourceBody, where: str, *, own: bool) -> ModelSource:
 
 
 def local_path(uri: str, where: str) -> str:
-    """The absolute path that a `model_uri` means. Raises `RegistrationInvalid` for other schemes and relative paths."""
+    """The absolute path of a `model_uri`. Raises `RegistrationInvalid` for other schemes and relative paths."""
     if not uri.isprintable():
         raise RegistrationInvalid(f"{where}: {uri!r} has characters that no path should have.")
     if "://" in uri:

@@ -1,4 +1,4 @@
-"""From a family and a wish to one variant of it: which size, format and quantisation. Pure."""
+"""Chooses one variant of a family: size, format and quantisation. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from modelyard.catalog.family import Family, Size, Spec
 from modelyard.core.errors import InvalidParameter
 
 FORMATS = ("ggufv2", "pytorch", "fp8", "awq", "gptq", "bnb", "fp4", "mlx")
-"""Order of preference where the request names no format: what runs without a GPU first."""
+"""Formats in order of preference, for requests that name none: those that run without a GPU first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One size in one format and quantisation."""
+    """One size of a family in one format and quantisation."""
 
     family: Family
     spec: Spec
@@ -26,7 +26,7 @@ class Variant:
 
 
 def size_of(given: Size | None) -> float | None:
-    """Billions as a number: `1.8`, `"1.8"`, `"1_8"` and `"1.8B"` are the same. Raises `InvalidParameter`."""
+    """Billions of parameters as a number: accepts `1.8`, `"1.8"`, `"1_8"` and `"1.8B"`. Raises `InvalidParameter`."""
     if given is None or isinstance(given, int | float):
         return None if given is None else float(given)
     try:
@@ -36,7 +36,7 @@ def size_of(given: Size | None) -> float | None:
 
 
 def variants(family: Family) -> list[Variant]:
-    """Everything a family has."""
+    """All variants of a family."""
     return [Variant(family, spec, quantization) for spec in family.specs for quantization in quantizations(spec)]
 
 
@@ -57,9 +57,9 @@ def resolve(
     quantization: str | None = None,
     formats: Sequence[str] = FORMATS,
 ) -> Variant:
-    """The variant that fits the wish; where the wish leaves a choice, the best format, then the first in the file.
+    """The variant that satisfies the criteria; of several, the one with the preferred format, then the first in the file.
 
-    Nothing is known of the machine here; `control/choosing.py` chooses by that. Raises `InvalidParameter`.
+    The machine is not considered; `control/choosing.py` does that. Raises `InvalidParameter`.
     """
     order = {name: place for place, name in enumerate(formats)}
     found = matching(family, size=size, format=format, quantization=quantization)
@@ -69,9 +69,9 @@ def resolve(
 def matching(
     family: Family, *, size: Size | None = None, format: str | None = None, quantization: str | None = None
 ) -> list[Variant]:
-    """All variants that satisfy a wish, in the order of the file.
+    """All variants that satisfy the criteria, in the order of the file.
 
-    Raises `InvalidParameter` naming the wish that cannot be met and what there is instead.
+    Raises `InvalidParameter` naming the criterion that no variant satisfies, and the available values.
     """
     found = variants(family)
     billions = size_of(size)

@@ -1,4 +1,4 @@
-"""Reads the header of a safetensors file: which tensors it has and how large each is, never the weights."""
+"""Reads the header of a safetensors file: names and dimensions of its tensors, without the weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msgspec import Meta
 from modelyard.core.errors import ModelFilesInvalid
 
 LONGEST = 16 << 20
-"""Bytes of a header: some 120,000 tensors. The library itself takes up to 100 MB, of which Python would make gigabytes."""
+"""Maximum bytes of a header, enough for about 120,000 tensors. The library accepts 100 MB, which take gigabytes in Python."""
 DIMENSIONS = 16
 
 
@@ -24,7 +24,7 @@ class _TensorEntry(msgspec.Struct):
 
 
 def tensor_shapes(path: Path) -> Mapping[str, tuple[int, ...]]:
-    """Name → dimensions. Raises `ModelFilesInvalid` for a file that is damaged or something else."""
+    """Tensor name → dimensions. Raises `ModelFilesInvalid` for a damaged file or another format."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > LONGEST:
@@ -46,7 +46,7 @@ def tensor_shapes(path: Path) -> Mapping[str, tuple[int, ...]]:
 
 
 def folder_shapes(folder: Path) -> Mapping[str, tuple[int, ...]]:
-    """The tensors of all files of a folder; empty where the weights are of another kind."""
+    """The tensors of all safetensors files of a folder; empty if the weights have another format."""
     found: dict[str, tuple[int, ...]] = {}
     for file in sorted(folder.glob("*.safetensors")):
         found.update(tensor_shapes(file))

@@ -1,4 +1,4 @@
-"""Puts the chat template and the stops of a family's record over those of the model's files. Pure."""
+"""Applies the chat template and the stops of a family's record to a model described by its files. Pure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from modelyard.catalog.thinking import chat_abilities, thinking_key
 from modelyard.core.types import Model, ModelType
 
 TEMPLATE_ABILITIES = ("chat", "tools", "reasoning", "hybrid")
-"""Abilities that a chat template decides."""
+"""Abilities that depend on the chat template."""
 
 
 def with_family(model: Model, family: Family) -> Model:
-    """A model as its files describe it, with the chat template and the stops of its family.
+    """Apply a family's chat template and stops to a model.
 
-    A template of the family's own always rules. A prompt style rules in a record of the first generation, and elsewhere
-    where the files have no template.
+    A template of the family is always used. A prompt style is used if the record has version 1, or if the model's files have no
+    template.
     """
     if family.type is not ModelType.LLM:
         return model
@@ -28,7 +28,7 @@ def with_family(model: Model, family: Family) -> Model:
 
 
 def with_template(model: Model, template: str) -> Model:
-    """A model with the abilities that another chat template than its own gives it."""
+    """The model with another chat template, and the abilities that it gives."""
     kept = [ability for ability in model.abilities if ability not in TEMPLATE_ABILITIES]
     return replace(
         model,

@@ -1,4 +1,4 @@
-"""Whether an adapter was made for a model: its modules are there, and its weights have their sizes. Reads headers only."""
+"""Checks whether an adapter was made for a model, by module names and dimensions of its weights. Reads headers only."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from modelyard.core.errors import AdapterInvalid
 from modelyard.core.types import Adapter, Model, ModelType
 
 LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks|blk)\.(?P<rest>\d+\..+)$")
-"""From the number of the layer on, names are the same however a model is wrapped."""
+"""From the layer's number on, module names do not depend on how the model is wrapped."""
 
 
 def check_suits(adapter: Adapter, model: Model) -> None:
-    """Raises `AdapterInvalid` when an adapter cannot work on a model whose files are here; else says nothing."""
+    """Raise `AdapterInvalid` if an adapter cannot work on a model whose files are here; passes if that cannot be decided."""
     if model.type is not ModelType.LLM:
         raise AdapterInvalid(
             adapter.path, f"adapters are for language models, and '{model.name}' is of type {model.type}."
@@ -26,11 +26,11 @@ def check_suits(adapter: Adapter, model: Model) -> None:
         return
     gguf = model.format == "ggufv2"
     if gguf != (adapter.format == "gguf"):
-        return  # the engine says which format it takes
+        return  # the engine checks the format
     if gguf:
         _same_architecture(adapter, model)
     elif model.format != "pytorch":
-        return  # the weights of a quantised model are packed, so that sizes say nothing
+        return  # the weights of a quantised model are packed, so that their dimensions differ
     base = _base_shapes(model)
     changed = weights_of(adapter)
     if base and changed:
@@ -46,7 +46,7 @@ def _same_architecture(adapter: Adapter, model: Model) -> None:
 
 
 def _base_shapes(model: Model) -> Shapes:
-    """Module → its weight's dimensions as PyTorch has them, under the whole name and under what follows `layers.`."""
+    """Module → its weight's dimensions in PyTorch's order, under the full name and under the part after `layers.`."""
     path = Path(str(model.path))
     if path.is_file():
         found = {name: shape[::-1] for name, shape in read_header(path).shapes.items()}

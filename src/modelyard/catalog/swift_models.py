@@ -1,4 +1,4 @@
-"""The `model_type` names of ms-swift, such as `qwen-7b-chat`: which repository on which hub each one means. Facts only."""
+"""The `model_type` names of ms-swift, such as `qwen-7b-chat`, and the repository of each on each hub."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ class SwiftModel:
 
     @property
     def ids(self) -> dict[str, str]:
-        """Hub → id there, our preference first."""
+        """Hub name → repository id there, the preferred hub first."""
         both = {"huggingface": self.huggingface, "modelscope": self.modelscope}
         return {hub: model_id for hub, model_id in both.items() if model_id}
 
     @property
     def chats(self) -> bool:
-        """Whether it answers messages; others continue text."""
+        """Whether it is a chat model; others continue text."""
         return not self.template.endswith("generation")
 
 
 @cache
 def swift_models() -> dict[str, SwiftModel]:
-    """Every one by its name."""
+    """All model types by name."""
     rows = msgspec.json.decode(FILE.read_bytes(), type=dict[str, tuple[str, str, str]])
     return {name: SwiftModel(name, *row) for name, row in rows.items()}
 
 
 def place(model: SwiftModel, hub: str | None = None) -> tuple[str, str]:
-    """The hub to take a model from, and its id there: where its files lie already, else the first hub that answers.
+    """The hub for a model and its repository id there: the hub in whose cache it is, else the first that answers.
 
-    `hub` insists on one. Raises what `hubs_to_ask` raises.
+    `hub` names the only one allowed. Raises the errors of `hubs_to_ask`.
     """
     for name, model_id in model.ids.items():
         if hub in (None, name) and in_cache(name, model_id, None, None) is not None:
@@ -59,8 +59,8 @@ def place(model: SwiftModel, hub: str | None = None) -> tuple[str, str]:
 
 
 def name_of(weights: str) -> str | None:
-    """The `model_type` of weights that go by an id, or lie in a folder that is called like one; None when none is known."""
-    place = weights.rstrip("/").replace("___", ".").lower()  # ModelScope's cache writes dots so
+    """The `model_type` of a repository id or of a folder with such a name; None if it is unknown."""
+    place = weights.rstrip("/").replace("___", ".").lower()  # ModelScope's cache writes dots like this
     parts = place.split("/")
     cached = next(
         (part.removeprefix("models--").replace("--", "/") for part in parts if part.startswith("models--")), ""
@@ -73,7 +73,7 @@ def name_of(weights: str) -> str | None:
 
 
 def is_known(name: str) -> bool:
-    """Whether our own catalog has a family or an alias of that name."""
+    """Whether our own catalog has a family or an alias of this name."""
     try:
         FAMILIES.get(name)
     except NotFound:
@@ -82,7 +82,7 @@ def is_known(name: str) -> bool:
 
 
 def unknown(name: str) -> NotFound:
-    """The error that says that there is no such name, and which are near."""
+    """The error for an unknown `model_type`, with similar names."""
     known = [*swift_models(), *FAMILIES.names()]
     near = difflib.get_close_matches(name.lower(), known, n=3)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""

@@ -1,4 +1,4 @@
-"""Reads from a chat template whether a model takes tools and thinks, and the name of its thinking switch. Pure."""
+"""Detects from a chat template whether a model supports tools and thinking, and the variable that switches thinking. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 
 SWITCHES = ("enable_thinking", "thinking")
 STATEMENT = re.compile(r"{%-?([^%}]*)%}")
-"""A statement of Jinja. Its content is searched in a second step: one pattern for both would take quadratic time."""
+"""A Jinja statement. Its content is searched in a second step, because one pattern for both would take quadratic time."""
 THOUGHTS = ("<think>", "reasoning_content", "<|channel|>")
 
 
 def thinking_key(template: str) -> str | None:
-    """The variable that turns thoughts on and off, if the template has one."""
+    """The template variable that switches thinking on and off, if there is one."""
     statements = "\n".join(STATEMENT.findall(template))
     for name in SWITCHES:
         if re.search(rf"(?<![\w.'\"]){name}\b(?!['\"])", statements):
@@ -20,7 +20,7 @@ def thinking_key(template: str) -> str | None:
 
 
 def chat_abilities(template: str | None) -> tuple[str, ...]:
-    """Abilities of a language model with this template."""
+    """The abilities of a language model with this template."""
     if not template:
         return ("generate",)
     found = ["generate", "chat"]

@@ -1,4 +1,4 @@
-"""The version string of a variant, `<name>--<size>B--<format>--<quantization>`: made, and taken apart. Pure."""
+"""Builds and parses the version string of a variant, `<name>--<size>B--<format>--<quantization>`. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from modelyard.core.errors import InvalidParameter
 
 UNKNOWN = "unknown"
-"""Stands for a size that the family does not tell."""
+"""Stands for an unknown size."""
 
 
 class VersionParts(NamedTuple):
@@ -20,13 +20,13 @@ class VersionParts(NamedTuple):
 
 
 def version_of(name: str, size: float | str | None, format: str, quantization: str | None) -> str:
-    """The version string; `0.5` is written `0_5`, as in Xinference."""
+    """Build the version string; `0.5` is written `0_5`, as in Xinference."""
     text = f"{size:g}" if isinstance(size, int | float) else (size or UNKNOWN)
     return "--".join((name, text.replace(".", "_") + ("" if text == UNKNOWN else "B"), format, quantization or "none"))
 
 
 def parse_version(version: str) -> VersionParts:
-    """The parts of a version string; a name alone leaves the rest open. Raises `InvalidParameter`."""
+    """Parse a version string; a bare name leaves the other parts open. Raises `InvalidParameter`."""
     parts = version.split("--")
     if len(parts) == 1 and version:
         return VersionParts(version, None, None, None)

@@ -1,8 +1,8 @@
-"""Chats that are kept, and agents that answer with tools.
+"""Stored chats, and agents that answer with tools.
 
-`tool_loop.py` lets a model call tools, round after round, until it answers. `tools/` are those tools: arithmetic, the
-web, pages, knowledge bases, MCP servers; there is no shell. `search_engines/` are the ways to search the web.
-`conversations.py` keeps questions and answers by their owner. `service.py` is the front.
+`tool_loop.py` lets a model call tools, round after round, until it answers. `tools/` are these tools: arithmetic, web
+search, web pages, knowledge bases, MCP servers; there is no shell. `search_engines/` are the web search engines.
+`conversations.py` stores questions and answers by their owner. `service.py` is the interface of the package.
 
-Searching a base and reading a page are handed in as functions by `api`, so that this package and `knowledge/` do not
+`api` passes in the functions that search a base and read a page, so that this package and `knowledge/` do not
 import each other."""

@@ -16,11 +16,11 @@ from modelyard.db.session import Database, retried
 from modelyard.db.tables import Conversation, Message
 
 TITLE = 80
-"""The most characters of the first question in a conversation's title."""
+"""Maximum characters of the first question in a conversation's title."""
 
 
 class Conversations:
-    """The store of conversations. To an owner, conversations of others do not exist."""
+    """The store of conversations. Conversations of other owners appear as missing."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -114,7 +114,7 @@ class Conversations:
         async with self.database.writing() as session:
             if conversation is not None:
                 talk = await session.get(Conversation, conversation, with_for_update=True)
-                if talk is None:  # deleted since it was found
+                if talk is None:  # deleted after it was found
                     raise ConversationNotFound(conversation)
                 talk.updated_at = now
                 row.owner = talk.owner  # an administrator may have asked in somebody's conversation

@@ -18,7 +18,7 @@ async def import_conversations(
     """Store conversations with their messages, times and ratings. What is stored already is not changed.
 
     If the owner has a conversation of the same id, its new messages are added. A conversation of another owner, and a
-    message whose id is taken, are left out.
+    message whose id exists already, are skipped.
     """
     created = messages = skipped = 0
     for each in conversations:

@@ -1,4 +1,4 @@
-"""The front of the package: one object that holds the rows of chats and the tools of agents."""
+"""The interface of the package: one object with the stored conversations and the tools of agents."""
 
 from __future__ import annotations
 

@@ -15,20 +15,20 @@ from modelyard.core.errors import ModelyardError, UnsupportedParameter
 MOST_ROUNDS = 6
 TOOL_SECONDS = 120.0
 AT_ONCE = 8
-"""Calls of one round that run concurrently; further calls wait."""
+"""Maximum number of calls of one round that run concurrently; further calls wait."""
 MOST_OUTPUT = 20_000
-"""The most characters of a tool's output that the model gets."""
+"""Maximum characters of a tool's output that are sent to the model."""
 
 TOOL_FIELDS = ("tools", "tool_choice", "parallel_tool_calls")
 TOOL_ERRORS = (ModelyardError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
-"""What a tool may raise without ending the run; the server's own tools raise only the first."""
+"""Exceptions of a tool that do not end the run; the server's own tools raise only the first."""
 
 
 class ChatModels(Protocol):
-    """The models that an agent may ask."""
+    """The models that an agent may use."""
 
     def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        """The chunks of a streamed `/v1/chat/completions`, as OpenAI sends them. Errors are raised as ours."""
+        """Yield the chunks of a streamed `/v1/chat/completions` in OpenAI's format. Raises our own errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class ToolStarted:
     id: str
     name: str
     arguments: dict[str, Any] | str
-    """The text that the model wrote, if it is no JSON object."""
+    """The text that the model wrote, if it is not a JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class ToolEnded:
     name: str
     arguments: dict[str, Any] | str
     output: str
-    """What the model gets; a sentence about the error unless `ok`."""
+    """The output for the model; if `ok` is false, a sentence about the error."""
     ok: bool
 
 

@@ -1,4 +1,4 @@
 """The command line. A command is a file, and a line in `main.py`.
 
-Commands ask a server through `client/`, print for people, and print JSON with `--json`. What a command writes goes
-through `output.py`."""
+Commands send requests with `client/`, and print tables for people, or JSON with `--json`. All output is written by
+`output.py`."""

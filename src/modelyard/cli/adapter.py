@@ -20,20 +20,20 @@ TITLES = ("NAME", "MODEL", "STATE", "RANK", "SIZE", "PATH")
 def command() -> None:
     """Load, unload and list the LoRA adapters of running models.
 
-    Each adapter is a model name of its own: requests that name it get its answers, requests that name its model the
-    model's. Adapters that were loaded come back when the server starts again.
+    Each adapter has a model name of its own: requests with that name use the adapter, requests with its model's name do
+    not. Loaded adapters are restored when the server starts again.
     """
 
 
 @command.command("load", short_help="Load an adapter.")
 @click.argument("name")
 @click.argument("path")
-@click.option("-m", "--model", metavar="UID", help="The model it is for; else the only one that suits.")
-@click.option("--scale", type=click.FloatRange(0, min_open=True), metavar="N", help="Factor on its own scaling.")
-@click.option("--replace", is_flag=True, help="Take the place of an adapter of that name.")
+@click.option("-m", "--model", metavar="UID", help="The model to load it on; else the only one that it suits.")
+@click.option("--scale", type=click.FloatRange(0, min_open=True), metavar="N", help="Multiplies the adapter's scaling.")
+@click.option("--replace", is_flag=True, help="Replace a loaded adapter of that name.")
 @with_client
 def load(client: Client, name: str, path: str, model: str | None, scale: float | None, replace: bool) -> None:
-    """Load the adapter in the folder PATH on every replica of a running model; it answers as model NAME."""
+    """Load the adapter in the folder PATH on every replica of a running model, under the model name NAME."""
     client.adapters.load(name, absolute(path), model=model, lora_scale=scale, load_inplace=replace or None)
     click.echo(f"{name} loaded")
 
@@ -42,7 +42,7 @@ def load(client: Client, name: str, path: str, model: str | None, scale: float |
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @with_client
 def unload(client: Client, names: tuple[str, ...]) -> None:
-    """Unload adapters; their model goes on."""
+    """Unload adapters; their model keeps running."""
     for name in names:
         client.adapters.unload(name)
         click.echo(f"{name} unloaded")

@@ -1,4 +1,4 @@
-"""`modelyard app-ui`: says what there is instead of ms-swift's page."""
+"""`modelyard app-ui`: says which command replaces ms-swift's web page."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import click
 from modelyard.cli.output import note
 
 
-@click.command(short_help="Not there yet: a page to chat on.", context_settings={"ignore_unknown_options": True})
+@click.command(short_help="Not available yet: a web page for chats.", context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="")
 def command(words: tuple[str, ...]) -> int:
-    """Not there yet."""
+    """Not available yet."""
     note("There is no web page yet; `modelyard infer` with the same flags chats at the terminal.")
     return 1

@@ -1,6 +1,6 @@
-"""`modelyard bench serve`: how fast any OpenAI-compatible server answers, in the terms of vLLM's benchmark.
+"""`modelyard bench serve`: measures the speed of an OpenAI-compatible server with the metrics of vLLM's benchmark.
 
-This file has the options of the command line; `benchmark/serving.py` runs the benchmark.
+This file defines the command's options; `benchmark/serving.py` runs the benchmark.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KINDS = {
     "vllm": "completions",
     "openai-embeddings": "embeddings",
 }
-"""What `--endpoint-type` takes; the last four are vLLM's names."""
+"""Values of `--endpoint-type`; the last four are vLLM's names."""
 METRICS = ("ttft", "tpot", "itl", "e2el")
 LENGTH = click.IntRange(1)
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -57,44 +57,47 @@ def command() -> None:
 
 
 @command.command("serve", short_help="Put a server under load and measure latency and throughput.")
-@click.option("--base-url", metavar="URL", help="The server, whoever made it; else --endpoint.")
+@click.option("--base-url", metavar="URL", help="Any OpenAI-compatible server; else --endpoint.")
 @click.option(
-    "-e", "--endpoint", metavar="URL", help="The same; a path such as /v1/completions is where requests are sent."
+    "-e",
+    "--endpoint",
+    metavar="URL",
+    help="The server; a path such as /v1/completions selects where requests are sent.",
 )
 @click.option("-ak", "--api-key", metavar="KEY", help="Else $MODELYARD_API_KEY; with --base-url also $OPENAI_API_KEY.")
-@click.option("-m", "--model", metavar="NAME", help="Else the only one that the server has.")
+@click.option("-m", "--model", metavar="NAME", help="Needed if the server has several models.")
 @click.option(
     "--endpoint-type", "--backend", "kind", type=click.Choice(list(KINDS)), default="chat", show_default=True,
-    help="What is asked; vLLM's names mean the same.",
+    help="The type of requests; vLLM's names are accepted too.",
 )  # fmt: skip
 @click.option("-n", "--num-prompts", type=LENGTH, default=100, show_default=True, help="Requests in all.")
-@click.option("--request-rate", type=Rate(), default="inf", show_default=True, help="Requests sent in a second.")
+@click.option("--request-rate", type=Rate(), default="inf", show_default=True, help="Requests per second.")
 @click.option(
     "--burstiness", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True,
-    help="1 is a Poisson process; less comes in bursts, more evenly.",
+    help="1 is a Poisson process; lower values are burstier, higher ones more even.",
 )  # fmt: skip
-@click.option("--max-concurrency", type=LENGTH, metavar="N", help="Requests under way at once; no limit if left out.")
+@click.option("--max-concurrency", type=LENGTH, metavar="N", help="Maximum concurrent requests; unlimited by default.")
 @click.option("--num-warmups", type=click.IntRange(0), default=1, show_default=True, help="Requests sent before.")
 @click.option(
     "--dataset-name", type=click.Choice(["builtin", "random", "jsonl"]), default="builtin", show_default=True,
-    help="Questions of our own, random words, or a file.",
+    help="Built-in questions, random words, or a file.",
 )  # fmt: skip
 @click.option("--dataset-path", type=FILE, help="JSON Lines, each with 'prompt' or 'messages' (and 'output_tokens').")
-@click.option("--output-len", type=LENGTH, default=128, show_default=True, help="Longest answer, in tokens.")
+@click.option("--output-len", type=LENGTH, default=128, show_default=True, help="Maximum tokens of an answer.")
 @click.option("--random-input-len", type=LENGTH, default=1024, show_default=True, help="Words of a random prompt.")
-@click.option("--random-output-len", type=LENGTH, help="Tokens of its answer; else --output-len.")
+@click.option("--random-output-len", type=LENGTH, help="Tokens of an answer to a random prompt; else --output-len.")
 @click.option(
     "--random-range-ratio", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
-    help="0.2 draws both lengths from within 20 %.",
+    help="Relative spread of both lengths: 0.2 draws them from within 20 %.",
 )  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, help="Of prompts and arrivals.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of prompts and arrival times.")
 @click.option(
-    "--ignore-eos/--no-ignore-eos", default=None, help="Ask for answers of full length; so with random, as with vLLM."
+    "--ignore-eos/--no-ignore-eos", default=None, help="Ask for answers of full length; the default for random prompts."
 )
-@click.option("--temperature", type=click.FloatRange(0), help="Else the server's own.")
+@click.option("--temperature", type=click.FloatRange(0), help="Else the server's default.")
 @click.option("--extra-body", metavar="JSON", default="{}", help="Keys to add to each request; null removes one.")
 @click.option(
-    "--goodput", multiple=True, metavar="METRIC:MS", help="ttft:500 tpot:100 e2el:2000: what a good one keeps."
+    "--goodput", multiple=True, metavar="METRIC:MS", help="Limits of a good request: ttft:500 tpot:100 e2el:2000."
 )
 @click.option(
     "--percentile-metrics", metavar="LIST", default=",".join(METRICS), show_default=True, help="What to report."
@@ -103,14 +106,14 @@ def command() -> None:
 @click.option(
     "--timeout", type=click.FloatRange(0, min_open=True), default=3600, show_default=True, help="Of one answer."
 )
-@click.option("--save-result", type=FILE, help="Write the figures to this JSON file.")
-@click.option("--save-detailed", is_flag=True, help="Add lists with an entry for each request.")
-@click.option("--label", metavar="TEXT", help="A name for this run, kept with the figures.")
+@click.option("--save-result", type=FILE, help="Write the results to this JSON file.")
+@click.option("--save-detailed", is_flag=True, help="Include the values of each request in the results.")
+@click.option("--label", metavar="TEXT", help="A name for this run, stored with the results.")
 @click.option("--plot", type=FILE, help="Draw latencies: FILE.html, or FILE.png where matplotlib is installed.")
 @json_option
 @click.argument("more", metavar="", nargs=-1)
 def serve(**given: Any) -> int:
-    """Put any OpenAI-compatible server under load, and measure latency and throughput in vLLM's terms.
+    """Send load to an OpenAI-compatible server, and measure latency and throughput with vLLM's metrics.
 
     TTFT is the time to the first token, TPOT the time per later token, ITL the gap between two tokens, E2EL the whole
     latency. Ctrl-C ends the run and shows what was measured so far.
@@ -121,7 +124,7 @@ def serve(**given: Any) -> int:
 
 
 def options_of(given: dict[str, Any]) -> Options:
-    """The options of the command line, checked. Raises `InvalidParameter`."""
+    """Check the command's options. Raises `InvalidParameter`."""
     from modelyard.cli.benchmark.figures import FigureOptions
     from modelyard.cli.benchmark.prompts import EndpointKind, RandomLengths
     from modelyard.cli.benchmark.serving import Options
@@ -166,7 +169,7 @@ def options_of(given: dict[str, Any]) -> Options:
 
 
 def where(base_url: str | None, endpoint: str | None, api_key: str | None) -> tuple[str, str | None, str | None]:
-    """The server's address, the path if one was named, and the key. OpenAI's key is used with `--base-url` only."""
+    """The server's address, the path if the URL has one, and the key. `$OPENAI_API_KEY` is used with `--base-url` only."""
     from modelyard.cli import tokens
 
     path = endpoint if endpoint and endpoint.startswith("/") else None
@@ -178,7 +181,7 @@ def where(base_url: str | None, endpoint: str | None, api_key: str | None) -> tu
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """The object of `--extra-body`."""
+    """Parse the JSON object of `--extra-body`."""
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -189,7 +192,7 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def goodput(goals: list[str]) -> dict[str, float]:
-    """The goals of `ttft:500` and the like."""
+    """Parse goals such as `ttft:500`; returns metric → milliseconds."""
     found = {}
     for goal in [each for group in goals for each in re.split(r"[\s,]+", group) if each]:
         parts = re.fullmatch(r"(ttft|tpot|e2el):(\d+(?:\.\d+)?)", goal)
@@ -200,7 +203,7 @@ def goodput(goals: list[str]) -> dict[str, float]:
 
 
 def metrics(text: str) -> tuple[str, ...]:
-    """The metrics named, in our order."""
+    """The named metrics, in the order of the output."""
     named = {each.strip() for each in text.split(",")} - {""}
     if unknown := named - set(METRICS):
         raise InvalidParameter("--percentile-metrics", f"{min(unknown)!r} is none of {', '.join(METRICS)}")
@@ -208,7 +211,7 @@ def metrics(text: str) -> tuple[str, ...]:
 
 
 def percentiles(text: str) -> tuple[float, ...]:
-    """The percentiles named, in their order."""
+    """The named percentiles, in their order."""
     try:
         found = tuple(float(each) for each in text.split(",") if each.strip())
     except ValueError:

@@ -1,4 +1,4 @@
-"""`modelyard cached`: the models whose files are on the server."""
+"""`modelyard cached`: lists the models whose files are on the server."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 TITLES = ("NAME", "TYPE", "FORMAT", "SIZE", "QUANTIZATION", "DISK", "VERSION")
 
 
-@click.command(short_help="List the models whose files are here.")
+@click.command(short_help="List the models whose files are on the server.")
 @name_argument
-@click.option("--worker-ip", metavar="ADDRESS", help="Only the server's own address: it is a single machine.")
+@click.option("--worker-ip", metavar="ADDRESS", help="Must be the server's own address, if given.")
 @json_option
 @with_client
 def command(client: Client, name: str | None, model_name: str | None, worker_ip: str | None, as_json: bool) -> None:
-    """List the models whose files are on the server, or those of one NAME; the last column is for `remove-cache`."""
+    """List the models whose files are on the server, or those of one NAME; `remove-cache` takes the last column."""
     chosen = model_name or name
     found = client.cache.list(clean(chosen) if chosen else None, worker_ip)
     if as_json:
@@ -36,7 +36,7 @@ def command(client: Client, name: str | None, model_name: str | None, worker_ip:
 
 
 def row(cached: CachedModelDict) -> list[str]:
-    """The cells of one cached version."""
+    """The table cells of one cached version."""
     size = cached.get("model_size_in_billions")
     return [
         str(cached.get("model_name") or "-"),

@@ -1,4 +1,4 @@
-"""`modelyard cal-model-mem`: how much memory a launch would take, before anything is downloaded."""
+"""`modelyard cal-model-mem`: estimates the memory of a launch, before anything is downloaded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARTS = {
     "overhead": "overhead",
     "total": "total",
 }
-"""Parts of an estimate, and their titles in the table."""
+"""Parts of an estimate → their titles in the table."""
 
 
 @click.command("cal-model-mem", short_help="Estimate the memory of a launch.")
@@ -34,11 +34,11 @@ PARTS = {
 @click.option("-f", "--model-format", metavar="FORMAT", help="Which format of a family, such as ggufv2.")
 @click.option("-q", "--quantization", metavar="NAME", help="Which quantisation of a format.")
 @click.option("-c", "--context-length", type=click.IntRange(1), metavar="TOKENS", help="Else that of the model.")
-@click.option("--kv-cache-dtype", metavar="BITS", help="8, 16 or 32 bits per value; else what the engine takes.")
+@click.option("--kv-cache-dtype", metavar="BITS", help="8, 16 or 32 bits per value; else the engine's default.")
 @json_option
 @with_client
 def command(client: Client, /, name: str | None, model_name: str | None, as_json: bool, **given: Any) -> None:
-    """Estimate the memory that a launch would take, from what the catalog, the hub or the files say."""
+    """Estimate the memory of a launch by the catalog, a hub or the model's files."""
     bits = given.pop("kv_cache_dtype")
     found = client.models.estimate(
         absolute(required_name(name, model_name)),
@@ -55,7 +55,7 @@ def command(client: Client, /, name: str | None, model_name: str | None, as_json
 
 
 def heading(found: EstimateDict) -> str:
-    """The model of an estimate, in one line."""
+    """The model of an estimate in one line."""
     size = found.get("model_size_in_billions")
     words = [
         found.get("model_name"),

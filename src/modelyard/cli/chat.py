@@ -1,4 +1,4 @@
-"""`modelyard chat`: talk to a model at the terminal, in a pipe, or with one question."""
+"""`modelyard chat`: a chat with a model at the terminal, from a pipe, or with a single question."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from modelyard.client import Client
 
 
-@click.command(short_help="Talk to a chat model.")
+@click.command(short_help="Chat with a model.")
 @click.argument("uid", required=False)
 @click.option("-u", "--model-uid", metavar="UID", help="The same as UID.")
-@click.option("-p", "--prompt", metavar="TEXT", help="Ask only this, print the answer and leave.")
-@click.option("--system", metavar="TEXT", help="What the model is told first.")
-@click.option("--max-tokens", "--max_tokens", type=click.IntRange(1), help="Longest answer, in tokens.")
-@click.option("--temperature", type=click.FloatRange(0), help="0 for always the likeliest word; more for variety.")
-@click.option("--stream", type=bool, metavar="BOOL", default=True, help="False prints each answer when it is whole.")
-@click.option("--think/--no-think", "think", default=None, help="For models that can think first.")
+@click.option("-p", "--prompt", metavar="TEXT", help="Ask only this, print the answer and exit.")
+@click.option("--system", metavar="TEXT", help="The system message.")
+@click.option("--max-tokens", "--max_tokens", type=click.IntRange(1), help="Maximum tokens of an answer.")
+@click.option(
+    "--temperature", type=click.FloatRange(0), help="0 always picks the likeliest token; higher values vary more."
+)
+@click.option("--stream", type=bool, metavar="BOOL", default=True, help="False prints each answer when it is complete.")
+@click.option("--think/--no-think", "think", default=None, help="Switch thinking, for models that support it.")
 @with_client
 def command(
     client: Client,
@@ -36,9 +38,9 @@ def command(
     stream: bool,
     think: bool | None,
 ) -> None:
-    """Talk to a chat model; UID can be left out when only one runs.
+    """Chat with a model; UID can be omitted if only one is running.
 
-    At a terminal, Ctrl-C stops an answer and Ctrl-D leaves; /help tells the rest. In a pipe, every line is a question.
+    At a terminal, Ctrl-C stops an answer and Ctrl-D exits; /help lists the commands. In a pipe, every line is a question.
     """
     given = {"max_tokens": max_tokens, "temperature": temperature}
     config: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Options and functions of every command that talks to a server: `--endpoint`, `--api-key`, and the default model."""
+"""Options and functions that all commands with a server share: `--endpoint`, `--api-key`, and the default model."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ R = TypeVar("R")
 
 
 def connect(endpoint: str | None, api_key: str | None, timeout: float | None = None) -> Client:
-    """A client of the server meant by the options or the environment, or logged in as by `modelyard login`."""
-    # httpx imports the library of its own command line, 40 ms of rich and pygments, unless that is absent.
+    """A client for the server and key in the options, the environment, or the login of `modelyard login`."""
+    # httpx imports the library of its own command line, 40 ms of rich and pygments, unless that import fails.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     from modelyard.client import Client
     from modelyard.client.target import ServerTarget
@@ -36,7 +36,7 @@ def connect(endpoint: str | None, api_key: str | None, timeout: float | None = N
 
 
 def server_options(function: Callable[P, R]) -> Callable[P, R]:
-    """The options `--endpoint` and `--api-key`."""
+    """Add the options `--endpoint` and `--api-key`."""
     key = click.option("-ak", "--api-key", metavar="KEY", help="The server's API key; else $MODELYARD_API_KEY.")
     url = click.option(
         "-e", "--endpoint", metavar="URL", help="The server; else $MODELYARD_ENDPOINT, else this machine."
@@ -45,7 +45,7 @@ def server_options(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def with_client(function: Callable[Concatenate[Client, P], R]) -> Callable[..., R]:
-    """Give a command `--endpoint` and `--api-key`, and as its first argument the client they mean."""
+    """Add `--endpoint` and `--api-key` to a command, and pass a client for them as its first argument."""
 
     @functools.wraps(function)
     def connected(*args: Any, endpoint: str | None, api_key: str | None, **kwargs: Any) -> R:
@@ -56,7 +56,7 @@ def with_client(function: Callable[Concatenate[Client, P], R]) -> Callable[..., 
 
 
 def find_model(client: Client, uid: str | None, command: str, ability: str) -> ModelDict:
-    """The model of that uid; without one, the only running language model that has the ability."""
+    """The model of a uid; without one, the only running language model with the ability."""
     if uid:
         info = client.models.describe(uid)
     else:

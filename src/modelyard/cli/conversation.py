@@ -1,4 +1,4 @@
-"""A conversation with a chat model: its messages, and how an answer gets to stdout as it arrives."""
+"""A chat session: its messages, and streaming answers to stdout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ChatSession:
-    """`ask` streams an answer to stdout and remembers it; a failed question is forgotten, a stopped answer is kept."""
+    """`ask` streams an answer to stdout and adds it to the messages. Failed questions are dropped, stopped answers are kept."""
 
     def __init__(
         self,
@@ -36,11 +36,11 @@ class ChatSession:
         self._stream = stream
 
     def messages(self) -> list[dict[str, str]]:
-        """All messages so far, the system message first."""
+        """All messages, the system message first."""
         return [*([{"role": "system", "content": self.system}] if self.system else []), *self.turns]
 
     def ask(self, question: str) -> str:
-        """Print the answer as it arrives; returns why it ended. Ctrl-C closes the connection, which stops the model."""
+        """Print the answer while it arrives; returns its finish reason. Ctrl-C closes the connection, which stops the model."""
         self.turns.append({"role": "user", "content": question})
         answer: list[str] = []
         printer = Printer()
@@ -60,7 +60,7 @@ class ChatSession:
                 self.turns.pop()
 
     def _pieces(self) -> Iterator[tuple[DeltaDict | ReplyDict, str | None]]:
-        """Each piece of the answer, or the whole answer as one, and why the model ended with it."""
+        """Yield each piece of the answer, or the whole answer as one piece, with the finish reason."""
         messages, config = self.messages(), self._config
         if not self._stream:
             whole = self.model.chat(messages, enable_thinking=self._think, generate_config=config, stream=False)
@@ -72,7 +72,7 @@ class ChatSession:
                     yield choice.get("delta") or {}, choice.get("finish_reason")
 
     def save(self, path: Path) -> None:
-        """Write the messages: JSON for a name that ends in .json, else Markdown."""
+        """Write the messages: as JSON if the file name ends in .json, else as Markdown."""
         if path.suffix == ".json":
             text = json.dumps(self.messages(), ensure_ascii=False, indent=2) + "\n"
         else:
@@ -81,7 +81,7 @@ class ChatSession:
 
 
 class Printer:
-    """Writes text to stdout as it arrives. Reasoning is written only on a terminal, dimmed."""
+    """Writes text to stdout while it arrives. Thoughts are written on a terminal only, dimmed."""
 
     def __init__(self) -> None:
         self._terminal = sys.stdout.isatty()
@@ -89,13 +89,13 @@ class Printer:
         self._any = False
 
     def thought(self, text: str) -> None:
-        """A piece of what the model thinks before it answers."""
+        """Write a piece of the model's thoughts."""
         if text and self._terminal:
             self._thinking = True
             self._write(click.style(printable(text), dim=True))
 
     def text(self, text: str) -> None:
-        """A piece of the answer."""
+        """Write a piece of the answer."""
         if text:
             if self._thinking:
                 self._write("\n\n")
@@ -103,7 +103,7 @@ class Printer:
             self._write(printable(text) if self._terminal else text)
 
     def end(self) -> None:
-        """The answer is over."""
+        """Finish the answer."""
         if self._any:
             self._write("\n")
 

@@ -1,4 +1,4 @@
-"""`modelyard deploy`: a server and one model on it in one process, as ms-swift deploys."""
+"""`modelyard deploy`: a server with one model in one process, like ms-swift's `deploy`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ OWN = ("host", "port", "api_key", "insecure", "ssl_keyfile", "ssl_certfile", "lo
 
 
 SETTINGS = passthrough(
-    "Serve one model, as ms-swift deploys.",
-    "Start a server with one model on it, at 127.0.0.1:8000, and stop both with Ctrl-C.",
+    "Serve one model, like ms-swift's deploy.",
+    "Start a server with one model, at 127.0.0.1:8000, and stop both with Ctrl-C.",
     {
         "host ADDRESS": "beyond this machine only with --api_key or --insecure",
-        "port N": "8000; when it is taken, that is an error",
-        "api_key KEY": "what clients must send",
-        "verbose": "a line for each request",
+        "port N": "8000; an error if it is in use",
+        "api_key KEY": "the key that clients must send",
+        "verbose": "log one line per request",
     },
 )
 
@@ -39,7 +39,7 @@ def command(words: tuple[str, ...]) -> int:
     flags = parse(words, OWN)
     own = flags.own
     if own.get("ssl_keyfile") or own.get("ssl_certfile"):
-        raise click.UsageError("TLS is not served here; put a proxy such as nginx or Caddy before it.")
+        raise click.UsageError("The server does not support TLS; put a proxy such as nginx or Caddy in front of it.")
     from modelyard.core.config import Settings
     from modelyard.infer.child import private_home
     from modelyard.infer.launching import body
@@ -53,7 +53,7 @@ def command(words: tuple[str, ...]) -> int:
 
 
 def run(home: Path, own: Any, launch: dict[str, Any], verbose: bool) -> int:
-    """Serve until Ctrl-C; 1 when the model did not start."""
+    """Serve until Ctrl-C. Returns 1 if the model did not start."""
     from modelyard.api.server import serve
     from modelyard.core.config import Settings
 
@@ -87,7 +87,7 @@ def run(home: Path, own: Any, launch: dict[str, Any], verbose: bool) -> int:
 
 
 def keep_key(home: Path, secret: str) -> None:
-    """Make the given key the one that the server asks for."""
+    """Store the given key in the database, so that the server requires it."""
     import asyncio
 
     from modelyard.control.keys import KeySpec, KeyStore

@@ -1,4 +1,4 @@
-"""`modelyard doctor`: whether a server can run here, and what it would find. Asks, and changes nothing."""
+"""`modelyard doctor`: checks whether a server can run here, and what it would find. Changes nothing."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from modelyard.core.errors import ModelyardError
 from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
+    from modelyard.client import Client
     from modelyard.core.config import Settings
 
 LOW_DISK = 5 * 1024**3
@@ -33,7 +34,7 @@ SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "blocked": ("✗", 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. `state` is `ok`, `warning` or `blocked`: with the last, no server can start."""
+    """One line of the report. `state` is `ok`, `warning` or `blocked`; `blocked` means that no server can start."""
 
     state: str
     subject: str
@@ -46,7 +47,7 @@ class Finding:
 def command(endpoint: str | None, api_key: str | None, as_json: bool) -> int:
     """Check this machine: hardware, engines, port, folders, database; and the server, if one answers.
 
-    The exit code is 1 when something would keep a server from running.
+    The exit code is 1 if a server could not run.
     """
     findings = list(examine(endpoint, api_key))
     if as_json:
@@ -60,7 +61,7 @@ def command(endpoint: str | None, api_key: str | None, as_json: bool) -> int:
 
 
 def examine(endpoint: str | None, api_key: str | None) -> Iterator[Finding]:
-    """Every finding, in the order of the report."""
+    """All findings, in the order of the report."""
     from modelyard.cli.serve import settings
 
     yield from _python()
@@ -92,7 +93,7 @@ def _hardware() -> Iterator[Finding]:
         free = f"{in_bytes(gpu.memory_free)} free of {in_bytes(gpu.memory_total)}"
         yield Finding("ok", f"GPU {gpu.name}", f"{gpu.title}, {free}")
     if not found.gpus:
-        yield Finding("ok", "GPU", "none seen; models run on the processor")
+        yield Finding("ok", "GPU", "none found; models run on the processor")
 
 
 def _engines(folder: Path) -> Iterator[Finding]:
@@ -119,7 +120,7 @@ def _engines(folder: Path) -> Iterator[Finding]:
 def _home(folder: Path) -> Iterator[Finding]:
     there = _nearest(folder)
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        yield Finding("blocked", "home folder", f"{folder} cannot be written; set MODELYARD_HOME to a folder that can")
+        yield Finding("blocked", "home folder", f"{folder} cannot be written; set MODELYARD_HOME to a writable folder")
         return
     yield Finding("ok", "home folder", f"{folder} can be written" if folder.exists() else f"{folder} will be made")
     free = shutil.disk_usage(there).free
@@ -128,7 +129,7 @@ def _home(folder: Path) -> Iterator[Finding]:
 
 
 def _nearest(path: Path) -> Path:
-    """The path, or the nearest folder above it that exists."""
+    """The path itself, or its nearest parent that exists."""
     return next(each for each in (path, *path.parents) if each.exists())
 
 
@@ -161,7 +162,7 @@ def _sqlite(path: Path) -> Finding:
 
 
 def _server_or_port(chosen: Settings, endpoint: str | None, api_key: str | None) -> Iterator[Finding]:
-    """The server, if one answers; else whether one could listen."""
+    """A finding about the server, if one answers; else about its port."""
     with connect(endpoint, api_key, timeout=3) as client:
         try:
             health: Any = client.cluster.health()
@@ -170,9 +171,22 @@ def _server_or_port(chosen: Settings, endpoint: str | None, api_key: str | None)
         else:
             models = ", ".join(f"{uid} ({state.lower()})" for uid, state in health["models"].items())
             yield Finding("ok", "server", f"{health['version']} at {client.base_url}; models: {models or 'none'}")
+            yield from _bases(client)
             if urlsplit(client.base_url).port == chosen.port:
                 return
     yield _port(chosen.host, chosen.port)
+
+
+def _bases(client: Client) -> Iterator[Finding]:
+    """What does not work well in knowledge bases."""
+    try:
+        bases = client.knowledge.list()
+    except ModelyardError as error:
+        yield Finding("warning", "knowledge", error.message)
+        return
+    for base in bases:
+        for each in base.get("warnings", []):
+            yield Finding("warning", f"base {base['name']}", each)
 
 
 def _port(host: str, port: int) -> Finding:

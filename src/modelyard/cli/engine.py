@@ -1,4 +1,4 @@
-"""`modelyard engine`: on which engines, and in which forms, a model runs here; and engines' own environments."""
+"""`modelyard engine`: shows which engines run a model, and manages engine environments."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TITLES = ("ENGINE", "NAME", "FORMAT", "SIZE", "QUANTIZATION")
 
 
 class Verbs(click.Group):
-    """A group whose verbs may be left out: `engine -n MODEL`, as Xinference has it, is `engine of MODEL`."""
+    """A group with a default subcommand: `engine -n MODEL`, Xinference's form, is `engine of MODEL`."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -33,7 +33,7 @@ class Verbs(click.Group):
 def command() -> None:
     """Show which engines can run a model here: `modelyard engine -n MODEL`. Install, list, check and remove engines.
 
-    Engines that do not come with Modelyard, such as vLLM, live in environments of their own.
+    Engines that do not come with Modelyard, such as vLLM, have environments of their own.
     """
 
 
@@ -73,7 +73,7 @@ def of(
 
 
 def rows_of(engines: dict[str, Any]) -> Iterator[list[str]]:
-    """A row for each quantisation of each form; an engine that cannot run the model has a sentence instead of forms."""
+    """One table row per format, size and quantisation; for an engine that cannot run the model, a row with the reason."""
     for engine, forms in engines.items():
         for form in forms if isinstance(forms, list) else ():
             size = form.get("model_size_in_billions")
@@ -88,7 +88,7 @@ def rows_of(engines: dict[str, Any]) -> Iterator[list[str]]:
 
 
 def fits(row: list[str], filters: dict[str, str | None]) -> bool:
-    """Whether a row passes the filters; letter case, dots and dashes do not matter."""
+    """Whether a row passes the filters; letter case, dots and dashes are ignored."""
     order = ("model_engine", None, "model_format", "size", "quantization")
     return all(
         not key or not (wish := filters.get(key)) or plain(wish) == plain(cell)
@@ -97,5 +97,5 @@ def fits(row: list[str], filters: dict[str, str | None]) -> bool:
 
 
 def plain(text: str) -> str:
-    """A name in lower case, with `_` for dots and dashes, and without an ending `b`."""
+    """A name in lower case, with `_` for dots and dashes, and without a final `b`."""
     return text.lower().replace("-", "_").replace(".", "_").removesuffix("b")

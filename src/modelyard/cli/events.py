@@ -1,4 +1,4 @@
-"""`modelyard events`: what happened to a model."""
+"""`modelyard events`: shows the events of a model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @json_option
 @with_client
 def command(client: Client, uid: str, as_json: bool) -> None:
-    """Show what happened to a model, oldest first."""
+    """Show the events of a model, oldest first."""
     events = client.models.events(uid)
     if as_json:
         print_json(events)
@@ -27,7 +27,7 @@ def command(client: Client, uid: str, as_json: bool) -> None:
         rows = [[_local(event["event_ts"]), event["event_type"], event["event_content"]] for event in events]
         print_table(("TIME", "TYPE", "WHAT"), rows)
     else:
-        note(f"Nothing has happened to {uid} yet.")
+        note(f"There are no events of {uid} yet.")
 
 
 def _local(seconds: int) -> str:

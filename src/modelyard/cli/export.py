@@ -1,4 +1,4 @@
-"""`modelyard export`: a LoRA checkpoint merged into its base, as ms-swift exports."""
+"""`modelyard export`: merges a LoRA checkpoint into its base, like ms-swift's `export`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SETTINGS = passthrough(
     "Merge a LoRA checkpoint into its base.",
     "Write the base with the adapter merged into it to a folder beside the checkpoint, <checkpoint>-merged.",
     {
-        "merge_lora true": "what there is to do",
+        "merge_lora true": "required: merge the adapter",
         "output_dir FOLDER": "another folder",
-        "exist_ok true": "put it in the place of one that is there",
+        "exist_ok true": "replace an existing folder",
     },
 )
 
@@ -30,10 +30,10 @@ def command(words: tuple[str, ...]) -> int:
     flags = parse(words, OWN)
     for name in ("quant_bits", "quant_method", "to_ollama", "push_to_hub"):
         if flags.own.get(name):
-            raise click.UsageError(f"--{name} is not there yet: export merges adapters only.")
+            raise click.UsageError(f"--{name} is not available yet: export merges adapters only.")
     given = flags.model.get("ckpt_dir") or next(iter(flags.model.get("adapters", [])), None)
     if given is None:
-        raise click.UsageError("Which checkpoint? Name the adapter's folder by --ckpt_dir.")
+        raise click.UsageError("No checkpoint; name the adapter's folder with --ckpt_dir.")
     if not truth(str(flags.model.get("merge_lora", "false"))):
         raise click.UsageError("There is nothing to do without --merge_lora true.")
     from modelyard.core.config import Settings
@@ -55,7 +55,7 @@ def command(words: tuple[str, ...]) -> int:
 
 
 def base_folder(adapter: Path, named: str | None) -> str:
-    """The folder of the base's weights on this machine. Raises `BadRequest` when it cannot be found."""
+    """The folder of the base's weights on this machine. Raises `BadRequest` if it cannot be found."""
     from modelyard.catalog.adapters import base_of, read_adapter
     from modelyard.catalog.find import find
     from modelyard.catalog.suiting import check_suits
@@ -64,7 +64,7 @@ def base_folder(adapter: Path, named: str | None) -> str:
     checked = read_adapter("merged", adapter)
     name = named or base_of(adapter)
     if not name:
-        raise BadRequest(f"{adapter} does not say which model it was trained on; name that by --model.")
+        raise BadRequest(f"{adapter} does not name the model that it was trained on; name it with --model.")
     model = find(str(Path(name).expanduser().resolve()) if Path(name).expanduser().is_dir() else name)
     if model.path is None or model.download is not None or not Path(model.path).is_dir():
         raise BadRequest(f"The base '{name}' has no folder of weights on this machine; name one by --model.")

@@ -1,4 +1,4 @@
-"""`modelyard generate`: let a language model continue a text."""
+"""`modelyard generate`: lets a language model continue a text."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 @click.option(
     "--max-tokens", "--max_tokens", type=click.IntRange(1), default=256, show_default=True, help="Longest continuation."
 )
-@click.option("--temperature", type=click.FloatRange(0), help="0 for always the likeliest word; more for variety.")
 @click.option(
-    "--stream", type=bool, metavar="BOOL", default=True, help="False prints the continuation when it is whole."
+    "--temperature", type=click.FloatRange(0), help="0 always picks the likeliest token; higher values vary more."
+)
+@click.option(
+    "--stream", type=bool, metavar="BOOL", default=True, help="False prints the continuation when it is complete."
 )
 @click.option("--stop", multiple=True, metavar="TEXT", help="Stop before this text.")
 @with_client
@@ -39,9 +41,9 @@ def command(
     stream: bool,
     stop: tuple[str, ...],
 ) -> None:
-    """Continue a text as it stands, without any chat template; UID can be left out when only one language model runs.
+    """Continue a text without a chat template; UID can be omitted if only one language model is running.
 
-    At a terminal, without -p, every line is a text to continue; Ctrl-D leaves.
+    At a terminal, without -p, every line is a text to continue; Ctrl-D exits.
     """
     config: dict[str, Any] = {"max_tokens": max_tokens}
     if temperature is not None:
@@ -60,7 +62,7 @@ def command(
 
 
 def print_continuation(model: GenerateModel, text: str, config: dict[str, Any], stream: bool) -> None:
-    """Print how the model continues a text."""
+    """Print the model's continuation of a text."""
     printer = Printer()
     try:
         if not stream:
@@ -75,7 +77,7 @@ def print_continuation(model: GenerateModel, text: str, config: dict[str, Any], 
 
 
 def _next_line() -> str:
-    """The next line with something on it; empty at the end."""
+    """The next line that is not blank; empty at the end of the input."""
     while True:
         try:
             if line := clean(input("> ")).strip():

@@ -1,4 +1,4 @@
-"""`modelyard infer`: one model, asked at the terminal or over a file of questions, as ms-swift infers."""
+"""`modelyard infer`: runs one model at the terminal or over a file of questions, like ms-swift's `infer`."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ INTERRUPTED = 130
 
 
 SETTINGS = passthrough(
-    "Ask one model, as ms-swift infers.",
-    "Launch a model for this command alone and ask it: at <<< , or every row of --val_dataset.",
+    "Ask one model, like ms-swift's infer.",
+    "Launch a model for this command only, and ask it at the prompt <<< or with every row of --val_dataset.",
     {
         "val_dataset FILE…": ".jsonl with query, history, system, response; or messages",
         "load_dataset_config true": "the dataset that the checkpoint's args.json names",
-        "result_path FILE": "answers, one JSON object a line; the same call goes on where it was",
+        "result_path FILE": "answers, one JSON object a line; the same command continues an interrupted run",
         "val_dataset_sample N": "only the first N rows",
         "max_new_tokens N": "also temperature, top_p, top_k, repetition_penalty, stop_words, seed, stream",
-        "system TEXT": "what the model is told first",
-        "json": "only the statistics, as JSON",
+        "system TEXT": "the system message",
+        "json": "print only the statistics, as JSON",
     },
 )
 
@@ -70,7 +70,7 @@ def command(words: tuple[str, ...]) -> int:
 
 
 def dataset(flags: Flags, checkpoint: str | None) -> list[str]:
-    """The files of questions; without any, the command converses at the terminal."""
+    """The files of questions; empty for a chat at the terminal."""
     files = flags.own.get("val_dataset") or []
     if files or not truth(str(flags.own.get("load_dataset_config", "false"))):
         return list(files)
@@ -85,7 +85,7 @@ def dataset(flags: Flags, checkpoint: str | None) -> list[str]:
 
 
 def questions_of(files: list[str], flags: Flags) -> list[DatasetQuestion]:
-    """The rows to answer, read before a model is launched for them. Raises `BadRequest`."""
+    """The questions in the files, read before a model is launched. Raises `BadRequest`."""
     from modelyard.infer.dataset import questions
 
     sample = flags.own.get("val_dataset_sample") or flags.own.get("show_dataset_sample")
@@ -99,7 +99,7 @@ def answer_dataset(
     config: RequestConfig,
     adapter: AdapterRequest | None,
 ) -> int:
-    """Answer every row; returns the exit code, 1 if some rows failed."""
+    """Answer every row. Returns the exit code, 1 if some rows failed."""
     from modelyard.infer.dataset import run
     from modelyard.infer.progress import bar
     from modelyard.infer.remote import CONCURRENCY
@@ -120,7 +120,7 @@ def answer_dataset(
             note(f"{outcome.failed} rows could not be answered; {result} says why.", fg="red")
             code = 1
     except KeyboardInterrupt:
-        note(f"Stopped; the same command with --result_path {result} goes on.")
+        note(f"Stopped; the same command with --result_path {result} continues.")
         code = INTERRUPTED
     figures = stats.compute()
     if truth(str(flags.own.get("json", "false"))):
@@ -132,7 +132,7 @@ def answer_dataset(
 
 
 def default_result(flags: Flags) -> str:
-    """A file beside the checkpoint, or in the current folder."""
+    """The default result file: beside the checkpoint, or in the current folder."""
     above = flags.model.get("ckpt_dir") or flags.model.get("model") or "."
     folder = Path(above).expanduser() if Path(above).expanduser().is_dir() else Path()
     return str(folder / "infer_result" / time.strftime("%Y%m%d-%H%M%S.jsonl"))
@@ -148,7 +148,7 @@ def _number(name: str, text: Any) -> int | None:
 def converse(
     engine: Engine, config: RequestConfig, adapter: AdapterRequest | None, system: str | None, stream: bool
 ) -> None:
-    """A conversation at the terminal, with ms-swift's commands, until `exit` or the end of the input."""
+    """Chat at the terminal, with ms-swift's commands, until `exit` or the end of the input."""
     note("exit or quit ends; clear forgets; reset-system; multi-line (a line that ends in # ends it); single-line")
     messages: list[dict[str, Any]] = []
     multi = False
@@ -168,7 +168,7 @@ def converse(
 
 
 def _query(multi: bool, prompt: str = "<<< ") -> str | None:
-    """The next question typed; None at the end of the input. One of several lines ends with `#` at the end of a line."""
+    """The next question; None at the end of the input. A multi-line question ends with `#` at the end of a line."""
     lines: list[str] = []
     while True:
         click.echo("<<<[M] " if multi and not lines and prompt == "<<< " else prompt if not lines else "", nl=False)
@@ -193,7 +193,7 @@ def _answer(
     query: str,
     stream: bool,
 ) -> None:
-    """Ask, print the answer and add both to the messages; a question that failed is not added."""
+    """Ask, print the answer and add both to the messages; a failed question is not added."""
     from dataclasses import replace
 
     from modelyard.core.errors import ModelyardError

@@ -1,4 +1,4 @@
-"""`modelyard jobs`: what the server does in the background, of whatever kind."""
+"""`modelyard jobs`: lists, follows and controls background jobs of all kinds."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ TITLES = ("ID", "KIND", "STATE", "PROGRESS", "CREATED", "WHAT")
 FINISHED = ("done", "failed", "cancelled")
 INTERRUPTED = 130
 RETRIES = 3
-"""Connections in a row that may break while a job is followed."""
+"""Consecutive connections that may break while a job is followed."""
 
 
 @click.group(short_help="Show, follow and control background jobs.")
 def command() -> None:
-    """Show, follow and control what the server does in the background: downloads, installs, indexing."""
+    """List, follow and control background jobs of the server: downloads, installs, indexing."""
 
 
 @command.command("list", short_help="List jobs.")
 @click.option("--kind", metavar="KIND", help="Only jobs of this kind.")
 @click.option("--state", metavar="STATE", help="Only jobs in this state, such as running or failed.")
-@click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="At most so many; 100 if left out.")
+@click.option("--limit", type=click.IntRange(1, 1000), metavar="N", help="Maximum number of jobs; 100 by default.")
 @json_option
 @with_client
 def list_jobs(client: Client, kind: str | None, state: str | None, limit: int | None, as_json: bool) -> None:
-    """List your jobs, newest first; with an administrator's key, everybody's."""
+    """List your jobs, newest first; with an administrator's key, all jobs."""
     found = client.jobs.list(kind, state, limit)
     if as_json:
         print_json(found)
@@ -55,7 +55,7 @@ def list_jobs(client: Client, kind: str | None, state: str | None, limit: int | 
 def start(client: Client, kind: str, parameters: tuple[str, ...], as_json: bool) -> None:
     """Start a job of a kind: `modelyard jobs start engine_install engine=vllm`.
 
-    A value is read as JSON if it is JSON, else as text.
+    A value that is valid JSON is parsed as JSON; other values are text.
     """
     job = client.jobs.create(kind, dict(_parameter(each) for each in parameters))
     if as_json:
@@ -79,15 +79,15 @@ def show(client: Client, job_id: str, as_json: bool) -> None:
 @json_option
 @with_client
 def follow(client: Client, job_id: str, as_json: bool) -> int:
-    """Print what happens to a job until it is finished. With --json, an event in each line.
+    """Print the events of a job until it is finished. With --json, one event per line.
 
-    The exit code is 0 if the job is done, 1 if it failed or was cancelled. After Ctrl-C the job goes on.
+    The exit code is 0 if the job is done, 1 if it failed or was cancelled. After Ctrl-C the job continues.
     """
     try:
         for event in _events(client, job_id):
             click.echo(json.dumps(event) if as_json else _sentence(event))
     except KeyboardInterrupt:
-        note(f"The job goes on. `modelyard jobs cancel {job_id}` ends it.")
+        note(f"The job continues. `modelyard jobs cancel {job_id}` cancels it.")
         return INTERRUPTED
     job = client.jobs.get(job_id)
     if job["error"]:
@@ -111,7 +111,7 @@ def logs(client: Client, job_id: str, lines: int, as_json: bool) -> None:
 
 
 def _verb(name: str, short_help: str, text: str, call: Callable[[Client, str], JobDict]) -> None:
-    """A command that changes one job and shows it."""
+    """Create a command that changes one job and prints it."""
 
     @command.command(name, short_help=short_help, help=text)
     @click.argument("job_id", metavar="ID")
@@ -121,14 +121,12 @@ def _verb(name: str, short_help: str, text: str, call: Callable[[Client, str], J
         _print(call(client, job_id), as_json)
 
 
-_verb("cancel", "Give up a job.", "Give up a job; what it has done stays.", lambda client, job: client.jobs.cancel(job))
-_verb(
-    "pause", "Stop a job for now.", "Stop a job for now, if its kind can.", lambda client, job: client.jobs.pause(job)
-)
+_verb("cancel", "Cancel a job.", "Cancel a job; its results so far stay.", lambda client, job: client.jobs.cancel(job))
+_verb("pause", "Pause a job.", "Pause a job, if its kind supports it.", lambda client, job: client.jobs.pause(job))
 _verb(
     "resume",
     "Go on with a job.",
-    "Go on with a job that was paused or has failed.",
+    "Continue a job that was paused or has failed.",
     lambda client, job: client.jobs.resume(job),
 )
 
@@ -155,7 +153,7 @@ def _parameter(text: str) -> tuple[str, Any]:
 
 
 def _events(client: Client, job_id: str) -> Iterator[JobEventDict]:
-    """Events until the last one. After a connection that breaks, the stream goes on behind the last number."""
+    """Yield events until the last one. After a broken connection, the stream is continued after the last event's number."""
     after = lost = 0
     while True:
         try:
@@ -177,7 +175,7 @@ def _events(client: Client, job_id: str) -> Iterator[JobEventDict]:
 
 
 def _sentence(event: JobEventDict) -> str:
-    """An event for people."""
+    """An event as text for people."""
     data = event["data"]
     at = time.strftime("%H:%M:%S", time.localtime(event["at"]))
     if event["type"] == "state":

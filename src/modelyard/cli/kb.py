@@ -1,4 +1,4 @@
-"""`modelyard kb`: make, list, configure and delete knowledge bases. What else is done with them is in `kb_*.py`."""
+"""`modelyard kb`: creates, lists, configures and deletes knowledge bases. The other commands are in `kb_*.py`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.knowledge_types import BaseDict
+    from modelyard.client.knowledge_types import BaseDict, ProbeDict
 
 TITLES = ("NAME", "DOCUMENTS", "CHUNKS", "SIZE", "MODE", "EMBEDDING MODEL")
 
@@ -38,21 +38,21 @@ for each in PARTS:
     command.add_command(each)
 
 
-@command.command("create", short_help="Make an empty base.")
+@command.command("create", short_help="Create an empty base.")
 @click.argument("name")
-@click.option("--embedding-model", metavar="UID", help="A running one; without, the base is searched by words alone.")
-@click.option("--rerank-model", metavar="UID", help="Ranks what was found.")
-@click.option("--chat-model", metavar="UID", help="Answers; else any that runs.")
+@click.option("--embedding-model", metavar="UID", help="A running model; without one, search uses words only.")
+@click.option("--rerank-model", metavar="UID", help="Reranks search results.")
+@click.option("--chat-model", metavar="UID", help="Answers questions; else any running chat model.")
 @click.option("--description", metavar="TEXT", help="What is in it.")
-@click.option("--language", metavar="CODE", help="Of its documents, such as zh or en.")
-@click.option("--chunk-size", type=click.IntRange(1), metavar="N", help="Characters of a chunk at most.")
+@click.option("--language", metavar="CODE", help="The language of its documents, such as zh or en.")
+@click.option("--chunk-size", type=click.IntRange(1), metavar="N", help="Maximum characters of a chunk.")
 @click.option("--chunk-overlap", type=click.IntRange(0), metavar="N", help="Characters that a chunk repeats.")
 @json_option
 @with_client
 def create(
     client: Client, /, name: str, chunk_size: int | None, chunk_overlap: int | None, as_json: bool, **settings: Any
 ) -> None:
-    """Make an empty knowledge base, NAME. It is also a chat model, kb:NAME, for every OpenAI client."""
+    """Create an empty knowledge base, NAME. OpenAI clients can use it as the chat model kb:NAME."""
     made = client.knowledge.create(clean(name), chunking=chunking(chunk_size, chunk_overlap), **settings)
     if as_json:
         print_json(made)
@@ -73,7 +73,7 @@ def list_bases(client: Client, as_json: bool) -> None:
     elif found:
         print_table(TITLES, [row(each) for each in found])
     else:
-        note("There is no knowledge base; `modelyard kb create NAME` makes one.")
+        note("There is no knowledge base; `modelyard kb create NAME` creates one.")
 
 
 @command.command("show", short_help="Show a base.")
@@ -81,7 +81,7 @@ def list_bases(client: Client, as_json: bool) -> None:
 @json_option
 @with_client
 def show(client: Client, name: str, as_json: bool) -> None:
-    """Show the settings of a knowledge base, and how much is in it."""
+    """Show the settings of a knowledge base, and the number of its documents and chunks."""
     base = client.knowledge.describe(clean(name))
     if as_json:
         print_json(base)
@@ -97,6 +97,7 @@ def show(client: Client, name: str, as_json: bool) -> None:
         "size": in_bytes(base["bytes"]),
         "mode": base["mode"],
         "embedding model": base["embedding_model"],
+        "weight of vectors": probe_line(base.get("probe")),
         "rerank model": base["rerank_model"],
         "chat model": base["chat_model"],
         "chunk size": f"{cut['size']}, overlap {cut['overlap']}",
@@ -105,13 +106,27 @@ def show(client: Client, name: str, as_json: bool) -> None:
     print_table(
         ("SETTING", "VALUE"), [[key, str(value) if value not in (None, "") else "-"] for key, value in lines.items()]
     )
+    for each in base.get("warnings", []):
+        note(each, fg="yellow")
+
+
+def probe_line(probe: ProbeDict | None) -> str:
+    """How much vectors count beside words, by script, and why: `latin 1.6 (find 52%, words 24%), han 0.07 (…)`."""
+    parts = []
+    for script, each in ({} if probe is None else probe["scripts"]).items():
+        if each["sentences"]:
+            why = f"find {each['by_vectors']:.0%}, words {each['by_words']:.0%}"
+        else:
+            why = f"pass {each['reads']:.0%} of the reading test"
+        parts.append(f"{script} {each['weight']:g} ({why})")
+    return ", ".join(parts)
 
 
 @command.command("configure", short_help="Change a base's settings.")
 @click.argument("name")
-@click.option("--name", "new_name", metavar="NAME", help="Call it so from now on.")
-@click.option("--rerank-model", metavar="UID", help="Ranks what was found; '' for none.")
-@click.option("--chat-model", metavar="UID", help="Answers; '' for any that runs.")
+@click.option("--name", "new_name", metavar="NAME", help="The base's new name.")
+@click.option("--rerank-model", metavar="UID", help="Reranks search results; '' for none.")
+@click.option("--chat-model", metavar="UID", help="Answers questions; '' for any running chat model.")
 @click.option("--description", metavar="TEXT", help="What is in it.")
 @click.option("--language", metavar="CODE", help="Of its documents.")
 @json_option
@@ -149,12 +164,12 @@ def delete(client: Client, names: tuple[str, ...], yes: bool) -> int:
 
 
 def chunking(size: int | None, overlap: int | None) -> dict[str, int] | None:
-    """How documents are cut, of what was given."""
+    """The chunk settings that were given, or None."""
     found = {name: value for name, value in (("size", size), ("overlap", overlap)) if value is not None}
     return found or None
 
 
 def row(base: BaseDict) -> list[str]:
-    """A base as a row of a table."""
+    """A base as a table row."""
     counts = [str(base["documents"]), str(base["chunks"]), in_bytes(base["bytes"])]
     return [base["name"], *counts, base["mode"], base["embedding_model"] or "-"]

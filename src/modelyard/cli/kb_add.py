@@ -1,4 +1,4 @@
-"""`modelyard kb add`: files and folders into a knowledge base; only what is new or changed is sent."""
+"""`modelyard kb add`: adds files and folders to a knowledge base; only new and changed files are sent."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from modelyard.client.knowledge_types import DocumentDict, KnowledgeJobDict
 
 BATCH = 10_000
-"""Documents that one request names."""
+"""Maximum number of documents that one request names."""
 AGAIN = ("stored", "failed", "cancelled")
-"""States of documents that are here unchanged, and are indexed all the same."""
+"""States of unchanged documents that are indexed again."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds between tries while the server is away."""
+"""Seconds between attempts while the server does not answer."""
 
 
 @dataclass(slots=True)
 class UploadPlan:
-    """Which files are sent, indexed and deleted; and which were refused."""
+    """The files to send, to index and to delete, and the refused ones."""
 
     send: dict[str, Path] = field(default_factory=dict)
     new: list[str] = field(default_factory=list)
@@ -61,12 +61,12 @@ class AddOptions:
 @click.command(short_help="Add files and folders to a base.")
 @click.argument("name")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("--watch", is_flag=True, help="Go on, and bring what changes, until Ctrl-C.")
-@click.option("--include", metavar="GLOB", multiple=True, help="Only files of folders that fit, such as '*.md'.")
-@click.option("--exclude", metavar="GLOB", multiple=True, help="No files of folders that fit.")
-@click.option("--metadata", metavar="KEY=VALUE", multiple=True, help="What filters of searches can ask for.")
+@click.option("--watch", is_flag=True, help="Keep running and add changed files, until Ctrl-C.")
+@click.option("--include", metavar="GLOB", multiple=True, help="Only files in folders that match, such as '*.md'.")
+@click.option("--exclude", metavar="GLOB", multiple=True, help="Skip files in folders that match.")
+@click.option("--metadata", metavar="KEY=VALUE", multiple=True, help="Metadata of the documents, for search filters.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until they are indexed.")
-@click.option("--delete", is_flag=True, help="Delete every document of the base that is no file under PATH any more.")
+@click.option("--delete", is_flag=True, help="Delete documents of the base that are not files under PATH.")
 @json_option
 @with_client
 def add(
@@ -81,10 +81,10 @@ def add(
     delete: bool,
     as_json: bool,
 ) -> int:
-    """Add files, and whole folders, to a knowledge base, and wait until they are indexed.
+    """Add files and folders to a knowledge base, and wait until they are indexed.
 
-    Documents of a folder are named from it, with /. Hidden files and formats that are not read are left out. What is there
-    already and has not changed is not sent again.
+    Documents in a folder are named by their path in it, with /. Hidden files and unsupported formats are skipped. Unchanged
+    files are not sent again.
     """
     options = AddOptions(clean(name), paths, include, exclude, pairs(metadata), delete, not no_wait, as_json)
     hashes = Hashes()
@@ -93,7 +93,7 @@ def add(
 
 
 def pairs(given: Sequence[str]) -> dict[str, Any]:
-    """`KEY=VALUE` as an object; numbers, true and false become JSON values."""
+    """Parse `KEY=VALUE` pairs into an object; numbers, true and false become JSON values."""
     found: dict[str, Any] = {}
     for each in map(clean, given):
         key, mark, value = each.partition("=")
@@ -108,7 +108,7 @@ def pairs(given: Sequence[str]) -> dict[str, Any]:
 
 
 def update(client: Client, options: AddOptions, hashes: Hashes, quiet: bool = False) -> int:
-    """Bring the base up to date; returns the exit code. With `quiet`, nothing is printed if nothing has changed."""
+    """Update the base once. Returns the exit code. With `quiet`, prints nothing if nothing has changed."""
     files = collect(options.paths, options.include, options.exclude, client.knowledge.formats())
     plan = plan_update(files, {each["name"]: each for each in all_documents(client, options.base)}, hashes, options)
     hashes.save()
@@ -140,7 +140,7 @@ def update(client: Client, options: AddOptions, hashes: Hashes, quiet: bool = Fa
 
 
 def plan_update(files: Files, there: Mapping[str, DocumentDict], hashes: Hashes, options: AddOptions) -> UploadPlan:
-    """Compare files with documents: which are new, changed, unchanged or deleted."""
+    """Compare files with documents: new, changed, unchanged and deleted ones."""
     plan = UploadPlan()
     for name, path in files.paths.items():
         known = there.get(name)
@@ -159,12 +159,12 @@ def plan_update(files: Files, there: Mapping[str, DocumentDict], hashes: Hashes,
     if options.delete and files.there:
         plan.deleted = [name for name in there if name not in files.there]
     elif options.delete and there:
-        note("No file is under that path, so nothing is deleted.", fg="yellow")
+        note("There are no files under that path, so nothing is deleted.", fg="yellow")
     return plan
 
 
 def send(client: Client, base: str, plan: UploadPlan, metadata: Mapping[str, Any]) -> None:
-    """Upload files in small requests. Files that the server refuses are noted in the plan."""
+    """Upload files in small requests. Files that the server refuses are recorded in the plan."""
     from modelyard.client.resources.documents import batches
 
     total = sum(path.stat().st_size for path in plan.send.values())
@@ -193,7 +193,7 @@ def follow_changes(client: Client, options: AddOptions, hashes: Hashes) -> int:
         for changes in watch(*paths, raise_interrupt=True, rust_timeout=1000, yield_on_timeout=True):
             if not changes and looked:
                 continue
-            looked = True  # once at the start, too: for what changed after the first run and before this watched
+            looked = True  # also at the start, for changes between the first run and the start of the watch
             if update_with_retries(client, options, hashes) == INTERRUPTED:
                 break
     except KeyboardInterrupt:
@@ -202,7 +202,7 @@ def follow_changes(client: Client, options: AddOptions, hashes: Hashes) -> int:
 
 
 def update_with_retries(client: Client, options: AddOptions, hashes: Hashes) -> int:
-    """Call `update` until it succeeds, with longer and longer pauses. Raises errors that are not temporary."""
+    """Call `update` until it succeeds, with increasing pauses. Raises errors that are not temporary."""
     pause, failed_before = FIRST_PAUSE, False
     while True:
         try:

@@ -1,4 +1,4 @@
-"""`modelyard kb conversations`: list, show, export and delete what was asked and answered."""
+"""`modelyard kb conversations`: lists, shows, exports and deletes conversations."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ TITLES = ("ID", "TITLE", "LAST")
 
 
 @click.command(short_help="List, export or delete conversations.")
-@click.option("--export", "export_id", metavar="ID", help="Print this one as Markdown.")
-@click.option("--delete", "delete_ids", metavar="ID", multiple=True, help="Delete this one; more than once for more.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many are listed.")
+@click.option("--export", "export_id", metavar="ID", help="Print this conversation as Markdown.")
+@click.option("--delete", "delete_ids", metavar="ID", multiple=True, help="Delete this conversation; repeatable.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Maximum number listed.")
 @json_option
 @with_client
 def conversations(client: Client, export_id: str | None, delete_ids: tuple[str, ...], limit: int, as_json: bool) -> int:
-    """List the conversations of this key, the last ones first."""
+    """List the conversations of this key, newest first."""
     if export_id is not None:
         messages = client.conversations.messages(export_id) if as_json else None
         if messages is not None:
@@ -49,7 +49,7 @@ def conversations(client: Client, export_id: str | None, delete_ids: tuple[str, 
 
 
 def _deleted(client: Client, names: tuple[str, ...]) -> int:
-    """Delete each; the exit code, 1 if one could not be."""
+    """Delete conversations. Returns the exit code, 1 if one could not be deleted."""
     code = 0
     for each in names:
         try:

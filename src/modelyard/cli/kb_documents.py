@@ -1,4 +1,4 @@
-"""`modelyard kb documents`, `chunks` and `download`: the contents of a knowledge base."""
+"""`modelyard kb documents`, `chunks` and `download`: shows the contents of a knowledge base."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE = 10_000
 
 
 def all_documents(client: Client, base: str, **which: Any) -> list[DocumentDict]:
-    """Every document of a base, in as few requests as there can be."""
+    """Every document of a base, in as few requests as possible."""
     found: list[DocumentDict] = []
     while True:
         page = client.documents.list(base, limit=PAGE, offset=len(found), **which)
@@ -40,8 +40,8 @@ def named(client: Client, base: str, document: str) -> DocumentDict:
 
 @click.command(short_help="List a base's documents.")
 @click.argument("name")
-@click.option("--state", metavar="STATE", help="Only those that are waiting, ready, failed, cancelled or stored.")
-@click.option("--contains", metavar="TEXT", default="", help="Only those with this in their name.")
+@click.option("--state", metavar="STATE", help="Only waiting, ready, failed, cancelled or stored documents.")
+@click.option("--contains", metavar="TEXT", default="", help="Only documents with this text in their name.")
 @json_option
 @with_client
 def documents(client: Client, name: str, state: str | None, contains: str, as_json: bool) -> None:
@@ -65,7 +65,7 @@ def documents(client: Client, name: str, state: str | None, contains: str, as_js
 @json_option
 @with_client
 def chunks(client: Client, name: str, document: str, as_json: bool) -> None:
-    """Show the chunks that DOCUMENT was cut into."""
+    """Show the chunks of DOCUMENT."""
     base = clean(name)
     number = named(client, base, clean(document))["id"]
     found: list[ChunkDict] = []
@@ -88,10 +88,10 @@ def chunks(client: Client, name: str, document: str, as_json: bool) -> None:
 @click.command(short_help="Get a document's file.")
 @click.argument("name")
 @click.argument("document")
-@click.option("-o", "--output", metavar="FILE", help="Where to; - is stdout. Else its own name, here.")
+@click.option("-o", "--output", metavar="FILE", help="The file to write; - is stdout. Else the document's name.")
 @with_client
 def download(client: Client, name: str, document: str, output: str | None) -> None:
-    """Get the file of DOCUMENT as it was added. A file that is here already is not overwritten unless -o names it."""
+    """Get the original file of DOCUMENT. An existing file is not overwritten unless -o names it."""
     base, title = clean(name), clean(document)
     number = named(client, base, title)["id"]
     if output == "-":

@@ -1,4 +1,4 @@
-"""`modelyard kb evaluate`: how well a base finds and answers judged questions, and whether another setting does better."""
+"""`modelyard kb evaluate`: measures how well a base finds and answers judged questions, and compares search settings."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ KEYS = ("base", "mode", "top_k", "rerank", "min_score", "model")
 MOST_HITS = 200
 MOST_SETTINGS = 10
 LINE = "Parameter 'line': "
-"""Beginning of an error about a whole line, which is replaced by the line's number."""
+"""Beginning of an error about a whole line; the line's number replaces it."""
 MOST_NAMES = 20
-"""Wrong lines, and missing documents, that are named."""
+"""Maximum number of wrong lines, and of missing documents, that are named."""
 _KEY = re.compile(rf"(?:^|,)({'|'.join(KEYS)})=")
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -50,7 +50,7 @@ class Evaluation:
     answers: bool
     file: IO[str] | None = None
     done: list[list[QuestionResult]] = field(default_factory=list)
-    """For each question so far, the result of each setting."""
+    """For each question so far, the results of all settings."""
     remarks: dict[str, None] = field(default_factory=dict)
 
 
@@ -58,30 +58,32 @@ class Evaluation:
 @click.argument("name")
 @click.argument("questions", metavar="FILE")
 @click.option("-k", "--top-k", type=click.IntRange(1, MOST_HITS), default=5, show_default=True, help="Hits at most.")
-@click.option("--mode", type=MODES, default="hybrid", show_default=True, help="By words, by meaning, or both.")
-@click.option("--rerank/--no-rerank", default=None, help="Let a model rank; else where the base has one.")
-@click.option("--rerank-model", metavar="UID", help="Ranks in place of the base's.")
-@click.option("--min-score", type=click.FloatRange(0, 1), default=0.0, help="Leave hits out whose score is lower.")
-@click.option("--answers", is_flag=True, help="Answer the questions, too, and measure what the answers cite.")
+@click.option("--mode", type=MODES, default="hybrid", show_default=True, help="Search by words, by meaning, or both.")
+@click.option("--rerank/--no-rerank", default=None, help="Rerank; by default if the base has a rerank model.")
+@click.option("--rerank-model", metavar="UID", help="Used in place of the base's.")
+@click.option("--min-score", type=click.FloatRange(0, 1), default=0.0, help="Drop hits with a lower score.")
+@click.option("--answers", is_flag=True, help="Also answer the questions, and measure the citations.")
 @click.option("-m", "--model", metavar="UID", help="The chat model that answers; else the base's, else any that runs.")
-@click.option("--compare", metavar="KEY=VALUE,...", multiple=True, help="Measure this, too: " + ", ".join(KEYS) + ".")
-@click.option("--output", metavar="FILE", help="Keep what came of each question, a JSON object a line.")
+@click.option(
+    "--compare", metavar="KEY=VALUE,...", multiple=True, help="A setting to compare: " + ", ".join(KEYS) + "."
+)
+@click.option("--output", metavar="FILE", help="Write the results of each question, one JSON object a line.")
 @json_option
 @with_client
 def evaluate(
     client: Client, /, name: str, questions: str, compare: tuple[str, ...], as_json: bool, **options: Any
 ) -> int:
-    """Measure how well a knowledge base finds what answers questions, and compares settings side by side.
+    """Measure how well a knowledge base finds the answers to questions, and compare settings side by side.
 
-    FILE has a JSON object a line: {"question": "…", "relevant": ["handbook.pdf"]}. What is relevant is a document's name, a
-    chunk's id, or {"document": …, "page": …, "text": …, "grade": …}; [] is for a question that nothing answers. Each --compare
-    is another setting: the one of the options, with what it names changed, as in --compare mode=lexical,top_k=10.
+    FILE has a JSON object per line: {"question": "…", "relevant": ["handbook.pdf"]}. A relevant entry is a document's name, a
+    chunk's id, or {"document": …, "page": …, "text": …, "grade": …}; [] is for a question that has no answer. Each --compare
+    adds a setting: that of the options with the named changes, as in --compare mode=lexical,top_k=10.
     """
     answers, output = options.pop("answers"), options.pop("output")
     first = SearchSetting(clean(name), **options)
     settings = [first, *(changed_setting(first, clean(each), answers) for each in compare)]
     if len(settings) > MOST_SETTINGS:
-        raise click.UsageError(f"{MOST_SETTINGS} settings at most can be compared.")
+        raise click.UsageError(f"At most {MOST_SETTINGS} settings can be compared.")
     check_setting(first, answers)
     evaluation = Evaluation(client, read_questions(clean(questions)), settings, answers)
     report_missing(evaluation)
@@ -93,7 +95,7 @@ def evaluate(
 
 
 def changed_setting(first: SearchSetting, text: str, answers: bool) -> SearchSetting:
-    """A setting as `--compare` writes it: `key=value,key=value`."""
+    """Parse a setting of `--compare`: `key=value,key=value`."""
     parts = _KEY.split(text)
     if parts[0] or len(parts) < 3:
         raise click.UsageError(f"--compare {text} is no KEY=VALUE; keys are {', '.join(KEYS)}.")
@@ -125,17 +127,17 @@ def _value(key: str, value: str) -> dict[str, Any]:
 
 
 def check_setting(setting: SearchSetting, answers: bool) -> None:
-    """Refuse options that exclude each other."""
+    """Raise `click.UsageError` for options that exclude each other."""
     if answers and setting.rerank_model:
-        raise click.UsageError("With --answers the base's own model ranks; `modelyard kb configure` sets it.")
+        raise click.UsageError("With --answers the base's own rerank model is used; `modelyard kb configure` sets it.")
     if math.isnan(setting.min_score):
         raise click.UsageError("A score is a number from 0 to 1.")
     if setting.model and not answers:
-        raise click.UsageError("A chat model is asked only with --answers.")
+        raise click.UsageError("A chat model is used only with --answers.")
 
 
 def read_questions(path: str) -> list[JudgedQuestion]:
-    """The questions of a file. Wrong lines are named on stderr; raises `BadRequest`."""
+    """The questions in a file. Prints wrong lines to stderr and raises `BadRequest`."""
     try:
         with Path(path).expanduser().open(encoding="utf-8-sig") as file:
             questions, wrong = read(file)
@@ -153,7 +155,7 @@ def read_questions(path: str) -> list[JudgedQuestion]:
 
 
 def report_missing(evaluation: Evaluation) -> None:
-    """Print which documents of the questions a base does not have. Raises `KnowledgeBaseNotFound`."""
+    """Print the documents that the questions name and a base does not have. Raises `KnowledgeBaseNotFound`."""
     named = {each.document for question in evaluation.questions for each in question.relevant if each.document}
     for base in dict.fromkeys(setting.base for setting in evaluation.settings):
         present = {each["name"] for each in all_documents(evaluation.client, base)}
@@ -173,7 +175,7 @@ def open_output(path: str) -> IO[str]:
 
 
 def ask_all(evaluation: Evaluation) -> bool:
-    """Ask every question with all settings; false after Ctrl-C. Raises errors that every question would meet."""
+    """Ask every question with all settings. Returns False after Ctrl-C. Raises errors that every question would cause."""
     try:
         with counting("Asking", len(evaluation.questions)) as count:
             for question in evaluation.questions:
@@ -186,7 +188,7 @@ def ask_all(evaluation: Evaluation) -> bool:
 
 
 def evaluate_one(evaluation: Evaluation, question: JudgedQuestion, setting: SearchSetting) -> QuestionResult:
-    """Ask one question with one setting. An error is kept in the result, unless the server, a base or a model is missing."""
+    """Ask one question with one setting. An error is stored in the result, unless server, base or model is missing."""
     started = time.perf_counter()
     result = QuestionResult()
     rank: dict[str, Any] = {"rerank": setting.rerank, "min_score": setting.min_score}
@@ -212,7 +214,7 @@ def evaluate_one(evaluation: Evaluation, question: JudgedQuestion, setting: Sear
 
 
 def write_results(evaluation: Evaluation, question: JudgedQuestion) -> None:
-    """Write the result of each setting for the last question."""
+    """Write the results of all settings for the last question."""
     if evaluation.file is None:
         return
     for setting, result in zip(evaluation.settings, evaluation.done[-1], strict=True):
@@ -233,7 +235,7 @@ def _hit(question: JudgedQuestion, hit: HitDict) -> dict[str, Any]:
 
 
 def print_results(evaluation: Evaluation, complete: bool, as_json: bool) -> int:
-    """Print the results; returns the exit code."""
+    """Print the results. Returns the exit code."""
     errors = [result.error for row in evaluation.done for result in row if result.error]
     for remark in evaluation.remarks:
         note(printable(remark), dim=True)

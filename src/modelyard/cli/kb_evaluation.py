@@ -1,4 +1,4 @@
-"""What `modelyard kb evaluate` shows: each setting's measures side by side, and the differences from the first."""
+"""The results of `modelyard kb evaluate`: each setting's measures side by side, and the differences from the first."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 LETTERS = "ABCDEFGHIJ"
 AT_K = ("recall", "hit_rate", "mrr", "ndcg")
-"""Measures of the first k hits."""
+"""Measures over the first k hits."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSetting:
-    """One way of searching and answering."""
+    """A search setting to measure."""
 
     base: str
     mode: str = "hybrid"
     top_k: int = 5
     rerank: bool | None = None
-    """None for where the base has a model for it."""
+    """None means: if the base has a rerank model."""
     rerank_model: str | None = None
     min_score: float = 0.0
     model: str | None = None
@@ -40,7 +40,7 @@ class SearchSetting:
         return asdict(self)
 
     def label(self) -> str:
-        """The setting in words."""
+        """The setting as text for people."""
         parts = [self.base, self.mode, f"top {self.top_k}"]
         if self.rerank is not None:
             parts.append(f"ranked by {self.rerank_model or 'its model'}" if self.rerank else "not ranked by a model")
@@ -53,13 +53,13 @@ class SearchSetting:
 
 @dataclass(slots=True)
 class QuestionResult:
-    """The hits and the answer that one question got with one setting."""
+    """The hits and the answer of one question with one setting."""
 
     hits: Sequence[HitDict] = ()
     measures: dict[str, float] = field(default_factory=dict)
     answer: AnswerDict | None = None
     seconds: float = 0.0
-    """Duration of the search, measured in this process."""
+    """Seconds that the search took, measured in this process."""
     error: str = ""
 
 
@@ -69,7 +69,7 @@ def summary(
     done: Sequence[Sequence[QuestionResult]],
     complete: bool,
 ) -> dict[str, Any]:
-    """All results as JSON. Questions that failed with any setting are left out, so that all settings have the same ones."""
+    """All results as JSON. Questions that failed with any setting are left out, so that all settings have equal questions."""
     pairs = [(question, row) for question, row in zip(questions, done, strict=False) if not any(r.error for r in row)]
     columns = [[row[number].measures for _, row in pairs] for number in range(len(settings))]
     views = []
@@ -98,7 +98,7 @@ def summary(
 def report(data: Mapping[str, Any]) -> None:
     """Print all results as tables."""
     counts, settings = data["questions"], data["settings"]
-    click.echo(f"{counts['asked']} questions, {counts['negative']} of them with nothing that answers them")
+    click.echo(f"{counts['asked']} questions, {counts['negative']} of them without an answer in the documents")
     for each in settings:
         click.echo(f"{each['name']}: {each['label']}" if len(settings) > 1 else each["label"])
     click.echo("")

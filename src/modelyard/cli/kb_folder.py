@@ -1,4 +1,4 @@
-"""Which files a command line means, what they are called in a knowledge base, and their hashes, remembered between runs."""
+"""Finds the files that a command line names, their names in a knowledge base, and their hashes, cached between runs."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from modelyard.core.wording import reason
 
 LEFT_OUT = ("node_modules", "__pycache__")
 YOUNG = 2.0
-"""Seconds after its last change in which a file may change again without its time telling."""
+"""Seconds after a modification in which another one may leave the modification time unchanged."""
 
 
 @dataclass(slots=True)
 class Files:
-    """Name in the base → file, and how many were left out for which reason."""
+    """Name in the base → file, and the number of skipped files by reason."""
 
     paths: dict[str, Path] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     there: set[str] = field(default_factory=set)
-    """Names of all files that exist, those left out for their format or by a pattern included."""
+    """Names of all existing files, including those skipped for their format or by a pattern."""
 
     def skip(self, reason: str) -> None:
-        """One more was left out."""
+        """Count a skipped file."""
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
 
 
 def collect(paths: Sequence[str], include: Sequence[str], exclude: Sequence[str], formats: Collection[str]) -> Files:
-    """The files meant by paths; those in a folder are named from it, with `/`. Raises `BadRequest`."""
+    """The files of paths. Files in a folder are named by their path in it, with `/`. Raises `BadRequest`."""
     found = Files()
     for each in paths:
         path = Path(each).expanduser()
@@ -44,7 +44,7 @@ def collect(paths: Sequence[str], include: Sequence[str], exclude: Sequence[str]
                 if (include and not _fits(name, include)) or _fits(name, exclude):
                     found.skip("by pattern")
                 elif file.suffix.lower().lstrip(".") not in formats:
-                    found.skip("of formats that are not read")
+                    found.skip("of unsupported formats")
                 else:
                     _take(found, name, file)
         elif path.is_file():
@@ -67,7 +67,7 @@ def _fits(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _inside(folder: Path, found: Files) -> Iterator[tuple[str, Path]]:
-    """Every file below a folder that is not hidden, in order. Links to folders are not followed."""
+    """Every file below a folder that is not hidden, sorted. Links to folders are not followed."""
     for root, folders, files in os.walk(folder):
         hidden = [each for each in folders if each.startswith(".") or each in LEFT_OUT]
         folders[:] = sorted(each for each in folders if each not in hidden)
@@ -80,7 +80,7 @@ def _inside(folder: Path, found: Files) -> Iterator[tuple[str, Path]]:
 
 
 class Hashes:
-    """SHA-256 of files, known from an earlier run where path, size and time of change are the same."""
+    """SHA-256 hashes of files, reused from an earlier run if path, size and modification time are equal."""
 
     def __init__(self, file: Path | None = None) -> None:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
@@ -93,7 +93,7 @@ class Hashes:
         self._changed = False
 
     def of(self, path: Path) -> str:
-        """The hash of a file, in hex. Raises `BadRequest` if it cannot be read."""
+        """The hash of a file, in hexadecimal. Raises `BadRequest` if it cannot be read."""
         try:
             about = path.stat()
             key = str(path.resolve())
@@ -110,7 +110,7 @@ class Hashes:
         return found
 
     def save(self) -> None:
-        """Keep what was learned. A cache that cannot be written costs time only."""
+        """Write the cache. Failures are ignored, because they cost only time."""
         if not self._changed:
             return
         new = self._file.with_suffix(f".{os.getpid()}")

@@ -1,4 +1,4 @@
-"""`modelyard kb import-chatchat`: bases, files and conversations of Langchain-Chatchat, brought over as often as one likes."""
+"""`modelyard kb import-chatchat`: imports knowledge bases, files and conversations of Langchain-Chatchat, repeatably."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ CONVERSATIONS_PAGE = 1000
 
 @dataclass(slots=True)
 class ImportOutcome:
-    """The result of an import, beside what stands in the plans of the bases."""
+    """The result of an import, except for what the plans of the bases record."""
 
     conversations: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("new", "messages", "unchanged"), 0))
     failed: list[str] = field(default_factory=list)
-    """Sentences about failures that concern no document."""
+    """Messages about failures that are not about a document."""
     views: list[KnowledgeJobDict] = field(default_factory=list)
-    """The last views of the jobs."""
+    """The final views of the jobs."""
     interrupted: bool = False
 
 
-@click.command("import-chatchat", short_help="Bring Langchain-Chatchat's data over.")
+@click.command("import-chatchat", short_help="Import Langchain-Chatchat's data.")
 @click.argument("path")
-@click.option("--base", "names", metavar="NAME", multiple=True, help="Only this base; more than once for more.")
-@click.option("--embedding-model", metavar="UID", help="For bases whose own embedding model does not run here.")
-@click.option("--database", metavar="FILE", help="Its info.db, where that lies elsewhere.")
-@click.option("--conversations/--no-conversations", default=None, help="Bring them; else only without --base.")
-@click.option("--dry-run", is_flag=True, help="Say what would come, and change nothing.")
+@click.option("--base", "names", metavar="NAME", multiple=True, help="Only this base; repeatable.")
+@click.option("--embedding-model", metavar="UID", help="For bases whose own embedding model is not running.")
+@click.option("--database", metavar="FILE", help="Its info.db, if that is in another folder.")
+@click.option("--conversations/--no-conversations", default=None, help="Import them; by default only without --base.")
+@click.option("--dry-run", is_flag=True, help="Show what would be imported, and change nothing.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until documents are indexed.")
 @json_option
 @with_client
@@ -60,11 +60,11 @@ def import_chatchat(
     no_wait: bool,
     as_json: bool,
 ) -> int:
-    """Bring knowledge bases, files and conversations of Langchain-Chatchat 0.2 and 0.3 over; PATH is its folder, its `data` or
+    """Import knowledge bases, files and conversations of Langchain-Chatchat 0.2 and 0.3; PATH is its folder, its `data` or
     its `knowledge_base`.
 
-    Nothing of Chatchat's is changed. What came before and has not changed is left alone, so the command can be stopped and
-    called again. Documents are indexed anew here: Chatchat's own indexes are not used.
+    Chatchat's own files are not changed. Data that was imported before and has not changed is skipped, so the command can be
+    stopped and called again. Documents are indexed here: Chatchat's own indexes are not used.
     """
     source = read_data(Path(path), None if database is None else Path(database).expanduser())
     bases = select_bases(source.bases, names)
@@ -96,7 +96,7 @@ def _import_all(
     as_json: bool,
     wait: bool,
 ) -> None:
-    """Import files, then conversations, and then wait: in this order a Ctrl-C loses least."""
+    """Import files, then conversations, and then wait; in this order a Ctrl-C loses the least."""
     try:
         for each in source.problems:
             note(each, fg="yellow")
@@ -110,11 +110,11 @@ def _import_all(
     except KeyboardInterrupt:
         outcome.interrupted = True
     if outcome.interrupted:
-        note("Stopped. The same command goes on from here.", fg="yellow")
+        note("Stopped. The same command continues from here.", fg="yellow")
 
 
 def _import_base(client: Client, base_import: BaseImport) -> None:
-    """Make the base if there is none, upload new files, and start to index them. Failures are noted in the base's plan."""
+    """Create the base if it does not exist, upload new files, and start indexing. Failures are recorded in its plan."""
     if base_import.failed:
         return
     try:
@@ -141,7 +141,7 @@ def _import_conversations(client: Client, conversations: list[ChatchatConversati
 
 
 def _import_portion(client: Client, portion: list[ChatchatConversation], outcome: ImportOutcome) -> None:
-    """Import a few conversations; if the server refuses them, one by one. Failures are noted in the outcome."""
+    """Import a few conversations; if the server refuses them, one by one. Failures are recorded in the outcome."""
     try:
         answer = client.conversations.import_(portion)
     except ServerUnreachable:
@@ -159,7 +159,7 @@ def _import_portion(client: Client, portion: list[ChatchatConversation], outcome
 
 
 def _wait(client: Client, imports: list[BaseImport], outcome: ImportOutcome, as_json: bool) -> None:
-    """Follow the jobs of each base, those of an earlier call too; `done.interrupted` after Ctrl-C."""
+    """Follow the jobs of each base, including those of an earlier call; sets `interrupted` after Ctrl-C."""
     for base_import in imports:
         if base_import.failed:
             continue
@@ -176,7 +176,7 @@ def _wait(client: Client, imports: list[BaseImport], outcome: ImportOutcome, as_
 
 
 def _count_new(client: Client, conversations: list[ChatchatConversation]) -> Mapping[str, int]:
-    """How many conversations would be new, judging by their ids."""
+    """The number of conversations that are new by their ids, and of their messages."""
     here: set[str] = set()
     while page := client.conversations.list(CONVERSATIONS_PAGE, len(here)) if conversations else []:
         here |= {str(conversation["id"]) for conversation in page}

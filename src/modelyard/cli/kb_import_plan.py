@@ -1,4 +1,4 @@
-"""The plan of `kb import-chatchat`: the name of each base here, its new files, and the embedding model it gets."""
+"""The plan of `kb import-chatchat`: each base's name on this server, its new files, and its embedding model."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 200
 ROUTES = ("answer", "formats", "search")
-"""Names that stand in addresses where a base's name stands."""
+"""Names that routes have in the position of a base's name."""
 
 
 @dataclass(slots=True)
 class BaseImport:
-    """A base of Chatchat, and the base of this server that it becomes."""
+    """A base of Chatchat, and the base on this server that it is imported into."""
 
     source: ChatchatBase
     name: str
-    """Of the base on this server."""
+    """The name of the base on this server."""
     exists: bool = False
     model: str | None = None
     """The base's embedding model on this server."""
     remarks: list[str] = field(default_factory=list)
-    """For people."""
+    """Remarks for people."""
     plan: UploadPlan = field(default_factory=UploadPlan)
     unread: list[str] = field(default_factory=list)
-    """Files of formats that are not read here."""
+    """Files of unsupported formats."""
     failed: str = ""
-    """Why nothing of it can be imported; empty if it can."""
+    """Why the base cannot be imported at all; empty if it can."""
     jobs: list[str] = field(default_factory=list)
 
     def refused(self) -> dict[str, str]:
-        """Files that were not imported, and why."""
+        """Files that were not imported → the reason."""
         return {**{name: "it cannot be read." for name in self.source.links}, **self.plan.refused}
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingModels:
-    """The embedding models that run on the server."""
+    """The embedding models that are running on the server."""
 
     uids: Mapping[str, str]
-    """A name in lower case, without what stands before its last slash → uid."""
+    """A name in lower case, from after its last slash → uid."""
     fallback: str | None
-    """For bases whose own model does not run."""
+    """The model for bases whose own one is not running."""
 
     @classmethod
     def on_server(cls, client: Client, fallback: str | None) -> EmbeddingModels:
-        """Those of the server. Raises `BadRequest` if `otherwise` is none of them."""
+        """The server's running models. Raises `BadRequest` if `fallback` is not among them."""
         models = {uid: info for uid, info in client.models.list().items() if info["model_type"].lower() == "embedding"}
         if fallback and fallback not in models:
             running_models = f"those that run: {', '.join(models)}" if models else "none runs"
@@ -66,21 +66,19 @@ class EmbeddingModels:
         return cls(uids, fallback or None)
 
     def of(self, base: ChatchatBase) -> tuple[str | None, str]:
-        """The model that a base gets, and a remark about it, which may be empty."""
+        """The model for a base, and a remark about it, which may be empty."""
         if base.model and (uid := self.uids.get(_short(base.model))):
             return uid, ""
-        own = (
-            f"its embedding model {base.model} does not run here" if base.model else "its embedding model is not known"
-        )
+        own = f"its embedding model {base.model} is not running" if base.model else "its embedding model is unknown"
         if self.fallback:
             return self.fallback, f"{own}; it gets {self.fallback}."
-        return None, f"{own}, so it is searched by words alone; launch one before, or give --embedding-model UID."
+        return None, f"{own}, so search uses words only; launch one before, or give --embedding-model UID."
 
 
 def plan_imports(
     client: Client, bases: Sequence[ChatchatBase], models: EmbeddingModels, hashes: Hashes
 ) -> list[BaseImport]:
-    """Plan the import of each base. Nothing is changed."""
+    """Plan the import of each base. Changes nothing."""
     here = {str(base["name"]): base["embedding_model"] for base in client.knowledge.list()}
     formats = client.knowledge.formats()
     found: list[BaseImport] = []
@@ -110,7 +108,7 @@ def _choose_model(base_import: BaseImport, models: EmbeddingModels, here: Mappin
     base_import.exists, base_import.model = True, here[base_import.name]
     if base_import.model is None and suggestion is not None:
         base_import.remarks.append(
-            "it is here already, and searched by words alone; "
+            "it exists already, and search uses words only; "
             f"`modelyard kb reindex {base_import.name} --embedding-model {suggestion}` changes that."
         )
 
@@ -128,7 +126,7 @@ def _compare(client: Client, base_import: BaseImport, formats: Mapping[str, str]
 
 
 def allowed_name(name: str) -> str:
-    """The name with `_` in place of characters that a base's name cannot have here."""
+    """The name with `_` in place of characters that are not allowed in a base's name."""
     found = "".join("_" if char == "/" or not char.isprintable() else char for char in name).strip()[:LONGEST_NAME]
     return f"{found}_" if found in (*ROUTES, ".", "..", "") else found
 

@@ -1,4 +1,4 @@
-"""The output of `kb import-chatchat`: what would be imported, what was and what was not, as text and as JSON."""
+"""The output of `kb import-chatchat` as text and as JSON: what would be imported, what was, and what failed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TITLES = ("BASE", "NEW", "CHANGED", "UNCHANGED", "TO SEND", "EMBEDDING MODEL")
 MOST_NAMES = 20
-"""Names of files in one sentence at most."""
+"""Maximum number of file names in one sentence."""
 
 
 def print_plan(source: ChatchatData, imports: Sequence[BaseImport], conversations: Mapping[str, int]) -> None:
@@ -35,7 +35,7 @@ def print_plan(source: ChatchatData, imports: Sequence[BaseImport], conversation
 
 
 def print_base(base_import: BaseImport) -> None:
-    """Print how many files of a base were sent, before they are indexed."""
+    """Print how many files of a base were sent; called before they are indexed."""
     if not base_import.failed:
         plan = base_import.plan
         counts = f"{len(plan.new)} new, {len(plan.changed)} changed, {plan.unchanged} unchanged"
@@ -63,7 +63,7 @@ def print_outcome(imports: Sequence[BaseImport], conversations: Mapping[str, int
 
 
 def _print_remarks(base_import: BaseImport) -> None:
-    """Print failures, remarks and files of a base that were left out."""
+    """Print failures, remarks and skipped files of a base."""
     name = printable(base_import.source.name)
     if base_import.failed:
         note(f"{name}: {printable(base_import.failed)}", fg="red")
@@ -72,8 +72,8 @@ def _print_remarks(base_import: BaseImport) -> None:
         note(f"{name}: {printable(remark)}", fg="yellow")
     for files, what in (
         (base_import.source.missing, "in the database, and not in the folder"),
-        (base_import.unread, "of formats that are not read here"),
-        (base_import.source.edited, "with chunks that were edited there; the files come, the edits do not"),
+        (base_import.unread, "of unsupported formats"),
+        (base_import.source.edited, "with chunks edited in Chatchat; the files are imported, the edits are not"),
     ):
         if files:
             note(f"{name}: {len(files)} {what}: {_named(files)}", fg="yellow")

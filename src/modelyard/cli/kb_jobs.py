@@ -1,4 +1,4 @@
-"""`modelyard kb jobs`, `job` and `reindex`: jobs that index in the background, and following them."""
+"""`modelyard kb jobs`, `job` and `reindex`: lists, follows and cancels indexing jobs."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def jobs(client: Client, name: str, as_json: bool) -> None:
     elif found:
         print_table(TITLES, [_row(each) for each in found])
     else:
-        note("There was no job yet.")
+        note("There are no jobs yet.")
 
 
 @click.command(short_help="Show, follow or cancel a job.")
 @click.argument("name")
 @click.argument("job_id", metavar="ID")
 @click.option("--follow", is_flag=True, help="Wait until it is finished.")
-@click.option("--cancel", is_flag=True, help="Let it do no more; what it has indexed stays.")
+@click.option("--cancel", is_flag=True, help="Cancel it; what it has indexed stays.")
 @json_option
 @with_client
 def job(client: Client, name: str, job_id: str, follow: bool, cancel: bool, as_json: bool) -> int:
-    """Show how far a job is."""
+    """Show the progress of a job."""
     base = clean(name)
     view = client.knowledge.cancel_job(base, job_id) if cancel else client.knowledge.job(base, job_id)
     if follow:
@@ -59,12 +59,12 @@ def job(client: Client, name: str, job_id: str, follow: bool, cancel: bool, as_j
     return 0
 
 
-@click.command(short_help="Make all chunks of a base anew.")
+@click.command(short_help="Re-index all documents of a base.")
 @click.argument("name")
-@click.option("--embedding-model", metavar="UID", help="Another one from now on; '' for none.")
-@click.option("--chunk-size", type=click.IntRange(1), metavar="N", help="Characters of a chunk at most.")
+@click.option("--embedding-model", metavar="UID", help="The base's new embedding model; '' for none.")
+@click.option("--chunk-size", type=click.IntRange(1), metavar="N", help="Maximum characters of a chunk.")
 @click.option("--chunk-overlap", type=click.IntRange(0), metavar="N", help="Characters that a chunk repeats.")
-@click.option("--force", is_flag=True, help="Make chunks anew, too, that somebody edited.")
+@click.option("--force", is_flag=True, help="Also replace chunks that were edited by hand.")
 @click.option("--follow", is_flag=True, help="Wait until it is finished.")
 @json_option
 @with_client
@@ -78,7 +78,7 @@ def reindex(
     follow: bool,
     as_json: bool,
 ) -> int:
-    """Make all chunks of a base anew, in the background; searches use the old ones until the new ones are complete."""
+    """Re-index all documents of a base, in the background; searches use the old chunks until the new ones are complete."""
     base = clean(name)
     chunking = None
     if chunk_size is not None or chunk_overlap is not None:
@@ -97,7 +97,7 @@ def reindex(
 
 
 def follow_and_report(client: Client, base: str, job_id: str, as_json: bool = False) -> int:
-    """Follow a job and print how it ended; returns the exit code, 1 if a document failed, 130 after Ctrl-C."""
+    """Follow a job and print its outcome. Returns the exit code, 1 if a document failed, 130 after Ctrl-C."""
     view = follow_job(client, base, job_id)
     if view is None:
         return INTERRUPTED
@@ -114,7 +114,7 @@ def exit_code_of(view: KnowledgeJobDict) -> int:
 
 
 def print_job(view: KnowledgeJobDict) -> None:
-    """Print how a job ended."""
+    """Print the outcome of a job."""
     click.echo(
         f"{view['done']} of {view['total']} documents indexed, {view['unchanged']} of them unchanged; "
         f"{view['chunks']} chunks, {view['embedded']} embedded"
@@ -125,7 +125,7 @@ def print_job(view: KnowledgeJobDict) -> None:
 
 
 def problems(view: KnowledgeJobDict) -> None:
-    """Print which documents failed, and why; and what was left out of others."""
+    """Print the failed documents with their errors, and the notes about content that was not read."""
     for each in view["problems"]:
         note(about(each["document"], each["error"]), fg="red")
     if view["failed"] > len(view["problems"]):
@@ -135,26 +135,26 @@ def problems(view: KnowledgeJobDict) -> None:
 
 
 def remarks(document: str, notes: Sequence[str]) -> None:
-    """Print what is in a document's file and not in its text."""
+    """Print the notes about content of a document's file that is not in its text."""
     for each in notes:
         note(f"{printable(document)}: {printable(each)}", fg="yellow")
 
 
 def follow_job(client: Client, base: str, job_id: str) -> KnowledgeJobDict | None:
-    """The view of a job once it is finished; None after Ctrl-C, which leaves it running and says so."""
+    """Follow a job and return its final view; None after Ctrl-C, which leaves it running and prints how to follow it."""
     try:
         *_, last = _with_bar(_with_remarks(_views(client, base, job_id)))
     except KeyboardInterrupt:
         note(
-            f"The job goes on. `modelyard kb job {base} {job_id} --follow` follows it, "
-            f"`modelyard kb job {base} {job_id} --cancel` ends it."
+            f"The job continues. `modelyard kb job {base} {job_id} --follow` follows it, "
+            f"`modelyard kb job {base} {job_id} --cancel` cancels it."
         )
         return None
     return last
 
 
 def _views(client: Client, base: str, job_id: str) -> Iterator[KnowledgeJobDict]:
-    """Views until the last one. A connection that breaks, or a stream that ends early, is opened again."""
+    """Yield views until the last one. Reconnects after a broken connection or a stream that ended early."""
     lost = 0
     while True:
         try:

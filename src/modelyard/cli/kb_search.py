@@ -1,4 +1,4 @@
-"""`modelyard kb search` and `ask`: search knowledge bases, and answer questions from them."""
+"""`modelyard kb search` and `ask`: searches knowledge bases, and answers questions from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelyard.client.knowledge_types import HitDict
 
 SNIPPET = 300
-"""Characters of a hit that are shown."""
+"""Maximum characters of a hit that are shown."""
 MODES = click.Choice(["hybrid", "lexical", "vector"])
 
 
@@ -27,7 +27,7 @@ class JsonObject(click.ParamType[dict[str, Any]]):
     name = "json"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
-        """The object."""
+        """Parse the JSON object."""
         try:
             found = json.loads(value)
         except ValueError as error:
@@ -38,9 +38,9 @@ class JsonObject(click.ParamType[dict[str, Any]]):
 
 
 def names_and_text(words: tuple[str, ...], what: str) -> tuple[list[str], str]:
-    """The bases, and the last word, which is the query or the question."""
+    """Split the words into the bases, and the last word, which is the query or the question."""
     if len(words) < 2:
-        raise click.UsageError(f"Name a knowledge base and, behind it, the {what} in quotes.")
+        raise click.UsageError(f"Name a knowledge base and, after it, the {what} in quotes.")
     *names, text = map(clean, words)
     return names, text
 
@@ -48,9 +48,9 @@ def names_and_text(words: tuple[str, ...], what: str) -> tuple[list[str], str]:
 @click.command(short_help="Search bases.")
 @click.argument("words", metavar="NAME... QUERY", nargs=-1, required=True)
 @click.option("-k", "--top-k", type=click.IntRange(1, 200), default=5, show_default=True, help="Hits at most.")
-@click.option("--mode", type=MODES, default="hybrid", show_default=True, help="By words, by meaning, or both.")
-@click.option("--rerank/--no-rerank", default=None, help="Let the base's ranking model rank; else where it has one.")
-@click.option("--filter", "where", type=JsonObject(), metavar="JSON", help='What documents must have: {"year": 2024}.')
+@click.option("--mode", type=MODES, default="hybrid", show_default=True, help="Search by words, by meaning, or both.")
+@click.option("--rerank/--no-rerank", default=None, help="Rerank; by default if the base has a rerank model.")
+@click.option("--filter", "where", type=JsonObject(), metavar="JSON", help='Filter by metadata: {"year": 2024}.')
 @json_option
 @with_client
 def search(
@@ -62,7 +62,7 @@ def search(
     where: dict[str, Any] | None,
     as_json: bool,
 ) -> None:
-    """Search one or several knowledge bases; the last word, in quotes, is what is looked for."""
+    """Search one or several knowledge bases; the last word, in quotes, is the query."""
     names, query = names_and_text(words, "query")
     bases = names[0] if len(names) == 1 else names
     found = client.knowledge.search(bases, query, top_k, mode, where, rerank)
@@ -83,9 +83,9 @@ def search(
 @click.argument("words", metavar="NAME... QUESTION", nargs=-1, required=True)
 @click.option("-m", "--model", metavar="UID", help="The chat model that answers; else the base's, else any that runs.")
 @click.option("-k", "--top-k", type=click.IntRange(1, 200), default=5, show_default=True, help="Sources at most.")
-@click.option("--mode", type=MODES, default="hybrid", show_default=True, help="By words, by meaning, or both.")
-@click.option("--filter", "where", type=JsonObject(), metavar="JSON", help="What documents must have.")
-@click.option("--temperature", type=click.FloatRange(0, 2), help="0 always takes the likeliest words.")
+@click.option("--mode", type=MODES, default="hybrid", show_default=True, help="Search by words, by meaning, or both.")
+@click.option("--filter", "where", type=JsonObject(), metavar="JSON", help="Filter by metadata.")
+@click.option("--temperature", type=click.FloatRange(0, 2), help="0 always picks the likeliest token.")
 @json_option
 @with_client
 def ask(
@@ -98,7 +98,7 @@ def ask(
     temperature: float | None,
     as_json: bool,
 ) -> None:
-    """Answer a question from knowledge bases, with the places in documents that it is taken from."""
+    """Answer a question from knowledge bases, with citations of the documents."""
     names, question = names_and_text(words, "question")
     bases = names[0] if len(names) == 1 else names
     options: dict[str, Any] = {"top_k": top_k, "mode": mode, "filter": where, "temperature": temperature}
@@ -126,7 +126,7 @@ def ask(
 
 
 def place(hit: HitDict, with_base: bool) -> str:
-    """Where a hit stands: base, document, page, heading."""
+    """The place of a hit: base, document, page, heading."""
     parts = [f"{hit['knowledge_base']}: " if with_base else "", hit["document"]]
     if hit["page"] is not None:
         parts.append(f", page {hit['page']}")
@@ -136,7 +136,7 @@ def place(hit: HitDict, with_base: bool) -> str:
 
 
 def snippet(hit: HitDict) -> str:
-    """The part of a hit's text around the first words that it shares with the query, those in colour."""
+    """The part of a hit's text around the first words that it shares with the query, which are coloured."""
     text, spans = hit["text"], [tuple(span) for span in hit["highlights"]]
     begin = max(0, spans[0][0] - SNIPPET // 4) if spans and len(text) > SNIPPET else 0
     end = min(len(text), begin + SNIPPET)

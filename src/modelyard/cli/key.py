@@ -1,4 +1,4 @@
-"""`modelyard key`: make, list, rotate and revoke API keys."""
+"""`modelyard key`: creates, lists, rotates and revokes API keys."""
 
 from __future__ import annotations
 
@@ -30,25 +30,27 @@ class Duration(click.ParamType[float]):
         return float(found[1]) * UNITS[found[2] or "s"]
 
 
-@click.group(short_help="Make, list, rotate and revoke API keys.")
+@click.group(short_help="Create, list, rotate and revoke API keys.")
 def command() -> None:
-    """Make, list, rotate and revoke API keys.
+    """Create, list, rotate and revoke API keys.
 
-    As soon as there is one, the server asks for keys, on this machine too. When a server answers at --endpoint (or on
-    this machine), it is asked; when none runs, the database of the home folder is used directly, so that the first key
-    can be made before the server listens beyond this machine. With --home, the database of that folder is used in any
-    case; a server that runs on it sees the change within a second.
+    As soon as there is a key, the server requires one, also on this machine. The commands use the server at --endpoint or
+    on this machine. If none is running, they use the database of the home folder directly, so that the first key
+    can be created before the server listens beyond this machine. With --home, they always use the database of that
+    folder; a server that runs with it sees the change within a second.
     """
 
 
 @command.command("create")
-@click.option("-n", "--name", required=True, metavar="TEXT", help="What the key is for.")
-@click.option("-s", "--scope", "scopes", metavar="SCOPE", multiple=True, help="What it may do; repeatable. See below.")
+@click.option("-n", "--name", required=True, metavar="TEXT", help="The purpose of the key.")
+@click.option("-s", "--scope", "scopes", metavar="SCOPE", multiple=True, help="A permission; repeatable. See below.")
 @click.option("-m", "--model", "models", metavar="UID", multiple=True, help="Only this model; repeatable.")
 @click.option("--base", "bases", metavar="NAME[:write]", multiple=True, help="Only this knowledge base; repeatable.")
-@click.option("--requests-per-minute", type=click.IntRange(1), metavar="N", help="Inference requests in a minute.")
-@click.option("--tokens-per-minute", type=click.IntRange(1), metavar="N", help="Tokens in a minute.")
-@click.option("--expires-in", type=Duration(), metavar="TIME", help="Such as 12h or 30d; for ever if left out.")
+@click.option(
+    "--requests-per-minute", type=click.IntRange(1), metavar="N", help="Maximum inference requests per minute."
+)
+@click.option("--tokens-per-minute", type=click.IntRange(1), metavar="N", help="Maximum tokens per minute.")
+@click.option("--expires-in", type=Duration(), metavar="TIME", help="Such as 12h or 30d; never if omitted.")
 @click.option("--owner", metavar="ID", help="Share conversations and files with the key or user of this owner id.")
 @json_option
 @with_keys
@@ -64,9 +66,9 @@ def create(
     owner: str | None,
     as_json: bool,
 ) -> None:
-    """Make a key and print it, once.
+    """Create a key and print it, once.
 
-    The first key gets the scope admin, later ones models:list and models:read, which asking models takes. Others:
+    The first key gets the scope admin, later ones models:list and models:read, which inference needs. Others:
     tools:use, models:write, models:register, knowledge:read, knowledge:write, keys:create, keys:manage, users:manage,
     cache:list, cache:delete, logs:list, monitor:view, settings:read, settings:write.
     """
@@ -101,7 +103,7 @@ def list_keys(access: KeyAccess, as_json: bool) -> None:
     elif keys:
         print_table(TITLES, [row(key) for key in keys])
     else:
-        note("There is no key; `modelyard key create --name me` makes one.")
+        note("There is no key; `modelyard key create --name me` creates one.")
 
 
 @command.command("rotate")
@@ -109,7 +111,7 @@ def list_keys(access: KeyAccess, as_json: bool) -> None:
 @json_option
 @with_keys
 def rotate(access: KeyAccess, name: str, as_json: bool) -> None:
-    """Give a key, by id, prefix or name, a new secret and print it, once.
+    """Replace the secret of a key, named by id, prefix or name, and print the new one, once.
 
     Its scopes, limits, conversations and files stay; the old secret is refused within a second.
     """
@@ -136,7 +138,7 @@ def revoke(access: KeyAccess, names: tuple[str, ...], as_json: bool) -> None:
 
 
 def row(key: KeyDict) -> list[str]:
-    """The cells of one key."""
+    """The table cells of one key."""
     limits = (("requests", key["requests_per_minute"]), ("tokens", key["tokens_per_minute"]))
     return [
         key["id"],
@@ -151,7 +153,7 @@ def row(key: KeyDict) -> list[str]:
 
 
 def state(key: KeyDict) -> str:
-    """Whether a key can be used, and until when."""
+    """Whether a key is valid, and until when."""
     if key["revoked_at"]:
         return "revoked"
     if not key["usable"]:

@@ -1,4 +1,4 @@
-"""Two ways to keys and users: over the HTTP of a server, or straight to the database of a home folder."""
+"""Access to keys and users: over the HTTP API of a server, or in the database of a home folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 
 class KeyAccess(Protocol):
-    """Keys and users, wherever they are. Bodies and answers are those of the routes."""
+    """Manages keys and users. Bodies and answers are those of the HTTP routes."""
 
     def create_key(self, body: Json) -> NewKeyDict: ...
     def keys(self) -> list[KeyDict]: ...
@@ -39,7 +39,7 @@ class KeyAccess(Protocol):
 
 
 def with_keys(function: Callable[..., T]) -> Callable[..., T]:
-    """Give a command `--endpoint`, `--api-key` and `--home`, and as its first argument the keys and users they mean."""
+    """Add `--endpoint`, `--api-key` and `--home` to a command, and pass access to keys and users as its first argument."""
 
     @functools.wraps(function)
     def opened(*args: Any, endpoint: str | None, api_key: str | None, home: Path | None, **kwargs: Any) -> T:
@@ -54,13 +54,13 @@ def with_keys(function: Callable[..., T]) -> Callable[..., T]:
             else:
                 return function(RemoteKeys(client), *args, **kwargs)
         local = LocalKeys(None)
-        note(f"No server answers on this machine; working on the database of {local.folder}.")
+        note(f"No server answers on this machine; using the database in {local.folder}.")
         return function(local, *args, **kwargs)
 
     folder = click.option(
         "--home",
         type=click.Path(file_okay=False, path_type=Path),
-        help="Work on the database of this home folder, whether a server runs on it or not.",
+        help="Use the database of this home folder, whether or not a server runs with it.",
     )
     return server_options(folder(opened))
 
@@ -94,7 +94,7 @@ class RemoteKeys:
 
 
 class LocalKeys:
-    """Keys and users in the database of a home folder, which the caller may read and write."""
+    """Keys and users in the database of a home folder that the caller can read and write."""
 
     def __init__(self, home: Path | None) -> None:
         from modelyard.core.config import Settings
@@ -176,14 +176,14 @@ class LocalKeys:
 
 
 def _key(row: Key) -> Json:
-    """A key as the routes answer it."""
+    """A key as the HTTP routes return it."""
     from modelyard.api.key_views import key_info
 
     return key_info(row).model_dump()
 
 
 def _user(row: User) -> Json:
-    """A user as the routes answer it."""
+    """A user as the HTTP routes return it."""
     from modelyard.api.key_views import user_info
 
     return user_info(row).model_dump()

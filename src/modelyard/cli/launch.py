@@ -1,4 +1,4 @@
-"""`modelyard launch`: start a model, show how far it is, and tell its uid when it is ready."""
+"""`modelyard launch`: starts a model, shows its progress, and prints its uid when it is ready."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CANCELLED = 130
 
 
 class LaunchCommand(click.Command):
-    """`--lora-modules` takes `NAME PATH`, as Xinference has it, and any number of `NAME=PATH`, as vLLM and ms-swift do."""
+    """Parses `--lora-modules` with `NAME PATH`, as in Xinference, or any number of `NAME=PATH`, as in vLLM and ms-swift."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, separate_adapters(args))
@@ -37,7 +37,7 @@ ADAPTER_FLAGS = ("-lm", "--lora-modules", "--lora_modules")
 
 
 def separate_adapters(args: Sequence[str]) -> list[str]:
-    """The arguments with every `NAME=PATH` after `--lora-modules` as an option of its own, in two words."""
+    """The arguments with every `NAME=PATH` after `--lora-modules` as a separate option with two words."""
     found: list[str] = []
     words = deque(args)
     while words:
@@ -58,7 +58,7 @@ def separate_adapters(args: Sequence[str]) -> list[str]:
 
 @click.command(cls=LaunchCommand, short_help="Start a model.", context_settings={"ignore_unknown_options": True})
 @click.option("-n", "--model-name", metavar="NAME", help="The same as NAME.")
-@click.option("-u", "--model-uid", metavar="UID", help="Name under which it will answer; else the model's name.")
+@click.option("-u", "--model-uid", metavar="UID", help="The name in requests; else the model's name.")
 @click.option("-t", "--model-type", metavar="TYPE", help="LLM, embedding, rerank, …; else read from the files.")
 @click.option("-en", "--model-engine", "--engine", metavar="ENGINE", help="Else the best that fits.")
 @click.option("-s", "--size-in-billions", "model_size_in_billions", metavar="SIZE", help="Which size of a family.")
@@ -71,7 +71,9 @@ def separate_adapters(args: Sequence[str]) -> list[str]:
 @click.option("--n-gpu", default="auto", metavar="N", help="GPUs per replica: a number, auto or none.")
 @click.option("--gpu-idx", metavar="N,N", help="Only these GPUs.")
 @click.option("-mp", "--model-path", metavar="PATH", help="Use these files instead of the family's.")
-@click.option("--context-length", type=click.IntRange(1), metavar="TOKENS", help="Context to make room for.")
+@click.option(
+    "--context-length", type=click.IntRange(1), metavar="TOKENS", help="Tokens of context to reserve memory for."
+)
 @click.option("--enable-thinking", type=bool, metavar="BOOL", help="Default of the thinking switch.")
 @click.option("-lm", "--lora-modules", type=(str, str), multiple=True, metavar="NAME PATH", help="Adapters to load.")
 @click.option("-ev", "--env", type=(str, str), multiple=True, metavar="KEY VALUE", help="Environment of its process.")
@@ -82,17 +84,17 @@ def separate_adapters(args: Sequence[str]) -> list[str]:
 @click.option(
     "-fd", "--image-lora-fuse-kwargs", type=(str, str), multiple=True, metavar="K V", help="For image models."
 )
-@click.option("--enable-virtual-env/--disable-virtual-env", default=None, help="An environment of the engine's own.")
-@click.option("-vp", "--virtual-env-package", multiple=True, metavar="NAME", help="What that shall hold.")
-@click.option("--virtual-env-find-link", multiple=True, metavar="PATH", help="Where its packages are found.")
-@click.option("--no-wait", is_flag=True, help="Print the uid at once and leave.")
+@click.option("--enable-virtual-env/--disable-virtual-env", default=None, help="Xinference's; has no effect.")
+@click.option("-vp", "--virtual-env-package", multiple=True, metavar="NAME", help="Xinference's; not supported.")
+@click.option("--virtual-env-find-link", multiple=True, metavar="PATH", help="Xinference's; not supported.")
+@click.option("--no-wait", is_flag=True, help="Print the uid at once and exit.")
 @click.argument("rest", nargs=-1, type=click.UNPROCESSED, metavar="NAME|PATH [--OPTION VALUE]...")
 @with_client
 def command(client: Client, /, rest: Sequence[str], no_wait: bool, **given: Any) -> int:
     """Start a model of the catalog by its NAME, or the .gguf file or Hugging Face folder at a PATH.
 
-    Options that are not listed below are handed to the engine: `--n-parallel 4`, `--n-parallel=4`, and `--use-mlock`
-    alone for true. The uid is printed on stdout when the model is ready. Ctrl-C asks whether to cancel.
+    Other options are passed to the engine: `--n-parallel 4`, `--n-parallel=4`, and `--use-mlock` alone for true.
+    The uid is printed on stdout when the model is ready. After Ctrl-C the command asks whether to cancel.
     """
     uid = client.models.launch(**{**request(rest, given), "wait_ready": False})
     if no_wait:
@@ -109,13 +111,13 @@ def command(client: Client, /, rest: Sequence[str], no_wait: bool, **given: Any)
 
 
 def request(rest: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `models.launch` that the command line gives."""
+    """The arguments of `models.launch` from the command line."""
     names, options = split_words(rest)
     if len(names) > 1:
         raise click.UsageError(f"One model at a time, not {', '.join(names)}.")
     name = given.pop("model_name") or (names[0] if names else None)
     if name is None and not given["model_path"]:
-        raise click.UsageError("Which model? Give a NAME of the catalog, such as demo, or a PATH.")
+        raise click.UsageError("No model; give a NAME of the catalog, such as demo, or a PATH.")
     arguments = {key: value for key, value in given.items() if value not in (None, ())}
     arguments |= {"peft_model_config": _adapters(arguments) or None, "n_gpu": _gpus(given["n_gpu"])}
     for key, (wire_key, convert) in CONVERTED.items():
@@ -125,7 +127,7 @@ def request(rest: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def split_words(rest: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Names and engine options among the other words: `--a-b c` and `--a-b=c` are `{"a_b": "c"}`, `--d` is true."""
+    """Split the other words into names and engine options: `--a-b c` and `--a-b=c` are `{"a_b": "c"}`, `--d` is true."""
     names: list[str] = []
     options: dict[str, str] = {}
     waiting: str | None = None
@@ -151,14 +153,14 @@ def split_words(rest: Sequence[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def absolute(name: str) -> str:
-    """The absolute path of a path that exists; any other name as it is: `demo` is a name even beside a folder `demo`."""
+    """The absolute path of an existing path; other names are unchanged: `demo` stays a name even beside a folder `demo`."""
     looks_like_path = "/" in name or name.endswith(".gguf") or name.startswith("~")
     path = Path(name).expanduser()
     return str(path.resolve()) if looks_like_path and path.exists() else name
 
 
 def _adapters(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The options about adapters as a value of `peft_model_config`; they are removed from the arguments."""
+    """The options about adapters as a value of `peft_model_config`; removes them from the arguments."""
     found: dict[str, Any] = {}
     if modules := arguments.pop("lora_modules", ()):
         found["lora_list"] = [{"lora_name": name, "local_path": absolute(path)} for name, path in modules]
@@ -200,11 +202,11 @@ CONVERTED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "virtual_env_package": ("virtual_env_packages", list),
     "virtual_env_find_link": ("virtual_env_find_links", list),
 }
-"""Options whose value is converted before it is sent: the key of the body, and the function that converts."""
+"""Options that are converted before they are sent → the key of the body, and the conversion."""
 
 
 def _wait(client: Client, uid: str) -> LaunchProgressDict | None:
-    """Show the launch until it ends; None when it was cancelled by Ctrl-C. Without a terminal to ask on, Ctrl-C cancels."""
+    """Show the launch until it ends; None if Ctrl-C cancelled it. Without a terminal for the question, Ctrl-C cancels."""
     while True:
         try:
             return watch(client, uid)
@@ -214,7 +216,7 @@ def _wait(client: Client, uid: str) -> LaunchProgressDict | None:
         try:
             cancels = not asks or agrees("Cancel the launch?")
         except KeyboardInterrupt:
-            note(f"\nThe launch of {uid} goes on; `modelyard list` shows it, `modelyard terminate {uid}` ends it.")
+            note(f"\nThe launch of {uid} continues; `modelyard list` shows it, `modelyard terminate {uid}` ends it.")
             return None
         if cancels:
             client.models.cancel(uid)
@@ -233,4 +235,4 @@ def _explain(client: Client, uid: str, end: LaunchProgressDict) -> None:
         lines = []
     for line in lines:
         note(f"  {line}", dim=True)
-    note(f"{click.style('Error:', fg='red')} Launching {uid} failed: {end['info'] or 'the server did not say why'}")
+    note(f"{click.style('Error:', fg='red')} Launching {uid} failed: {end['info'] or 'the server gave no reason'}")

@@ -24,7 +24,7 @@ def watch(client: Client, uid: str) -> LaunchProgressDict:
 
 
 def _steps(client: Client, uid: str) -> Iterator[LaunchProgressDict]:
-    """How far the launch is, every `POLL` seconds, the end included. Raises `ModelNotFound` when the model vanished."""
+    """The progress of the launch, every `POLL` seconds, including its end. Raises `ModelNotFound` if the model was removed."""
     while True:
         step = client.models.progress(uid)
         if step["stage"] == "pending":
@@ -74,7 +74,7 @@ def _bar(client: Client, uid: str) -> LaunchProgressDict:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file on its way, in bytes."""
+    """The download progress of one file, in bytes."""
 
     name: str
     downloaded: int

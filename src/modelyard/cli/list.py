@@ -1,4 +1,4 @@
-"""`modelyard list`: the launched models."""
+"""`modelyard list`: lists the launched models."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def command(client: Client, as_json: bool) -> None:
 
 
 def row(model: ModelDict) -> list[str]:
-    """The cells of one model."""
+    """The table cells of one model."""
     memory = model.get("memory") or {}
     context = model.get("context_length")
     return [

@@ -1,4 +1,4 @@
-"""`modelyard login`: get a token for name and password, and use it from then on."""
+"""`modelyard login`: gets a token for a name and password, and stores it for later commands."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from modelyard.cli.output import json_option, print_json
 
 @click.command(short_help="Log in to a server.")
 @click.option("-e", "--endpoint", metavar="URL", help="The server; else $MODELYARD_ENDPOINT, else this machine.")
-@click.option("-u", "--username", metavar="NAME", help="Asked for if left out.")
-@click.option("--password", metavar="TEXT", help="Asked for, or read from a pipe, if left out, which is safer.")
+@click.option("-u", "--username", metavar="NAME", help="If omitted, the command asks for it.")
+@click.option("--password", metavar="TEXT", help="If omitted (safer), asked for, or read from a pipe.")
 @json_option
 def command(endpoint: str | None, username: str | None, password: str | None, as_json: bool) -> None:
     """Log in to a server with name and password.
 
-    The token is kept in the home folder, readable by you alone, and every command that talks to this server then uses
-    it, unless --api-key or MODELYARD_API_KEY is given. It is renewed by itself for thirty days after the last use.
+    The token is stored in the home folder, readable only by you. Every command for this server then uses
+    it, unless --api-key or MODELYARD_API_KEY is given. It is renewed automatically until thirty days after its last use.
     """
     username = username or click.prompt("Username", err=True)
     password = ask_password() if password is None else password
@@ -34,7 +34,7 @@ def command(endpoint: str | None, username: str | None, password: str | None, as
 
 
 def ask_password(confirm: bool = False) -> str:
-    """A password typed at the terminal unseen, or the first line of a pipe."""
+    """A password typed at the terminal without echo, or the first line of a pipe."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))

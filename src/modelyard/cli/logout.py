@@ -1,4 +1,4 @@
-"""`modelyard logout`: revoke the token that `modelyard login` got, and forget it."""
+"""`modelyard logout`: revokes and deletes the token of `modelyard login`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modelyard.core.errors import ModelyardError
 @click.option("-e", "--endpoint", metavar="URL", help="The server; else $MODELYARD_ENDPOINT, else this machine.")
 @json_option
 def command(endpoint: str | None, as_json: bool) -> int:
-    """Log out of a server: the token is revoked there and forgotten here."""
+    """Log out of a server: revoke the token there and delete it here."""
     with connect(endpoint, "unused") as client:
         url = client.base_url
     kept = tokens.read(url)
@@ -29,9 +29,9 @@ def command(endpoint: str | None, as_json: bool) -> int:
     if as_json:
         print_json({"endpoint": url, "logged_out": kept is not None, "problem": problem})
     elif kept is None:
-        note(f"Nobody was logged in to {url}.")
+        note(f"You were not logged in to {url}.")
     else:
         click.echo(f"Logged out of {url}.")
         if problem:
-            note(f"The server could not be told: {problem}", fg="yellow")
+            note(f"The server could not revoke the token: {problem}", fg="yellow")
     return 0

@@ -1,4 +1,4 @@
-"""`modelyard logs`: the output of a model's replica."""
+"""`modelyard logs`: prints the output of a model's replica."""
 
 from __future__ import annotations
 
@@ -19,24 +19,22 @@ if TYPE_CHECKING:
 
 POLL = 0.5
 WINDOW = 2000
-"""Lines looked at while following; a replica that prints more than this within `POLL` loses some."""
+"""Lines read at a time while following; if a replica prints more within `POLL`, some are lost."""
 CONTEXT = 50
-"""Lines by which the place is found again where the last look ended."""
+"""Lines that are compared to find where the last read ended."""
 
 
 @click.command(short_help="Show what a model's process printed.")
 @click.argument("uid")
-@click.option(
-    "-n", "--lines", type=click.IntRange(1), default=200, show_default=True, help="How many of the last lines."
-)
-@click.option("-f", "--follow", is_flag=True, help="Go on printing what comes, until Ctrl-C or the model is gone.")
-@click.option("--replica", metavar="NAME", help="Which replica, as the replicas are called; else the newest.")
+@click.option("-n", "--lines", type=click.IntRange(1), default=200, show_default=True, help="Number of last lines.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing new lines, until Ctrl-C or the model is gone.")
+@click.option("--replica", metavar="NAME", help="Name of the replica; else the newest.")
 @json_option
 @with_client
 def command(client: Client, uid: str, lines: int, follow: bool, replica: str | None, as_json: bool) -> None:
     """Show the last lines that a model's replica printed."""
     if follow and as_json:
-        raise click.UsageError("--json shows what is there; it does not go with --follow.")
+        raise click.UsageError("--json cannot be combined with --follow.")
     logs = client.models.logs(uid, max(lines, WINDOW) if follow else lines, replica)
     if as_json:
         print_json(logs)
@@ -57,7 +55,7 @@ def _print(lines: Sequence[str]) -> None:
 
 
 def _growth(client: Client, logs: LogsDict, replica: str | None) -> Iterator[list[str]]:
-    """Lines added to the log, as they are added; the log of a new replica is added as a whole."""
+    """Yield lines as they are added to the log; the log of a new replica is yielded from its beginning."""
     while True:
         time.sleep(POLL)
         now = client.models.logs(logs["uid"], WINDOW, replica)
@@ -66,11 +64,11 @@ def _growth(client: Client, logs: LogsDict, replica: str | None) -> Iterator[lis
 
 
 def added(before: Sequence[str], now: Sequence[str]) -> list[str]:
-    """The lines of `now` after those of `before`, when both are the end of one growing log; all of them, if of another."""
+    """The lines of `now` after those of `before`, if both are ends of one growing log; if of different logs, all lines."""
     if list(now[: len(before)]) == list(before):
         return list(now[len(before) :])
     for end in range(len(now), 1, -1):
-        # The first line of either end may be cut off in its middle, and is not compared.
+        # The first line of either may be cut off in the middle, and is not compared.
         known = min(end - 1, len(before) - 1, CONTEXT)
         if known > 0 and list(before[-known:]) == list(now[end - known : end]):
             return list(now[end:])

@@ -1,7 +1,7 @@
-"""The command `modelyard`: the list of commands, and errors as one sentence.
+"""The command `modelyard`: the list of commands, and errors as one line.
 
 A command is one file: `modelyard.cli.<name>`, with `_` for `-`, and its click command in `command`. It is imported when it
-is called, and nothing heavy is imported before it is needed, so that a call costs the start of Python and one request.
+is called, and imports large libraries only when it needs them, so that a call costs Python's start and one request.
 """
 
 from __future__ import annotations
@@ -85,15 +85,15 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="modelyard", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Launch, serve, tune and question models of every kind behind one OpenAI-compatible door.
+    """Launch, serve and tune models of every kind, and use them through one OpenAI-compatible API.
 
-    `modelyard serve` starts the server; every other command talks to one, at --endpoint, else at MODELYARD_ENDPOINT, else
+    `modelyard serve` starts the server; every other command uses one: at --endpoint, else at MODELYARD_ENDPOINT, else
     at http://127.0.0.1:9997.
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave the process with its exit code."""
+    """Run the command line and exit with its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -104,19 +104,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = FAILED
         _drop_output()
     except OSError as error:
-        click.echo(f"Error: What was to be printed cannot be written: {reason(error)}.", err=True)
+        click.echo(f"Error: The output cannot be written: {reason(error)}.", err=True)
         code = FAILED
         _drop_output()
     sys.exit(code)
 
 
 def _drop_output() -> None:
-    """Discard output that nobody reads; otherwise Python reports a broken pipe again when it flushes at exit."""
+    """Discard unread output; otherwise Python reports a broken pipe again when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code, 0, 1 for failure, 2 for wrong usage, 130 for Ctrl-C."""
+    """Run the command line. Returns the exit code: 0, 1 for failure, 2 for wrong usage, 130 for Ctrl-C."""
     colour = False if os.environ.get("NO_COLOR") else None
     try:
         code = cli.main(

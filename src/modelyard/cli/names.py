@@ -1,4 +1,4 @@
-"""The name of a family on the command line: as an argument, or by `-n`, as Xinference's has it."""
+"""The name of a family on the command line: as an argument, or with `-n` as in Xinference."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ R = TypeVar("R")
 
 
 def name_argument(function: Callable[P, R]) -> Callable[P, R]:
-    """Give a command the argument `name` and the option `model_name`."""
+    """Add the argument `name` and the option `model_name` to a command."""
     option = click.option("-n", "--model-name", "--model_name", metavar="NAME", help="The same as NAME.")
     return click.argument("name", required=False)(option(function))
 
 
 def required_name(name: str | None, model_name: str | None) -> str:
-    """The name, wherever it was given. Raises `click.UsageError` if it was not."""
+    """The name from the argument or the option. Raises `click.UsageError` if there is none."""
     chosen = model_name or name
     if not chosen:
-        raise click.UsageError("Which model? `modelyard registrations` lists the families.")
+        raise click.UsageError("No model; `modelyard registrations` lists the families.")
     return clean(chosen)

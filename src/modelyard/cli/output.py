@@ -26,13 +26,13 @@ _CONTROLS = {code: None for code in (*range(9), *range(11, 32), *range(127, 160)
 
 
 def note(text: str, **style: Any) -> None:
-    """A remark for people, on stderr."""
+    """Print a remark for people to stderr."""
     click.echo(click.style(text, **style) if style else text, err=True)
 
 
 @contextmanager
 def counting(what: str, total: int, unit: Literal["things", "bytes"] = "things") -> Iterator[Callable[[int], None]]:
-    """The value is a function that says how many more are done; a bar on a terminal."""
+    """Show a progress bar on a terminal; the value is a function that adds to the count."""
     if not sys.stderr.isatty() or not total:
         yield lambda _: None
         return
@@ -47,22 +47,22 @@ def counting(what: str, total: int, unit: Literal["things", "bytes"] = "things")
 
 
 def agrees(question: str) -> bool:
-    """Ask for yes or no on stderr; Enter alone, and the end of what is piped in, is no."""
+    """Ask a yes-or-no question on stderr. Enter alone, and the end of piped input, mean no."""
     click.echo(f"{question} [y/N] ", nl=False, err=True)
-    # input() would sleep through a Ctrl-C that comes just before it begins to read; this looks five times a second.
+    # input() would miss a Ctrl-C just before it starts to read; select returns five times a second.
     while not select.select([sys.stdin], [], [], 0.2)[0]:
         pass
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def print_json(value: Any) -> None:
-    """JSON on stdout."""
+    """Print JSON to stdout."""
     unicode = sys.stdout.encoding.lower().startswith("utf")
     click.echo(json.dumps(value, indent=2, ensure_ascii=not unicode))
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout, its columns as wide as their widest cell; words with a colour of their own get it."""
+    """Print a table to stdout, its columns as wide as their widest cell; some states are coloured."""
     cells = [[printable(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(width, column)) for column in zip(titles, *cells, strict=True)]
     click.echo(_line(titles, widths, bold=True))
@@ -78,19 +78,19 @@ def _line(cells: Sequence[str], widths: Sequence[int], bold: bool = False) -> st
 
 
 def about(name: str, problem: str) -> str:
-    """An error of a document, with its name in front once."""
+    """An error of a document, preceded once by its name."""
     begun = f"Cannot read '{name}': "
     return printable(f"{name}: {problem.removeprefix(begun)}")
 
 
 def width(text: str) -> int:
-    """Columns that a text takes in a terminal: two for each Chinese character."""
+    """The columns of a text in a terminal: two for each Chinese character."""
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return len(text) + wide - sum(unicodedata.combining(char) != 0 for char in text)
 
 
 def printable(text: str) -> str:
-    """The text without control characters, which could move the cursor or recolour the terminal; tabs and newlines stay."""
+    """The text without control characters that could affect the terminal; tabs and newlines stay."""
     return text.translate(_CONTROLS)
 
 

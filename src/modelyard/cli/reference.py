@@ -1,4 +1,4 @@
-"""Writes `docs/reference/cli.md` from the commands themselves: `python -m modelyard.cli.reference [FILE | --check]`."""
+"""Generates `docs/reference/cli.md` from the commands: `python -m modelyard.cli.reference [FILE | --check]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`modelyard register`: add a family of one's own to what can be launched."""
+"""`modelyard register`: registers a user's family, so that it can be launched."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     "--file",
     type=click.File(encoding="utf-8"),
     required=True,
-    help="The family as JSON, as the documentation of registrations describes it; - for stdin.",
+    help="The family as JSON, in the format of the registrations' documentation; - for stdin.",
 )
 @click.option(
-    "-p", "--persist", is_flag=True, help="Keep it when the server stops, as a file in its folder registrations."
+    "-p", "--persist", is_flag=True, help="Keep it after the server stops, as a file in the folder registrations."
 )
-@click.option("-w", "--worker-ip", metavar="ADDRESS", help="Only the server's own address: it is a single machine.")
+@click.option("-w", "--worker-ip", metavar="ADDRESS", help="Must be the server's own address, if given.")
 @json_option
 @with_client
 def command(client: Client, model_type: str, file: TextIO, persist: bool, worker_ip: str | None, as_json: bool) -> None:
-    """Register a family of your own, to be launched by its name."""
+    """Register a family of your own, which can then be launched by its name."""
     try:
         text = file.read()
         record = json.loads(text)

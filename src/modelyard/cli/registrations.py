@@ -1,4 +1,4 @@
-"""`modelyard registrations`: the families that can be launched, of the catalog and registered by users."""
+"""`modelyard registrations`: lists the families of the catalog and those registered by users."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TITLES = ("NAME", "TYPE", "SIZES", "LANGUAGES", "ABILITIES", "ORIGIN")
 SHOWN = 4
-"""Languages or sizes that are named; of more, only the number is printed."""
+"""Maximum number of languages or sizes that are listed; of more, only the number is printed."""
 
 type_option = click.option(
     "-t",
@@ -31,7 +31,7 @@ type_option = click.option(
 @json_option
 @with_client
 def command(client: Client, model_type: str, as_json: bool) -> None:
-    """List the families of a type: those of the catalog, and those that were registered."""
+    """List the families of a type: those of the catalog, and registered ones."""
     families = client.registrations.list(model_type, detailed=True)
     if as_json:
         print_json(families)
@@ -42,7 +42,7 @@ def command(client: Client, model_type: str, as_json: bool) -> None:
 
 
 def row(family: dict[str, Any], model_type: str) -> list[str]:
-    """The cells of one family."""
+    """The table cells of one family."""
     sizes = dict.fromkeys(size_of(spec) for spec in family.get("model_specs") or ())
     return [
         family["model_name"],
@@ -55,17 +55,17 @@ def row(family: dict[str, Any], model_type: str) -> list[str]:
 
 
 def size_of(spec: dict[str, Any]) -> str:
-    """Billions of weights for people: `0_5` is 0.5B."""
+    """Billions of parameters for people: `0_5` becomes 0.5B."""
     size = spec.get("model_size_in_billions")
     return f"{str(size).replace('_', '.')}B" if size else ""
 
 
 def words(given: str | list[str] | None) -> list[str]:
-    """One word or several; a registered record comes as it was written."""
+    """One word or several as a list; a registered record may have either."""
     return [given] if isinstance(given, str) else given or []
 
 
 def some(found: list[str]) -> str:
-    """The words, or the first ones and how many more there are."""
+    """The words, or the first ones and the number of the others."""
     more = f" +{len(found) - SHOWN}" if len(found) > SHOWN else ""
     return ", ".join(found[:SHOWN]) + more or "-"

@@ -1,4 +1,4 @@
-"""`modelyard remove-cache`: delete the files of a model from the server."""
+"""`modelyard remove-cache`: deletes the files of a model from the server."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 @click.command("remove-cache", short_help="Delete the files of a model.")
 @click.argument("version", required=False)
-@click.option("-n", "--model-version", "--model_version", metavar="VERSION", help="The same as VERSION.")
-@click.option("--worker-ip", metavar="ADDRESS", help="Only the server's own address: it is a single machine.")
+@click.option("-n", "--model-version", "--model_version", metavar="VERSION", help="Alternative to VERSION.")
+@click.option("--worker-ip", metavar="ADDRESS", help="Must be the server's own address, if given.")
 @click.option("-y", "--yes", "--check", "sure", is_flag=True, help="Do not ask.")
 @with_client
 def command(client: Client, version: str | None, model_version: str | None, worker_ip: str | None, sure: bool) -> int:
     """Delete the files of a VERSION, as `modelyard cached` lists it, from the server."""
     chosen = model_version or version
     if not chosen:
-        raise click.UsageError("Which version? `modelyard cached` lists them.")
+        raise click.UsageError("No version; `modelyard cached` lists them.")
     chosen = clean(chosen)
     paths = client.cache.files(chosen, worker_ip)["paths"]
     for path in paths:

@@ -1,4 +1,4 @@
-"""The chat at a terminal: the line editor, the commands that begin with a slash, and what Ctrl-C means."""
+"""The chat at a terminal: line editing, slash commands, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from modelyard.core.errors import ModelyardError
 from modelyard.core.wording import clean, reason
 
 HELP = """\
-/system TEXT   tell the model who it is; without TEXT, nothing
-/clear         forget what was said
-/save FILE     write what was said (.json, else Markdown)
-/help          this
-/exit          leave; so does Ctrl-D, or Ctrl-C twice
+/system TEXT   set the system message; without TEXT, remove it
+/clear         forget the conversation
+/save FILE     write the conversation (.json, else Markdown)
+/help          show this
+/exit          exit; so does Ctrl-D, or Ctrl-C twice
 Ctrl-C         stop the answer"""
 COMMANDS = ("/system", "/clear", "/save", "/help", "/exit", "/quit")
 
 
 def run(conversation: ChatSession) -> None:
-    """Ask and answer until the user leaves."""
-    with suppress(ImportError):  # a Python built without it has a plain line editor
+    """Read questions and print answers until the user exits."""
+    with suppress(ImportError):  # some Python builds lack it; then there is no line editing
         import readline  # noqa: F401 - gives input() editing, history and characters wider than a byte
 
-    note(f"Chatting with {conversation.model.uid}. /help tells what else there is; Ctrl-D leaves.", dim=True)
+    note(f"Chatting with {conversation.model.uid}. /help lists the commands; Ctrl-D exits.", dim=True)
     leaving = False
     while True:
         try:
@@ -51,7 +51,7 @@ def run(conversation: ChatSession) -> None:
 
 
 def run_slash_line(conversation: ChatSession, line: str) -> None:
-    """Run a command that begins with a slash."""
+    """Run a slash command."""
     name, _, rest = line.partition(" ")
     rest = rest.strip()
     if name == "/help":
@@ -61,7 +61,7 @@ def run_slash_line(conversation: ChatSession, line: str) -> None:
         note("Forgotten.", dim=True)
     elif name == "/system":
         conversation.system = rest or None
-        note("The model will be told so." if rest else "No system message.", dim=True)
+        note("The system message is set." if rest else "No system message.", dim=True)
     elif name == "/save" and rest:
         try:
             conversation.save(Path(rest).expanduser())
@@ -69,10 +69,10 @@ def run_slash_line(conversation: ChatSession, line: str) -> None:
         except OSError as error:
             note(f"Cannot write {rest}: {reason(error)}.", fg="red")
     elif name == "/save":
-        note("To which file? /save FILE", fg="red")
+        note("No file name: /save FILE", fg="red")
     else:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
-        note(f"There is no {name}; {f'did you mean {near[0]}?' if near else '/help lists what there is.'}", fg="red")
+        note(f"There is no {name}; {f'did you mean {near[0]}?' if near else '/help lists the commands.'}", fg="red")
 
 
 def _answer(conversation: ChatSession, question: str) -> None:
@@ -84,4 +84,4 @@ def _answer(conversation: ChatSession, question: str) -> None:
         note(error.message, fg="red")
     else:
         if reason == "length":
-            note("(cut off: the answer reached its longest length)", dim=True)
+            note("(cut off: the answer reached its maximum length)", dim=True)

@@ -1,4 +1,4 @@
-"""`modelyard scale`: how many replicas a model has."""
+"""`modelyard scale`: changes the number of a model's replicas."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from modelyard.client import Client
 
 
-@click.command(short_help="Change how many replicas a model has.")
+@click.command(short_help="Change the number of a model's replicas.")
 @click.argument("uid")
 @click.argument("replicas", type=click.IntRange(1, 64))
 @with_client
 def command(client: Client, uid: str, replicas: int) -> None:
-    """Start or stop replicas of a model until it has that many; the newest go first."""
+    """Start or stop replicas of a model until it has this number; the newest are stopped first."""
     have = client.replicas.list(uid)
     if replicas > len(have):
         client.replicas.add(uid, replicas - len(have))

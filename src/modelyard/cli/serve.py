@@ -30,7 +30,7 @@ DEMO_QUESTION = "Which port does the Yard server use?"
     type=click.IntRange(0, 65535),
     help="A second port, for Langchain-Chatchat's clients, such as 7861.",
 )
-@click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder of everything the server keeps.")
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder of all the server's data.")
 @click.option("--database-url", metavar="URL", help="SQLAlchemy URL; SQLite in the home folder if left out.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False))
 @click.option("--access-log", is_flag=True, default=None, help="Log one line per inference request.")
@@ -42,11 +42,11 @@ DEMO_QUESTION = "Which port does the Yard server use?"
     metavar="NUMBER",
     help="File descriptor that gets one line of JSON, with the server's url, when it is ready.",
 )
-@click.option("--demo-base", is_flag=True, help="Make the knowledge base demo, which the demo model can read.")
+@click.option("--demo-base", is_flag=True, help="Create the knowledge base demo, for the demo model.")
 def command(names: tuple[str, ...], ready_fd: int | None, demo_base: bool, **given: Any) -> int:
     """Run a server until Ctrl-C. Models that were launched before are started again.
 
-    Every setting can also stand in the environment as MODELYARD_<NAME>; an option wins over it.
+    Every setting can also be set in the environment as MODELYARD_<NAME>; an option takes precedence.
     """
     chosen = settings(given)
     from modelyard.api.server import serve
@@ -65,7 +65,7 @@ def command(names: tuple[str, ...], ready_fd: int | None, demo_base: bool, **giv
 
 
 def settings(given: dict[str, Any]) -> Settings:
-    """The settings of the environment, with what the options say over them."""
+    """The settings of the environment, overridden by the options."""
     from pydantic import ValidationError
 
     from modelyard.core.config import Settings
@@ -78,7 +78,7 @@ def settings(given: dict[str, Any]) -> Settings:
 
 
 def welcome(started: ServerReport) -> str:
-    """What a person sees when the server is ready: where it is, what runs, and three ways to try it."""
+    """The text that people see when the server is ready: its address, the running models, and three ways to try it."""
     url, outcomes, restored = started.url, started.outcomes, started.restored
     lines = [click.style(f"Modelyard {__version__} is ready at {url}", bold=True)]
     lines += [f"  Langchain-Chatchat's clients find it at {started.chatchat_url}"] if started.chatchat_url else []

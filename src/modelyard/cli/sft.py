@@ -1,4 +1,4 @@
-"""`modelyard sft`: says what there is instead of ms-swift's training."""
+"""`modelyard sft`: says what to use instead of ms-swift's training."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import click
 from modelyard.cli.output import note
 
 
-@click.command(short_help="Not there yet: training.", context_settings={"ignore_unknown_options": True})
+@click.command(short_help="Not available yet: training.", context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="")
 def command(words: tuple[str, ...]) -> int:
-    """Not there yet."""
+    """Not available yet."""
     note(
-        "Training is not there yet; train with PEFT or ms-swift, and `modelyard deploy --ckpt_dir` serves the adapter."
+        "Training is not available yet; train with PEFT or ms-swift, and serve the adapter with `modelyard deploy --ckpt_dir`."
     )
     return 1

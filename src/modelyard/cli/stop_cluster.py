@@ -1,4 +1,4 @@
-"""`modelyard stop-cluster`: stop a server."""
+"""`modelyard stop-cluster`: stops a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.option("-y", "--yes", "--check", "sure", is_flag=True, help="Do not ask.")
 @with_client
 def command(client: Client, sure: bool) -> int:
-    """Stop the server and every model. The models come back when it starts again."""
+    """Stop the server and every model. The models are started again with the server."""
     if not sure and not agrees(f"Stop the server at {client.base_url} and every model?"):
         note("It goes on.")
         return 1

@@ -1,4 +1,4 @@
-"""The model, adapters and options that ms-swift's flags name, as the package `infer` takes them."""
+"""Converts ms-swift's flags for model, adapters and options into the parameters of the package `infer`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def run_options(flags: Flags, default_backend: str = "") -> LaunchSpec:
 
 
 def _weights(model: Mapping[str, Any]) -> tuple[str | None, str | None, list[tuple[str, str]]]:
-    """The name, the weights, and the adapters. An adapter as `--ckpt_dir` beside a model goes onto that model."""
+    """The name, the weights, and the adapters. An adapter in `--ckpt_dir` beside a model is loaded on that model."""
     from modelyard.catalog.adapters import is_adapter
     from modelyard.catalog.swift_models import name_of
     from modelyard.infer.engine import named_adapters
@@ -50,7 +50,7 @@ def _weights(model: Mapping[str, Any]) -> tuple[str | None, str | None, list[tup
 
 
 def help_text(summary: str, flags: dict[str, str]) -> str:
-    """The help of a command whose flags are sorted by table."""
+    """The help of a command that parses its flags by a table."""
     width = max(map(len, flags))
     lines = [f"  --{name:<{width}}  {text}" for name, text in flags.items()]
     return summary + "\n\n\b\n" + "\n".join(lines)
@@ -66,11 +66,11 @@ COMMON = {
     "tensor_parallel_size N": "and every option of the engine, with or without vllm_",
     "max_model_len N": "tokens of prompt and answer",
 }
-"""Flags that the commands share."""
+"""Flags that these commands share."""
 
 
 def passthrough(short: str, summary: str, flags: dict[str, str]) -> dict[str, Any]:
-    """Settings of a click command that gets all words as they are, because ms-swift's flags take several values."""
+    """Settings of a click command that receives all words unparsed, because ms-swift's flags take several values."""
     return {
         "short_help": short,
         "help": help_text(summary, {**COMMON, **flags}),

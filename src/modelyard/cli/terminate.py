@@ -1,4 +1,4 @@
-"""`modelyard terminate`: stop models."""
+"""`modelyard terminate`: stops models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def command(client: Client, uids: tuple[str, ...], more: tuple[str, ...]) -> int:
     """Stop models and wait until their processes are gone."""
     if not uids + more:
-        raise click.UsageError("Which model? `modelyard list` shows them.")
+        raise click.UsageError("No model; `modelyard list` shows the running ones.")
     code = 0
     for uid in uids + more:
         try:

@@ -1,4 +1,4 @@
-"""The tokens that `modelyard login` got from each server, in files that only their owner can read."""
+"""The login tokens of each server, in files that only their owner can read."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from modelyard.core.private import private_folder
 if TYPE_CHECKING:
     from modelyard.client.account_types import TokensDict
 
-EARLY = 60.0  # seconds before its end that a token is renewed
+EARLY = 60.0  # seconds before its expiry at which a token is renewed
 
 
 def home() -> Path:
-    """The home folder, without the cost of reading every setting."""
+    """The home folder; does not load all settings, which takes longer."""
     return Path(os.environ.get("MODELYARD_HOME") or "~/.modelyard").expanduser()
 
 
 def file_of(url: str) -> Path:
-    """Where the tokens for a server are kept."""
+    """The file with the tokens for a server."""
     return home() / "auth" / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
 
 
 def save(url: str, username: str, tokens: TokensDict) -> Path:
-    """Keep the answer of `POST /token`."""
+    """Store the answer of `POST /token`."""
     path = file_of(url)
     private_folder(home())
     private_folder(path.parent)
@@ -47,7 +47,7 @@ def save(url: str, username: str, tokens: TokensDict) -> Path:
 
 
 def read(url: str) -> dict[str, Any] | None:
-    """What is kept for a server, if it is whole."""
+    """The stored tokens for a server; None if there are none or the file is damaged."""
     try:
         kept = json.loads(file_of(url).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -57,12 +57,12 @@ def read(url: str) -> dict[str, Any] | None:
 
 
 def forget(url: str) -> None:
-    """Remove what is kept for a server."""
+    """Delete the tokens for a server."""
     file_of(url).unlink(missing_ok=True)
 
 
 def current(url: str) -> str | None:
-    """A token for a server, renewed if it is about to end; None when nobody logged in there."""
+    """A valid token for a server, renewed if it is about to expire; None without a login."""
     kept = read(url)
     if kept is None:
         return None
@@ -72,7 +72,7 @@ def current(url: str) -> str | None:
 
 
 def _renewed(url: str, kept: dict[str, Any]) -> str:
-    """The next token; the old one, which the server will refuse with a sentence, if there is none to be had."""
+    """Renew a token; returns the old one if that fails, so that the server explains the refusal."""
     from modelyard.client import Client
     from modelyard.core.errors import ModelyardError
 

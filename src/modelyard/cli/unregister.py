@@ -1,4 +1,4 @@
-"""`modelyard unregister`: forget a family that was registered."""
+"""`modelyard unregister`: removes a registered family."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from modelyard.client import Client
 
 
-@click.command(short_help="Forget a registered family.")
+@click.command(short_help="Remove a registered family.")
 @type_option
 @name_argument
 @with_client
 def command(client: Client, model_type: str, name: str | None, model_name: str | None) -> None:
-    """Forget a family that was registered; those of the catalog stay."""
+    """Remove a registered family; those of the catalog cannot be removed."""
     chosen = required_name(name, model_name)
     client.registrations.unregister(model_type, chosen)
     click.echo(f"{chosen} unregistered")

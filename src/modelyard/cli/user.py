@@ -1,4 +1,4 @@
-"""`modelyard user`: who may log in."""
+"""`modelyard user`: manages the users who may log in."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from modelyard.cli.login import ask_password
 from modelyard.cli.output import json_option, note, print_json, print_table
 
 
-@click.group(short_help="Add, list and remove people who may log in.")
+@click.group(short_help="Add, list and remove users.")
 def command() -> None:
-    """Add, list and remove people who may log in.
+    """Add, list and remove users, who may log in.
 
-    Like `modelyard key`, this asks a running server, or works on the database of the home folder when none runs.
+    Like `modelyard key`, this uses a running server, or the database of the home folder if none is running.
     """
 
 
 @command.command("create")
 @click.argument("name")
-@click.option("--password", metavar="TEXT", help="Asked for, or read from a pipe, if left out, which is safer.")
-@click.option("-s", "--scope", "scopes", metavar="SCOPE", multiple=True, help="What they may do; repeatable.")
+@click.option("--password", metavar="TEXT", help="If omitted (safer), asked for, or read from a pipe.")
+@click.option("-s", "--scope", "scopes", metavar="SCOPE", multiple=True, help="A permission; repeatable.")
 @json_option
 @with_keys
 def create(access: KeyAccess, name: str, password: str | None, scopes: tuple[str, ...], as_json: bool) -> None:
-    """Add somebody. The first administrator gets the scope admin, others models:list and models:read, if none is named."""
+    """Add a user. Without --scope, the first administrator gets the scope admin, later users get those of inference."""
     body = {"username": name, "password": ask_password(confirm=True) if password is None else password}
     made = access.create_user({**body, "scopes": list(scopes)} if scopes else body)
     if as_json:
         print_json(made)
     else:
-        click.echo(f"{made['username']} may log in, and do: {', '.join(made['scopes'])}")
+        click.echo(f"{made['username']} may log in with the scopes {', '.join(made['scopes'])}")
 
 
 @command.command("list")
 @json_option
 @with_keys
 def list_users(access: KeyAccess, as_json: bool) -> None:
-    """List who may log in."""
+    """List the users."""
     users = access.users()
     if as_json:
         print_json(users)
@@ -48,7 +48,7 @@ def list_users(access: KeyAccess, as_json: bool) -> None:
         ]
         print_table(("ID", "NAME", "SCOPES", "CREATED"), rows)
     else:
-        note("Nobody may log in; `modelyard user create NAME` adds somebody.")
+        note("There are no users; `modelyard user create NAME` adds one.")
 
 
 @command.command("remove")
@@ -56,7 +56,7 @@ def list_users(access: KeyAccess, as_json: bool) -> None:
 @json_option
 @with_keys
 def remove(access: KeyAccess, names: tuple[str, ...], as_json: bool) -> None:
-    """Remove people; where they are logged in ends within a second."""
+    """Remove users; their logins end within a second."""
     removed = [access.remove_user(name) for name in names]
     if as_json:
         print_json(removed)

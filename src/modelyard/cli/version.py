@@ -1,4 +1,4 @@
-"""`modelyard version`: of this program and of the server."""
+"""`modelyard version`: prints the versions of this program and of the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`modelyard vllm-models`: the architectures that vLLM would run on the server."""
+"""`modelyard vllm-models`: lists the architectures that vLLM would run on the server."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The Python client: `with Client() as client: client.models.launch("demo")`.
 
-It imports the public interface only. Each call is written once and serves the synchronous and the asynchronous
+It imports the package's public interface only. Each call is defined once, for the synchronous and the asynchronous
 client."""
 
 from modelyard.client.client import AsyncClient, Client
@@ -26,7 +26,7 @@ from modelyard.client.request import Request
 from modelyard.client.stream import AsyncStream, Stream
 
 RESTfulClient = Client
-"""Its name in programs written for Xinference."""
+"""The name of the class in programs written for Xinference."""
 AsyncRESTfulClient = AsyncClient
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The answers of the server about keys, users and logging in, as plain dicts; as `types.py`."""
+"""TypedDicts of the server's answers about keys, users and logins; see `types.py`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NewKeyDict(KeyDict):
 
 
 class UserDict(TypedDict):
-    """A person who may log in."""
+    """A user who may log in."""
 
     id: int
     username: str
@@ -40,7 +40,7 @@ class UserDict(TypedDict):
 
 
 class TokensDict(TypedDict):
-    """What logging in gives: a token to work with, and one to get the next with."""
+    """The tokens of a login: an access token, and a refresh token for the next ones."""
 
     access_token: str
     refresh_token: str
@@ -49,7 +49,7 @@ class TokensDict(TypedDict):
 
 
 class MeDict(TypedDict):
-    """Who asks, and what they may do."""
+    """The caller and its rights."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""How a function that describes a request becomes a method of both clients.
+"""Turns a function that describes a request into a method of both clients.
 
 A method of a `CallGroup` is written once, as a function that returns a `Request`, and decorated:
 
@@ -29,12 +29,12 @@ from modelyard.core.errors import ModelyardError
 P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S", bound=SyncConnection | AsyncConnection)
-"""What sends the requests of a group."""
+"""The connection that sends the requests of a group."""
 SyncForm = TypeVar("SyncForm")
 AsyncForm = TypeVar("AsyncForm")
 
 Steps = Generator[Request[Any] | Callable[[], Any], Any, T]
-"""A call of several requests: it yields each and gets its answer. It yields blocking work, such as reading files, as a
+"""A call with several requests: yields each and receives its answer. It yields blocking work, such as reading files, as a
 function without parameters, which the async client runs in a thread."""
 
 

@@ -1,4 +1,4 @@
-"""The answers of models in OpenAI's shapes, as plain dicts. Engines add fields of their own, which pass through."""
+"""TypedDicts of models' answers in OpenAI's format. Engines add fields of their own, which are passed through."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ToolCallDict(TypedDict, total=False):
 
 
 class ReplyDict(TypedDict, total=False):
-    """The message that a model wrote."""
+    """The message in a model's answer."""
 
     role: Required[Role]
     content: Required[str | None]
@@ -79,7 +79,7 @@ class TextChoiceDict(TypedDict, total=False):
 
 
 class ChatCompletionDict(TypedDict, total=False):
-    """The answer to messages. That of a knowledge base has the documents it names in `citations`."""
+    """The answer to messages. That of a knowledge base has the cited documents in `citations`."""
 
     id: Required[str]
     object: Required[str]
@@ -150,14 +150,14 @@ class RankingDict(TypedDict, total=False):
 
 
 class MediaItemDict(TypedDict, total=False):
-    """One picture or film: where it is, or its bytes as base64."""
+    """One picture or video: its URL, or its bytes as base64."""
 
     url: str | None
     b64_json: str | None
 
 
 class MediaListDict(TypedDict):
-    """The pictures or films that were made."""
+    """The generated pictures or videos."""
 
     created: int
     data: list[MediaItemDict]

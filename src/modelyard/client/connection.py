@@ -1,4 +1,4 @@
-"""The sync and the async connection to a server: each sends any `Request`. The requests are in `resources/`."""
+"""The sync and the async connection to a server, which send requests. The requests are defined in `resources/`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ H = TypeVar("H", bound=httpx.Client | httpx.AsyncClient)
 
 
 class HttpConnection(Generic[H]):
-    """What both connections have: the server's address, and the key that requests carry."""
+    """What both connections share: the server's address, and the key that is sent with requests."""
 
     def __init__(self, target: ServerTarget, http: H) -> None:
         self._target = target
@@ -25,16 +25,16 @@ class HttpConnection(Generic[H]):
 
     @property
     def base_url(self) -> str:
-        """Where the server is; OpenAI's routes are below `/v1` of it."""
+        """The server's base URL; OpenAI's routes are below `/v1`."""
         return self._target.url
 
     def _set_token(self, token: str | None) -> None:
-        """Carry another key from now on."""
+        """Send another key from now on."""
         if token is not None:
             self._http.headers["authorization"] = f"Bearer {token}"
 
     def _get_token(self) -> str | None:
-        """The key that requests carry."""
+        """The key that is sent with requests."""
         return self._http.headers.get("authorization", "").removeprefix("Bearer ") or None
 
 
@@ -54,7 +54,7 @@ class SyncConnection(HttpConnection[httpx.Client]):
         return Stream(self._target, self._opened(request))
 
     def open_bytes(self, request: Request[bytes]) -> Iterator[bytes]:
-        """Send any request whose answer comes as bytes, in portions. Closing the iterator closes the connection."""
+        """Send any request whose answer is a stream of bytes. Closing the iterator closes the connection."""
         return portions(self._target, self._opened(request))
 
     def _opened(self, request: Request[Any]) -> httpx.Response:
@@ -81,7 +81,7 @@ class SyncConnection(HttpConnection[httpx.Client]):
 
 
 class AsyncConnection(HttpConnection[httpx.AsyncClient]):
-    """Sends requests while other tasks go on."""
+    """Sends requests while other tasks run."""
 
     async def send(self, request: Request[T]) -> T:
         """Send any request and read its answer."""
@@ -96,7 +96,7 @@ class AsyncConnection(HttpConnection[httpx.AsyncClient]):
         return AsyncStream(self._target, await self._opened(request))
 
     async def open_bytes(self, request: Request[bytes]) -> AsyncIterator[bytes]:
-        """Send any request whose answer comes as bytes, in portions. Closing the iterator closes the connection."""
+        """Send any request whose answer is a stream of bytes. Closing the iterator closes the connection."""
         return async_portions(self._target, await self._opened(request))
 
     async def _opened(self, request: Request[Any]) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Names that the clients had before there were nouns, for programs that use them: `client.search_knowledge` and its like."""
+"""Older names of calls, from before they were grouped by noun, such as `client.search_knowledge`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modelyard.client.resources.replicas import ReplicaCalls
 
 
 class FlatNames(CallGroup[S]):
-    """Methods of the nouns under one name each. New calls get no such name."""
+    """Calls of the groups under a single name each. New calls get no such name."""
 
     get_events = ModelCalls.events
     get_logs = ModelCalls.logs

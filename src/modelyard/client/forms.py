@@ -1,4 +1,4 @@
-"""Files and fields of multipart forms, as requests about pictures, sound and film have them."""
+"""Builds multipart forms with files, for requests about pictures, sound and video."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ File = bytes | str | os.PathLike[str] | BinaryIO
 
 
 def with_extras(model: str, fields: Mapping[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields with the model, and options that are not listed as JSON in `kwargs`."""
+    """Form fields with the model, and with options that are not listed as JSON in `kwargs`."""
     return {"model": model, **fields, "kwargs": json.dumps(extras, ensure_ascii=False)}
 
 
 def texts(fields: Mapping[str, Any]) -> dict[str, str | list[str]]:
-    """Fields of a form; what is None is left out."""
+    """Text fields of a form; None values are left out."""
     return {
         name: [str(each) for each in value] if isinstance(value, list) else _text(value)
         for name, value in fields.items()

@@ -1,7 +1,7 @@
-"""Handles of models of text, which send them requests: chat, completion, embeddings, ranking.
+"""Handles of text models, which send requests to them: chat, completion, embeddings, ranking.
 
-Bodies are OpenAI's, and answers come back as the engine wrote them. Each class of calls serves both clients: `ChatModel` is
-what a `Client` returns, `AsyncChatModel` what an `AsyncClient` returns.
+Bodies have OpenAI's format, and answers are returned as the engine wrote them. Each class of calls serves both clients:
+`ChatModel` is what a `Client` returns, `AsyncChatModel` what an `AsyncClient` returns.
 """
 
 from __future__ import annotations

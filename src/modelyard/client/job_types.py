@@ -1,4 +1,4 @@
-"""The JSON of background jobs, for type checkers."""
+"""TypedDicts of background jobs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 
 class JobProgressDict(TypedDict):
-    """How far a job is."""
+    """The progress of a job."""
 
     done: int
     total: int | None
@@ -40,7 +40,7 @@ class JobDict(TypedDict):
 
 
 class JobEventDict(TypedDict):
-    """Something that happened to a job. `seq` is None for progress."""
+    """An event of a job. `seq` is None for progress."""
 
     seq: int | None
     type: str

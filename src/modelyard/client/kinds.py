@@ -1,4 +1,4 @@
-"""Which handle a launched model gets."""
+"""Selects the class of a launched model's handle."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def handle_of(sender: SyncConnection | AsyncConnection, info: ModelDict, handle_
     if handle_class is not None and not isinstance(handle, handle_class):
         found = type(handle).__name__
         raise InvalidParameter(
-            "handle", f"'{info['id']}' is no {handle_class.__name__}; it has a handle of class {found}."
+            "handle", f"'{info['id']}' is not a {handle_class.__name__}; its handle is of class {found}."
         )
     return handle
 

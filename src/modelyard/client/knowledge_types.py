@@ -1,4 +1,4 @@
-"""What the server answers about knowledge bases, documents, jobs and conversations, as plain dicts; as `types.py`."""
+"""TypedDicts of the server's answers about knowledge bases, documents, jobs and conversations; see `types.py`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,30 @@ SearchMode = Literal["hybrid", "lexical", "vector"]
 
 
 class ChunkingDict(TypedDict, total=False):
-    """How documents are cut into chunks: characters of a chunk, and those it repeats of the one before it."""
+    """Chunk settings: the maximum characters of a chunk, and those it repeats from the previous one."""
 
     size: int
     overlap: int
     title_enhance: bool
+
+
+class ScriptProbeDict(TypedDict):
+    """How well the texts of one script are found: the weight of vectors, and the shares it follows from, 0 to 1."""
+
+    weight: float
+    reads: float | None
+    sentences: int
+    by_vectors: float | None
+    by_words: float | None
+
+
+class ProbeDict(TypedDict):
+    """How well the embedding model of a base finds what is in it, by script."""
+
+    model: str
+    generation: int
+    chunks: int
+    scripts: dict[str, ScriptProbeDict]
 
 
 class BaseDict(TypedDict):
@@ -36,6 +55,7 @@ class BaseDict(TypedDict):
     bytes: int
     states: dict[str, int]
     jobs: list[str]
+    probe: ProbeDict | None
     warnings: list[str]
     created_at: float
 
@@ -64,7 +84,7 @@ class DocumentDict(TypedDict):
 
 
 class DocumentPageDict(TypedDict):
-    """Some documents of a base; `total` counts those beyond this page, too."""
+    """A page of a base's documents; `total` also counts those beyond it."""
 
     object: str
     data: list[DocumentDict]
@@ -72,7 +92,7 @@ class DocumentPageDict(TypedDict):
 
 
 class UploadDict(TypedDict):
-    """The documents of an upload, the job that indexes them, and why files were not taken."""
+    """The documents of an upload, the job that indexes them, and the reasons for refused files."""
 
     object: str
     data: list[DocumentDict]
@@ -131,13 +151,14 @@ class ScoresDict(TypedDict):
 
 
 class HitDict(TypedDict):
-    """A chunk that a search found, and where it stands."""
+    """A chunk that a search found, with its document and position."""
 
     chunk_id: int
     knowledge_base: str
     document_id: int
     document: str
     page: int | None
+    page_breaks: list[tuple[int, int]]
     start: int | None
     end: int | None
     heading: str
@@ -156,13 +177,13 @@ class SearchDict(TypedDict):
 
 
 class CitationDict(HitDict):
-    """A source of an answer; `number` stands in brackets in the answer."""
+    """A source of an answer; the answer refers to it as `[number]`."""
 
     number: int
 
 
 class AnswerDict(TypedDict):
-    """An answer from documents: `citations` are the sources it names, `sources` all that the model was given."""
+    """An answer from documents: `citations` are the sources that it cites, `sources` all that the model received."""
 
     answer: str
     citations: list[CitationDict]
@@ -176,7 +197,7 @@ class AnswerDict(TypedDict):
 
 
 class KnowledgeJobDict(TypedDict):
-    """How far a job of a base is."""
+    """The state of an indexing job."""
 
     id: str
     base: str
@@ -225,7 +246,7 @@ class MessageDict(TypedDict):
 
 
 class ImportedDict(TypedDict):
-    """How much of an import was new."""
+    """The number of new conversations and messages of an import."""
 
     conversations: int
     messages: int

@@ -1,4 +1,4 @@
-"""Handles of models of pictures, sound and film. Files go as forms, options that are not listed as JSON in a field `kwargs`."""
+"""Handles of models for pictures, sound and video. Files are sent as forms, with unlisted options as JSON in a field `kwargs`."""
 
 from __future__ import annotations
 

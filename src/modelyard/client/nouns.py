@@ -21,7 +21,7 @@ from modelyard.client.resources.replicas import ReplicaCalls
 
 
 class Nouns(CallGroup[S]):
-    """Every group of calls, made when it is used, so that client and groups hold each other in no cycle."""
+    """All groups of calls. They are created on access, so that there is no reference cycle between client and groups."""
 
     @property
     def models(self) -> ModelCalls[S]:
@@ -95,10 +95,10 @@ class Nouns(CallGroup[S]):
 
     @property
     def users(self) -> UserCalls[S]:
-        """People who may log in: add, remove and list them."""
+        """Users who may log in: add, remove and list them."""
         return UserCalls(self._sender)
 
     @property
     def auth(self) -> AuthCalls[S]:
-        """Logging in, and who the client is to the server."""
+        """Logins, and the identity of the caller."""
         return AuthCalls(self._sender)

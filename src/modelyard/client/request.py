@@ -1,6 +1,6 @@
-"""A `Request`: one call described as plain data, and how its answer is read. Opens no connection itself.
+"""A `Request`: one call as plain data, with the function that reads its answer. Opens no connection.
 
-The functions of `resources/` make requests; a sync and an async connection send the same ones.
+The functions in `resources/` create requests; the sync and the async connection send them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from urllib.parse import quote
 T = TypeVar("T")
 
 FilePart = tuple[str, tuple[str, bytes, str]]
-"""A file in a form: the field, and name, content and type of the file."""
+"""A file in a form: the field, and the file's name, content and type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[T]):
-    """What to send, and how the decoded JSON answer becomes what the caller gets."""
+    """What to send, and how to convert the decoded JSON answer to the caller's result."""
 
     method: str
     path: str
@@ -26,17 +26,17 @@ class Request(Generic[T]):
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     form: Mapping[str, str | list[str]] | None = None
-    """Fields of a form, in place of `body`."""
+    """Fields of a form, instead of `body`."""
     files: Sequence[FilePart] = ()
     """Files of that form."""
     raw: bool = False
-    """The answer is bytes, and no JSON."""
+    """Whether the answer is bytes instead of JSON."""
     streams: bool = False
-    """The answer comes in events, each of type `T`; in portions of bytes if it is raw."""
+    """Whether the answer is a stream, of events of type `T`, or of bytes if it is raw."""
     patient: bool = False
-    """Wait for the answer without a limit: a launch may download for hours."""
+    """Whether to wait for the answer without a limit, because a launch may download for hours."""
     key: str | None = field(default=None, repr=False)
-    """A key in place of the client's own, for this request alone."""
+    """A key that replaces the client's own for this request."""
 
 
 def at(*parts: str | int) -> str:
@@ -79,9 +79,9 @@ def list_of(answer: Any) -> Any:
 
 
 def anything(answer: Any) -> Any:
-    """The answer as it is."""
+    """The answer unchanged."""
     return answer
 
 
 def nothing(answer: Any) -> None:
-    """None, whatever the answer says."""
+    """None, whatever the answer is."""

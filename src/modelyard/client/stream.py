@@ -1,4 +1,4 @@
-"""Answers that arrive in chunks: the streams that callers iterate and close."""
+"""Streamed answers, which callers iterate and close."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ T = TypeVar("T")
 
 
 def read_chunk(target: ServerTarget, data: bytes) -> Any:
-    """The chunk in an event; an event that reports an error raises it."""
+    """Decode the chunk of an event. Raises the error that an event reports."""
     try:
         chunk = msgspec.json.decode(data, type=dict[str, Any])
     except msgspec.DecodeError as error:
         raise ConnectionLost(target.url, f"an event of the stream is not a JSON object: {data[:100]!r}") from error
     problem = chunk.get("error")
-    if problem and "state" not in chunk:  # a job's view says why the job failed, and is no failed stream
+    if problem and "state" not in chunk:  # in a job's view, `error` is the job's and not that of the stream
         raise errors.read(502, chunk if isinstance(problem, dict) else {"detail": str(problem)})
     return chunk
 
@@ -60,7 +60,7 @@ class Stream(Generic[T]):
         return next(self._chunks)
 
     def __iter__(self) -> Iterator[T]:
-        # A generator of its own, so that leaving the loop closes the connection even while somebody holds the stream.
+        # A separate generator, so that leaving the loop closes the connection even if the caller keeps the stream.
         try:
             while not self._closed and (chunk := next(self._chunks, None)) is not None:
                 yield chunk
@@ -68,7 +68,7 @@ class Stream(Generic[T]):
             self.close()
 
     def close(self) -> None:
-        """Close the connection; the server stops generating. What was not read is lost."""
+        """Close the connection; the server stops generating, and unread data is lost."""
         self._closed = True
         self._response.close()
 
@@ -83,7 +83,7 @@ class Stream(Generic[T]):
 
 class AsyncStream(Generic[T]):
     """An answer in chunks. `aclose()` or the end of its `async with` block stops the generation; so does leaving the loop,
-    as soon as the event loop gets to it.
+    as soon as the event loop runs again.
     """
 
     def __init__(self, target: ServerTarget, response: httpx.Response) -> None:
@@ -117,10 +117,10 @@ class AsyncStream(Generic[T]):
             await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connection; the server stops generating. What was not read is lost."""
+        """Close the connection; the server stops generating, and unread data is lost."""
         self._closed = True
         await self._response.aclose()
-        with suppress(RuntimeError):  # another task waits for a chunk just now; it finds the connection closed
+        with suppress(RuntimeError):  # another task is waiting for a chunk; it finds the connection closed
             await self._chunks.aclose()
 
     async def __aenter__(self) -> Self:
@@ -133,7 +133,7 @@ class AsyncStream(Generic[T]):
 
 
 def portions(target: ServerTarget, response: httpx.Response) -> Iterator[bytes]:
-    """The bytes of an answer as they come."""
+    """The bytes of an answer while they arrive."""
     try:
         yield from response.iter_bytes()
     except httpx.RequestError as error:
@@ -143,7 +143,7 @@ def portions(target: ServerTarget, response: httpx.Response) -> Iterator[bytes]:
 
 
 async def async_portions(target: ServerTarget, response: httpx.Response) -> AsyncGenerator[bytes]:
-    """The async twin of `portions`."""
+    """The asynchronous version of `portions`."""
     try:
         async for portion in response.aiter_bytes():
             yield portion

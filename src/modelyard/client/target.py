@@ -1,4 +1,4 @@
-"""Where a client's server is, and how a `Request` becomes HTTP and an HTTP response an answer or an error."""
+"""The address of a client's server, and the conversion of a `Request` to HTTP and of a response to an answer or error."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:9997"
 DEFAULT_TIMEOUT = 1800.0
-"""Seconds of silence: the server has its own, shorter limits, and its sentence is better than ours."""
+"""Seconds of silence. The server has its own, shorter limits, whose error messages are more precise."""
 CONNECT_TIMEOUT = 5.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class ServerTarget:
-    """The server a client talks to."""
+    """The server that a client talks to."""
 
     url: str
     api_key: str | None
@@ -35,7 +35,7 @@ class ServerTarget:
 
     @classmethod
     def find(cls, base_url: str | None, api_key: str | None, timeout: float | None) -> ServerTarget:
-        """The address and key as given, else of `MODELYARD_ENDPOINT` and `MODELYARD_API_KEY`, else on this machine."""
+        """The given address and key, else those in `MODELYARD_ENDPOINT` and `MODELYARD_API_KEY`, else this machine."""
         url = (base_url or os.environ.get("MODELYARD_ENDPOINT") or DEFAULT_ENDPOINT).strip().rstrip("/")
         if "://" not in url:
             url = f"http://{url}"
@@ -46,11 +46,11 @@ class ServerTarget:
             raise InvalidParameter("base_url", f"'{url}' is no address: {error}") from None
         key = api_key or os.environ.get("MODELYARD_API_KEY") or None
         if key is not None and not (key.isascii() and key.isprintable()):
-            raise InvalidParameter("api_key", "a key is made of printable ASCII characters")
+            raise InvalidParameter("api_key", "a key consists of printable ASCII characters")
         return cls(url, key, timeout)
 
     def http_options(self) -> dict[str, Any]:
-        """Arguments of `httpx.Client` and `httpx.AsyncClient` alike."""
+        """Arguments of both `httpx.Client` and `httpx.AsyncClient`."""
         headers = {"user-agent": f"modelyard-client/{__version__}"}
         if self.api_key:
             headers["authorization"] = f"Bearer {self.api_key}"
@@ -58,9 +58,9 @@ class ServerTarget:
             "base_url": self.url,
             "headers": headers,
             "timeout": httpx.Timeout(self.timeout, connect=CONNECT_TIMEOUT),
-            # Servers close idle connections after 5 s; leaving first avoids writing into one that is just closing.
+            # Servers close idle connections after 5 s; closing earlier avoids writing to one that is being closed.
             "limits": httpx.Limits(max_connections=None, keepalive_expiry=4.0),
-            # Reading the certificate bundle costs 30 ms, and a plain connection has no use for it.
+            # Loading the certificate bundle takes 30 ms, and plain connections do not need it.
             "verify": self.url.startswith("https:"),
             # A proxy from the environment cannot reach this machine's loopback.
             "trust_env": urlsplit(self.url).hostname not in LOOPBACK,
@@ -81,7 +81,7 @@ class ServerTarget:
         return options
 
     def read(self, request: Request[T], response: httpx.Response) -> T:
-        """The answer in a response whose body was read, or the server's error raised again."""
+        """The answer in a response whose body was read. Raises the server's error."""
         self.check(response)
         if request.raw:
             return request.read(response.content)
@@ -98,7 +98,7 @@ class ServerTarget:
             raise errors.read(response.status_code, _body(response), response.headers.get("retry-after"))
 
     def failure(self, error: httpx.RequestError) -> ModelyardError:
-        """A failure of the transport as an error of ours; fifty lines of httpx below it would tell nothing more."""
+        """Convert a transport error to one of ours, without the long traceback of httpx."""
         if isinstance(error, httpx.ConnectTimeout):
             return ServerUnreachable(self.url, f"not connected within {CONNECT_TIMEOUT:g} s")
         if isinstance(error, httpx.ConnectError):

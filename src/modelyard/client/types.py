@@ -1,4 +1,4 @@
-"""The answers of the server as the plain dicts that the client returns. A test holds them to the bodies in `protocol/`."""
+"""TypedDicts of the answers that the client returns. A test compares them with the bodies in `protocol/`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ReplicaDict(TypedDict):
 
 
 class ReplicaStatusDict(TypedDict):
-    """One replica, as the listing of instances has it."""
+    """One replica in a listing of instances."""
 
     replica_id: int
     replica_model_uid: str
@@ -119,7 +119,7 @@ class ReplicaProgressDict(TypedDict):
 
 
 class LaunchProgressDict(TypedDict):
-    """How far a launch is: `progress` from 0 to 1 and its `stage`."""
+    """The progress of a launch: `progress` from 0 to 1 and its `stage`."""
 
     progress: float
     stage: str
@@ -129,7 +129,7 @@ class LaunchProgressDict(TypedDict):
 
 
 class EventDict(TypedDict):
-    """One thing that happened to a model."""
+    """One event of a model."""
 
     event_type: str
     event_ts: int
@@ -147,7 +147,7 @@ class ScaleDict(TypedDict):
 
 
 class LogsDict(TypedDict):
-    """The last lines that a replica wrote."""
+    """The last lines that a replica printed."""
 
     uid: str
     replica: str | None
@@ -155,13 +155,13 @@ class LogsDict(TypedDict):
 
 
 class AbortedDict(TypedDict):
-    """What became of an abort: `msg` is `DONE`, `NOT_FOUND` or `NO_OP`."""
+    """The result of an abort: `msg` is `DONE`, `NOT_FOUND` or `NO_OP`."""
 
     msg: str
 
 
 class EngineEstimateDict(TypedDict):
-    """Bytes of one replica on one engine."""
+    """Bytes that one replica would take on one engine."""
 
     n_parallel: int
     weights: int
@@ -173,7 +173,7 @@ class EngineEstimateDict(TypedDict):
 
 
 class EstimateDict(EngineEstimateDict):
-    """Bytes that a launch would take: the figures of the first engine, and in `engines` those of each."""
+    """Bytes that a launch would take: on the first engine, and in `engines` on each."""
 
     model_name: str
     model_type: str
@@ -187,7 +187,7 @@ class EstimateDict(EngineEstimateDict):
 
 
 class EngineEntryDict(TypedDict, total=False):
-    """What of a model an engine runs; sizes and quantisations as the type of the model has them."""
+    """The parts of a model that an engine can run; sizes and quantisations depend on the model's type."""
 
     model_name: str
     model_format: str
@@ -218,7 +218,7 @@ class ModelVersionDict(TypedDict):
 
 
 class AutostartStateDict(TypedDict):
-    """What became of an autostart entry since the server started."""
+    """The outcome of an autostart entry since the server started."""
 
     status: str
     attempts: int
@@ -336,14 +336,14 @@ class WorkerStatusDict(TypedDict):
 
 
 class ServerStatusDict(TypedDict):
-    """How long the server has been running, and how busy its machines are."""
+    """The server's uptime, and the load of its machines."""
 
     uptime: int
     workers: dict[str, WorkerStatusDict]
 
 
 class SupervisorDict(TypedDict):
-    """Where the server listens."""
+    """The server's address."""
 
     supervisor_ip: str
 

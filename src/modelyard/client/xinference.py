@@ -1,4 +1,4 @@
-"""The method names of Xinference's client, as one mixin over the nouns: `client.launch_model` is `client.models.launch`."""
+"""The method names of Xinference's client, as a mixin: `client.launch_model` is `client.models.launch`."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class XinferenceNames(CallGroup[S]):
 
     @exchange
     def login(self, username: str, password: str) -> Steps[None]:
-        """Log in by name and password; later requests carry the token. Does nothing if the server requires no key."""
+        """Log in with name and password; later requests send the token. Does nothing if the server requires no key."""
         required: bool = yield ClusterCalls.auth_required.build(self)
         if required:
             tokens: dict[str, Any] = yield AuthCalls.token.build(self, username, password)
@@ -74,22 +74,22 @@ class XinferenceNames(CallGroup[S]):
         model_engine: str | None = None,
         n_gpu: int | str | None = None,
     ) -> Request[dict[str, Any]]:
-        """Start that many more replicas; the other arguments may only ask for what the model has."""
+        """Start this many additional replicas; the other arguments must match the model's present values."""
         body = given(replica_config=replica_config, replica=replica, model_engine=model_engine, n_gpu=n_gpu)
         return Request("POST", at("models", model_uid, "replicas"), an_object, body=body)
 
-    # Xinference replaces parts of a running cluster one by one. A server that has no such parts refuses.
+    # Xinference replaces parts of a running cluster one by one. This server has no such parts and refuses.
 
     @call
     def relaunch_api(self, python_executable: str | None = None, request_id: str | None = None) -> Request[Operation]:
-        """Replace the process that speaks HTTP."""
+        """Replace the process that serves HTTP."""
         return _relaunch(at("api", "relaunch"), python_executable, request_id)
 
     @call
     def relaunch_supervisor(
         self, python_executable: str | None = None, request_id: str | None = None
     ) -> Request[Operation]:
-        """Replace the process that decides what runs."""
+        """Replace the supervisor's process."""
         return _relaunch(at("supervisor", "relaunch"), python_executable, request_id)
 
     @call
@@ -101,32 +101,32 @@ class XinferenceNames(CallGroup[S]):
 
     @call
     def get_api_relaunch(self, operation_id: str) -> Request[Operation]:
-        """How far one relaunch of the process that speaks HTTP is."""
+        """The progress of one relaunch of the process that serves HTTP."""
         return Request("GET", at("api-relaunches", operation_id), an_object)
 
     @call
     def list_api_relaunches(self) -> Request[list[Operation]]:
-        """Every relaunch so far of the process that speaks HTTP."""
+        """All relaunches so far of the process that serves HTTP."""
         return Request("GET", at("api-relaunches"), a_list)
 
     @call
     def get_supervisor_relaunch(self, operation_id: str) -> Request[Operation]:
-        """How far one relaunch of the supervisor is."""
+        """The progress of one relaunch of the supervisor."""
         return Request("GET", at("supervisor-relaunches", operation_id), an_object)
 
     @call
     def list_supervisor_relaunches(self) -> Request[list[Operation]]:
-        """Every relaunch so far of the supervisor."""
+        """All relaunches so far of the supervisor."""
         return Request("GET", at("supervisor-relaunches"), a_list)
 
     @call
     def get_worker_relaunch(self, operation_id: str) -> Request[Operation]:
-        """How far one relaunch of a worker is."""
+        """The progress of one relaunch of a worker."""
         return Request("GET", at("worker-relaunches", operation_id), an_object)
 
     @call
     def list_worker_relaunches(self) -> Request[list[Operation]]:
-        """Every relaunch so far of a worker."""
+        """All relaunches so far of a worker."""
         return Request("GET", at("worker-relaunches"), a_list)
 
 

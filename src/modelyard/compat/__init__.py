@@ -1,5 +1,5 @@
-"""The interfaces of other systems over our services: routes, flags and names of Xinference, Langchain-Chatchat, FastChat
-and ms-swift.
+"""The interfaces of other systems on top of our services: routes, flags and names of Xinference, Langchain-Chatchat,
+FastChat and ms-swift.
 
-Facts come from the services; constant answers are data. Nothing below imports this package.
+Facts come from the services; constant answers are data. No package below imports this one.
 """

@@ -1,7 +1,7 @@
-"""Routes of other systems that have one and the same answer here, as data.
+"""Routes of other systems whose answer never changes here, as data.
 
-Their clients ask for these paths, and this server has nothing behind them: it is one process, so it has no parts to replace one
-by one; it keeps no list of workers that could be out of date; and no engine makes pictures or videos step by step.
+Clients of those systems request these paths, which have no function here: this server is one process without parts that can be
+replaced one by one; it keeps no list of workers that could be outdated; and no engine makes pictures or videos step by step.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from modelyard.web.router import ANYBODY, Router
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """An answer, and its type as Python spells it."""
+    """An answer, and its type in Python's notation."""
 
     value: Any
     type: Any
@@ -30,7 +30,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error in place of an answer. `{name}` in its message stands for that part of the path."""
+    """An error that is returned as the answer. `{name}` in its message is replaced by that part of the path."""
 
     kind: type[ModelyardError]
     message: str
@@ -38,7 +38,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ConstantRoute:
-    """One route."""
+    """One route with a constant answer."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -46,12 +46,12 @@ class ConstantRoute:
     tag: str
     answer: Constant | Refusal
     about: str
-    """What the route is for, and why its answer is constant."""
+    """The purpose of the route, and why its answer is constant."""
 
 
 ONE_PROCESS = Refusal(
     Conflict,
-    "This server is one process and cannot replace a part of itself; start it again, and every model comes back.",
+    "This server is one process and cannot replace a part of itself; restart it, and all models are started again.",
 )
 NO_RELAUNCH = Refusal(NotFound, "There was no relaunch '{operation}'.")
 NO_PROGRESS = Refusal(BadRequest, "No request '{request_id}' reports its progress.")
@@ -59,12 +59,12 @@ NO_RELAUNCHES = Constant([], list[Relaunch])
 NOTHING = Constant(None, NoneType)
 SUCCESS = Constant("success", str)
 
-RELAUNCH = "Replace a part of the server while the others go on: it has no parts to replace one by one."
+RELAUNCH = "Replace a part of the server while the others keep running: it has no parts that can be replaced."
 LIST = "The relaunches so far: there are none."
 ONE = "One relaunch: there are none."
 PROGRESS = "The progress of an image or video that is being made; nothing that runs here reports any."
-CONNECTION = "Whether the controller is there."
-REFRESH = "Look for workers anew: there is nothing to do, because answers about workers are always current."
+CONNECTION = "Whether the controller is reachable."
+REFRESH = "Search for workers again: has no effect, because answers about workers are always current."
 
 CONSTANT_ROUTES = (
     ConstantRoute("POST", "/v1/workers/{worker}/relaunch", ADMIN, "cluster", ONE_PROCESS, RELAUNCH),
@@ -109,7 +109,7 @@ def _handler(answer: Constant | Refusal) -> Callable[[Request], Coroutine[Any, A
 
 
 def _parameters(path: str) -> list[dict[str, Any]]:
-    """The parts of a path that may be anything, which FastAPI would take from the handler's arguments."""
+    """Describe the variables in a path, which FastAPI would otherwise take from the handler's arguments."""
     return [
         {
             "name": name,

@@ -1,4 +1,4 @@
-"""Adapters as a launch or a request names them: found, read, checked against model and engine. Starts and loads nothing."""
+"""Finds and reads the adapters that a launch or a request names, and checks them against model and engine. Loads nothing."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from modelyard.engines.base import ADAPTERS
 from modelyard.protocol.models import LaunchRequest
 
 DEFAULT_NAME = "default-lora"
-"""The name of an adapter that was launched as if it were a model, as ms-swift calls it."""
+"""The name of an adapter that was launched by its own path, as in ms-swift."""
 
 
 def separated(request: LaunchRequest) -> tuple[LaunchRequest, tuple[Adapter, ...]]:
-    """The launch of the base alone, and the adapters that it asks for, in order.
+    """Split a launch into the launch of the base model, and its adapters in order.
 
     A launch of an adapter's own path becomes one of its base, with the adapter as `default-lora`.
     Raises `AdapterNotFound`, `AdapterInvalid` or `InvalidParameter`.
@@ -44,7 +44,7 @@ def separated(request: LaunchRequest) -> tuple[LaunchRequest, tuple[Adapter, ...
 
 
 def check(launch: Launch, adapters: Iterable[Adapter]) -> None:
-    """Raises what is wrong with adapters on a launch: made for another model, or not for this engine."""
+    """Raise the problem of adapters on a launch: they were made for another model, or do not suit the engine."""
     for adapter in adapters:
         if adapter.name == launch.uid:
             raise InvalidParameter(
@@ -55,13 +55,13 @@ def check(launch: Launch, adapters: Iterable[Adapter]) -> None:
 
 
 def _of_base(request: LaunchRequest, path: str) -> dict[str, Any]:
-    """What to launch in place of an adapter: the base that the launch names, else the one that its files name."""
+    """Fields that turn the request into one of the adapter's base: the model that it names, else the one that the files name."""
     if request.model_name and request.model_name != path:
         return {"model_path": None}
     base = base_of(path)
     if not base:
         raise InvalidParameter(
-            "model_path", f"'{path}' is an adapter, and its files do not say of which model; give that as model_name."
+            "model_path", f"'{path}' is an adapter, and its files do not name its base model; give that as model_name."
         )
     if base.startswith(("/", "~", ".")) and not is_folder(base):
         raise InvalidParameter(
@@ -73,7 +73,7 @@ def _of_base(request: LaunchRequest, path: str) -> dict[str, Any]:
 
 
 def _modules(given: Json) -> Iterator[tuple[str, str, float]]:
-    """Name, path and scale of each: from `name=path` texts, objects as vLLM has them, or name → path."""
+    """Yield name, path and scale of each adapter, from `name=path` texts, objects in vLLM's format, or name → path."""
     if isinstance(given, str):
         given = _text(given)
     if isinstance(given, dict):
@@ -93,7 +93,7 @@ def _modules(given: Json) -> Iterator[tuple[str, str, float]]:
 
 
 def _text(given: str) -> Json:
-    """A list in a text: JSON, or `name=path` with spaces or commas between."""
+    """Read a list from a text: JSON, or `name=path` separated by spaces or commas."""
     if given.lstrip().startswith(("{", "[")):
         try:
             found: Json = json.loads(given)
@@ -104,7 +104,7 @@ def _text(given: str) -> Json:
 
 
 def _peer(config: Mapping[str, Any] | None) -> Iterator[tuple[str, str, float]]:
-    """`lora_list` of `peft_model_config`, where a name may be missing."""
+    """Yield the entries of `lora_list` in Xinference's `peft_model_config`, whose names are optional."""
     entries = (config or {}).get("lora_list") or []
     if not isinstance(entries, list):
         raise InvalidParameter("peft_model_config", "lora_list is a list of objects.")

@@ -1,4 +1,4 @@
-"""Brings the adapters that are wanted onto every replica: loads and unloads while it runs, one change at a time on each."""
+"""Loads the desired adapters onto every replica of a model, and unloads others, one change at a time on each replica."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from modelyard.runtime.post import post
 log = logging.getLogger(__name__)
 
 LOAD, UNLOAD = "/v1/load_lora_adapter", "/v1/unload_lora_adapter"
-"""As vLLM has them; every engine of ours with `hot_adapters` answers these."""
+"""vLLM's paths; every engine with `hot_adapters` answers them."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadAdapter:
-    """Load it."""
+    """Load an adapter."""
 
     adapter: Adapter
 
 
 @dataclass(frozen=True, slots=True)
 class UnloadAdapter:
-    """Let it go."""
+    """Unload an adapter."""
 
     adapter: Adapter
 
@@ -38,28 +38,28 @@ Change: TypeAlias = LoadAdapter | UnloadAdapter
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """A ready replica as far as its adapters are concerned."""
+    """A ready replica, with what a change of its adapters needs."""
 
     replica: str
     uid: str
     address: Address
     headers: Sequence[tuple[bytes, bytes]]
     hot: bool
-    """It takes changes while it runs."""
+    """Whether it can load and unload adapters while it runs."""
 
 
 @dataclass(slots=True)
 class LoadedAdapters:
-    """What a replica has. One writer: `Adapting`, on the event loop."""
+    """The adapters of one replica. Written by `AdapterSync` only, on the event loop."""
 
     loaded: dict[str, Adapter] = field(default_factory=dict)
     failed: dict[str, tuple[Adapter, str]] = field(default_factory=dict)
-    """What could not be loaded, and why; it is not tried again on this replica."""
+    """Adapters that could not be loaded, and why; they are not tried again on this replica."""
     task: asyncio.Task[None] | None = None
 
 
 def next_change(wanted: Iterable[Adapter], loaded: Mapping[str, Adapter], failed: Collection[Adapter]) -> Change | None:
-    """The next step towards what is wanted; first goes what is no longer wanted, or is wanted otherwise. Pure."""
+    """The next change towards the wanted adapters. Adapters that are not wanted, or were changed, are unloaded first. Pure."""
     names = {adapter.name: adapter for adapter in wanted}
     for adapter in loaded.values():
         if names.get(adapter.name) != adapter:
@@ -70,8 +70,8 @@ def next_change(wanted: Iterable[Adapter], loaded: Mapping[str, Adapter], failed
     return None
 
 
-class Adapting:
-    """Part of the control loop. `changed` wakes the loop; `tell(uid, kind, sentence)` writes an event."""
+class AdapterSync:
+    """Changes adapters as part of the control loop. `changed` wakes the loop; `tell(uid, kind, sentence)` writes an event."""
 
     def __init__(self, changed: Callable[[], None], tell: Callable[[str, str, str], None], timeout: float) -> None:
         self._changed = changed
@@ -80,34 +80,34 @@ class Adapting:
         self._held: dict[str, LoadedAdapters] = {}
 
     def started(self, replica: str, adapters: Iterable[Adapter], gone: Iterable[Adapter]) -> None:
-        """A replica is starting that has `adapters` from the beginning; the files of `gone` are not there any more."""
+        """Record that a replica starts with `adapters` from the beginning; the files of `gone` do not exist any more."""
         failed = {adapter.name: (adapter, f"there is nothing at {adapter.path} any more") for adapter in gone}
         self._held[replica] = LoadedAdapters({adapter.name: adapter for adapter in adapters}, failed)
 
     def forget(self, replica: str) -> None:
-        """A replica is gone."""
+        """Drop what is known of a replica that has ended."""
         held = self._held.pop(replica, None)
         if held is not None and held.task is not None:
             held.task.cancel()
 
     def has(self, replica: str, adapter: Adapter) -> bool:
-        """Whether a replica serves this very adapter."""
+        """Whether a replica serves exactly this adapter."""
         held = self._held.get(replica)
         return held is not None and held.loaded.get(adapter.name) == adapter
 
     def carries(self, replica: str, adapter: Adapter) -> bool:
-        """Whether a replica has it, or is about to take it or to let it go."""
+        """Whether a replica has an adapter, or is loading or unloading one."""
         held = self._held.get(replica)
         return held is not None and (held.task is not None or held.loaded.get(adapter.name) == adapter)
 
     def problem(self, replica: str, adapter: Adapter) -> str:
-        """Why a replica could not load it; empty when it did, or has not tried yet."""
+        """Why a replica could not load an adapter; empty if it did or has not tried yet."""
         held = self._held.get(replica)
         failed = held.failed.get(adapter.name) if held else None
         return failed[1] if failed is not None and failed[0] == adapter else ""
 
     def step(self, carriers: Iterable[Carrier], wanted: Mapping[str, Sequence[Adapter]]) -> None:
-        """Begin on each ready replica the next change, if it has none under way. `wanted` is by uid."""
+        """Begin the next change on each ready replica that has none in progress. `wanted` is by model uid."""
         for carrier in carriers:
             held = self._held.setdefault(carrier.replica, LoadedAdapters())
             if not carrier.hot or held.task is not None:
@@ -116,7 +116,7 @@ class Adapting:
             change = next_change(wanted.get(carrier.uid, ()), held.loaded, failed)
             if change is None:
                 continue
-            if isinstance(change, UnloadAdapter):  # nobody is sent there any more
+            if isinstance(change, UnloadAdapter):  # the route of the adapter no longer includes this replica
                 del held.loaded[change.adapter.name]
             held.task = asyncio.create_task(self._carry_out(carrier, held, change), name=f"adapters {carrier.replica}")
 
@@ -139,7 +139,7 @@ class Adapting:
         self._changed()
 
     async def _ask(self, carrier: Carrier, change: Change) -> str:
-        """What went wrong, in the engine's words; empty if nothing did."""
+        """Send a change to the replica. Returns the engine's error message; empty if it succeeded."""
         adapter = change.adapter
         body: dict[str, object] = {"lora_name": adapter.name}
         if isinstance(change, LoadAdapter):
@@ -155,7 +155,7 @@ class Adapting:
 
 
 def said(text: str) -> str:
-    """The sentence in an engine's error."""
+    """The message in an engine's error body; empty if it has none."""
     try:
         found = json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Adapters of running models: load, unload, list. Checks everything, writes the row, and waits until every replica agrees."""
+"""Adapters of running models: loads, unloads and lists them. Checks, writes the row, and waits for every replica."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NAME = "lora_name"
 
 
 class Adapters:
-    """What the routes about adapters do. Nothing here speaks to a replica; the loop does."""
+    """Implements the adapter routes. Requests to replicas are sent by the control loop, not here."""
 
     def __init__(self, database: Database, deployments: Deployments, reconciler: Reconciler, home: Path) -> None:
         self._database = database
@@ -45,17 +45,17 @@ class Adapters:
         self._reconciler = reconciler
 
     def all(self) -> list[tuple[ModelView, AdapterView]]:
-        """Every adapter with its model, in the order in which they came."""
+        """Every adapter with its model, in the order in which they were loaded."""
         return [(view, each) for view in self._reconciler.views() for each in view.adapters]
 
     def find(self, name: str) -> tuple[ModelView, AdapterView] | None:
-        """The adapter of a name, and its model."""
+        """The adapter of a name with its model, or None."""
         return next((found for found in self.all() if found[1].adapter.name == name), None)
 
     async def load(self, name: str, path: str, *, model: str | None, scale: float, replace_it: bool) -> str:
         """Load an adapter on every replica of a model, now and after restarts; returns the model's uid.
 
-        `model` may be left out where only one running model suits. When no replica takes it, it is as it was before.
+        `model` may be omitted if only one running model suits. If no replica can load it, the launch keeps its previous adapters.
         Raises `AdapterNotFound`, `AdapterInvalid`, `InvalidParameter`, `ModelExists` or `ModelNotFound`.
         """
         adapter = await asyncio.to_thread(read_adapter, checked_uid(name, NAME), path, scale)
@@ -69,7 +69,7 @@ class Adapters:
                 raise InvalidParameter(
                     NAME, f"an adapter '{name}' is loaded already; load_inplace puts this one in its place."
                 )
-            if before == adapter:  # its files may have changed, and the loop sees names and paths only
+            if before == adapter:  # its files may have changed; the loop compares names and paths only
                 await self._write(uid, lambda launch: _without(launch, name))
                 await self._gone(uid, adapter)
             await self._write(uid, lambda launch: _with(launch, adapter))
@@ -80,7 +80,7 @@ class Adapters:
         return uid
 
     async def unload(self, name: str) -> None:
-        """Let an adapter go, everywhere and for good. Raises `AdapterNotFound`."""
+        """Unload an adapter from every replica, also for later restarts. Raises `AdapterNotFound`."""
         found = self.find(name)
         if found is None:
             raise AdapterNotFound(name, [each.adapter.name for _, each in self.all()])
@@ -90,7 +90,7 @@ class Adapters:
         await self._gone(view.desired.uid, each.adapter)
 
     async def _suiting(self, adapter: Adapter, model: str | None) -> ModelView:
-        """The model that an adapter is for. Raises what is wrong with it there."""
+        """The model that an adapter is for. Raises why it does not suit the named model, or any."""
         if model:
             view = self._deployments.view(model)
             await asyncio.to_thread(_check, view, adapter)
@@ -135,7 +135,7 @@ class Adapters:
         return row
 
     async def _loaded(self, uid: str, adapter: Adapter) -> str:
-        """Wait until every ready replica has it or has refused it; returns the first refusal."""
+        """Wait until every ready replica has loaded or refused the adapter; returns the first refusal."""
 
         def settled() -> AdapterView | str | None:
             view = self._reconciler.view(uid)
@@ -153,7 +153,7 @@ class Adapters:
         return found.reason if found.state is ReplicaState.FAILED else ""
 
     async def _gone(self, uid: str, adapter: Adapter) -> None:
-        """Wait until no replica has it."""
+        """Wait until no replica has the adapter."""
         await self._reconciler.until(lambda: None if self._reconciler.carries(uid, adapter) else True)
 
 
@@ -180,7 +180,7 @@ def _check_hot(view: ModelView) -> None:
 
 
 def _with(launch: Launch, adapter: Adapter) -> Launch:
-    """The launch with an adapter, in the place of one of the same name."""
+    """The launch with an adapter, which replaces one of equal name."""
     if any(each.name == adapter.name for each in launch.adapters):
         return replace(
             launch, adapters=tuple(adapter if each.name == adapter.name else each for each in launch.adapters)

@@ -1,4 +1,4 @@
-"""Which architectures an engine runs on this machine, by the families of the catalog."""
+"""The model architectures that an engine runs on this machine, by the families of the catalog."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ ABILITIES = ("chat", "generate")
 
 
 def supported_architectures(engine_name: str, catalog: Catalog, machine: Machine) -> dict[str, list[str]]:
-    """Ability → architectures of the language models that an engine runs here; none where the engine cannot run.
+    """Ability → architectures of the language models that an engine runs here; empty if the engine cannot run.
 
-    A family counts if the engine takes one of its variants on this hardware. Whether its weights fit in memory is not asked.
+    A family counts if the engine accepts one of its variants on this hardware, whether or not its weights fit into memory.
     """
     found: dict[str, set[str]] = {ability: set() for ability in ABILITIES}
     if engine_name in ENGINES and not absent(engine := ENGINES.get(engine_name), machine.engines):

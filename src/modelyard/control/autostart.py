@@ -1,9 +1,9 @@
-"""What the server launches when it starts, in which order and how often it tries.
+"""The models that the server launches when it starts: their order and their retries.
 
-Every wanted model is restored anyway. An entry adds to that: its priority, its retries, a launch although the model was
-terminated in the meantime, and with `enabled: false`, that it is not restored. A model without an entry counts as one of
-the default priority. Models of one priority start together; the next priority begins when these are ready or have failed
-once, so that a model which needs its retries holds nobody up.
+Every desired model is restored without an entry. An entry adds a priority, a number of retries, and a launch even if the model
+was terminated; with `enabled: false` the model is not restored. A model without an entry has the default priority. Models of
+equal priority start together. The next priority begins when each of them is ready or has failed once, so that retries do not
+delay other models.
 """
 
 from __future__ import annotations
@@ -43,22 +43,22 @@ class AutostartRow(msgspec.Struct, kw_only=True, frozen=True):
     max_retries: int = 3
     retry_interval_seconds: float = 30.0
     trusted: bool = True
-    """Whether it comes from somebody who may have code run on this machine, as `Launch.trusted`; what an older version wrote
-    is taken for that."""
+    """Whether its author may run code on this machine, as `Launch.trusted`. Entries of versions without this field count as
+    trusted."""
 
     @property
     def trust(self) -> Trust:
-        """How far its launch may go."""
+        """The trust with which the entry is launched."""
         return OWNER if self.trusted else Trust(False, f"Who wrote the autostart entry of '{self.uid}'")
 
     def request(self) -> LaunchRequest:
-        """The launch, always under the uid of the entry."""
+        """The launch request, with the uid of the entry."""
         return LaunchRequest.model_validate({**self.launch, "model_uid": self.uid})
 
 
 @dataclass(frozen=True, slots=True)
 class AutostartProgress:
-    """What became of an entry since the server started."""
+    """The outcome of an entry since the server started."""
 
     status: str = "idle"
     attempts: int = 0
@@ -67,16 +67,16 @@ class AutostartProgress:
 
 
 class Autostarts:
-    """The entries, and the task that follows them once, at the start of the server."""
+    """The entries, and the task that launches them once when the server starts."""
 
     def __init__(self, database: Database, deployments: Deployments, reconciler: Reconciler) -> None:
         self._database = database
         self._deployments = deployments
         self._reconciler = reconciler
         self._entries: dict[str, AutostartRow] = {}
-        """Those that this start follows."""
+        """The enabled entries at the server's start."""
         self._restored: dict[str, int] = {}
-        """Wanted models that wait for their turn, and their priority."""
+        """Desired models that wait for their turn → their priority."""
         self._progress: dict[str, AutostartProgress] = {}
         self._retries: set[asyncio.Task[None]] = set()
 
@@ -88,7 +88,9 @@ class Autostarts:
         for row in rows:
             try:
                 found.append(msgspec.convert({**row.entry, "uid": row.uid}, AutostartRow))
-            except msgspec.ValidationError as error:  # written by another version: no reason not to start
+            except (
+                msgspec.ValidationError
+            ) as error:  # written by another version, which must not keep the server from starting
                 log.warning("autostart: the entry of %s cannot be read: %s", row.uid, error)
         return sorted(found, key=lambda entry: (entry.priority, entry.uid))
 
@@ -101,7 +103,7 @@ class Autostarts:
 
     @retried
     async def put(self, entries: Sequence[AutostartRow]) -> None:
-        """Add entries, or replace those of the same uids, all of them or none."""
+        """Add entries, or replace those of equal uid: all of them or none."""
         async with self._database.writing() as session:
             for entry in entries:
                 fields = msgspec.to_builtins(entry)
@@ -110,7 +112,7 @@ class Autostarts:
 
     @retried
     async def remove(self, uid: str) -> None:
-        """Forget an entry; the model itself goes on. Raises `NotFound`."""
+        """Delete an entry; the model keeps running. Raises `NotFound`."""
         async with self._database.freeing() as session:
             row = await session.get(Autostart, uid)
             if row is None:
@@ -119,11 +121,11 @@ class Autostarts:
         self._progress.pop(uid, None)
 
     def progress(self, uid: str) -> AutostartProgress:
-        """What became of an entry since the server started."""
+        """The outcome of an entry since the server started."""
         return self._progress.get(uid, AutostartProgress())
 
     async def prepare(self) -> None:
-        """Before the control loop's first look: forget what shall not be restored, and hold back what has to wait."""
+        """Run before the control loop's first step: delete models with a disabled entry, hold back those of later priorities."""
         entries = await self.entries()
         disabled = [entry.uid for entry in entries if not entry.enabled]
         self._entries = {entry.uid: entry for entry in entries if entry.enabled}
@@ -165,7 +167,7 @@ class Autostarts:
             await asyncio.gather(*self._retries, return_exceptions=True)
 
     async def _first(self, uid: str) -> None:
-        """The first attempt of a model; what has to be tried again is tried beside the others."""
+        """Make a model's first attempt; its retries run in a task of their own."""
         entry = self._entries.get(uid)
         if entry is None:
             await self._outcome(uid)
@@ -186,7 +188,7 @@ class Autostarts:
                 return
 
     async def _attempt(self, entry: AutostartRow) -> bool:
-        """Launch, or follow the launch that is under way; False when trying again makes sense."""
+        """Launch a model, or wait for the launch in progress; returns False if a retry makes sense."""
         uid, attempts = entry.uid, self.progress(entry.uid).attempts + 1
         self._note(uid, "starting", attempts=attempts)
         view = self._reconciler.view(uid)
@@ -209,7 +211,7 @@ class Autostarts:
         try:
             await self._deployments.create(entry.request(), entry.trust)
         except ModelExists:
-            return None  # somebody launched it just now
+            return None  # another caller has launched it just now
         except ModelyardError as error:
             return error
         except ValueError as error:  # an entry that an older version wrote
@@ -217,7 +219,7 @@ class Autostarts:
         return None
 
     async def _outcome(self, uid: str) -> ModelyardError | None:
-        """Wait until a model is ready or has failed; returns what went wrong."""
+        """Wait until a model is ready or has failed; returns its error."""
         try:
             await self._deployments.wait_ready(uid)
         except ModelyardError as error:

@@ -1,4 +1,4 @@
-"""The cache folders of the hubs as a service: what is there, filling them without a launch, and removing from them."""
+"""The hubs' cache folders as a service: lists them, downloads weights without a launch, and removes cached models."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from modelyard.jobs.service import Jobs, new_id
 from modelyard.jobs.types import Job
 from modelyard.protocol.cache import CacheRequest
 
-REMEMBERED = 1000  # names of models that were here already when somebody asked to bring them
+REMEMBERED = 1000  # names of models that were in the cache already when a caller requested their download
 
 
 class Caching:
-    """What the routes of the cache do."""
+    """Implements the cache routes."""
 
     def __init__(self, catalog: Catalog, reconciler: Reconciler, jobs: Jobs) -> None:
         self._catalog = catalog
@@ -39,15 +39,15 @@ class Caching:
         jobs.register(replace(jobs.kinds[DOWNLOAD], body=CacheRequest, submit=self.submit))
 
     async def entries(self, name: str | None = None) -> list[InventoryEntry]:
-        """Everything that is whole here."""
+        """Every complete model in the cache."""
         return await asyncio.to_thread(self.here, name)
 
     def here(self, name: str | None = None) -> list[InventoryEntry]:
-        """The same; reads folders, so it is for threads."""
+        """Every complete model in the cache. Blocks on the file system, so call it in a thread."""
         return inventory(self._catalog, name)
 
     async def versions(self, version: str) -> list[InventoryEntry]:
-        """What goes by a version string, from whatever hub. Raises `NotFound`."""
+        """The cached models of a version string, from any hub. Raises `NotFound`."""
         found = [
             entry for entry in await self.entries() if version.lower() in (entry.version.lower(), entry.name.lower())
         ]
@@ -56,7 +56,7 @@ class Caching:
         return found
 
     async def remove(self, version: str) -> None:
-        """Delete the files of a model. Raises `NotFound`, or `Conflict` while a model uses them."""
+        """Delete a model's files. Raises `NotFound`, or `Conflict` while a model uses them."""
         entries = await self.versions(version)
         for entry in entries:
             users = [uid for uid, path in self._paths() if _is_at(path, entry)]
@@ -66,7 +66,7 @@ class Caching:
             await asyncio.to_thread(remove, entry.cached)
 
     async def fill(self, request: CacheRequest, owner: Owner) -> str:
-        """Bring the weights of a model; returns by which name to follow it."""
+        """Download a model's weights; returns the name under which `progress` finds the download."""
         model = await self._model(request)
         if model.download is None:
             name = request.cache_uid or secrets.token_hex(8)
@@ -76,17 +76,17 @@ class Caching:
         return request.cache_uid or uid
 
     async def submit(self, request: CacheRequest, owner: Owner) -> str:
-        """Bring the weights of a model as a job; returns its id. The job is done at once if they are here already."""
+        """Download a model's weights as a job; returns its id. If they are in the cache, the job is finished at once."""
         model = await self._model(request)
         if model.download is not None:
             return self._downloads.start(model.download, request.cache_uid, owner.id)
         parameters = {"model_id": model.model_id or model.name, "model_hub": model.hub, "revision": model.revision}
-        details = {"removed": True}  # it brought nothing, so it is none of the downloads that are listed
+        details = {"removed": True}  # nothing was downloaded, so the list of downloads leaves this job out
         job = Job(id=new_id(), kind=DOWNLOAD, owner=owner.id, parameters=parameters, details=details)
         return self._jobs.record(replace(job, result={"path": model.path})).id
 
     async def _model(self, request: CacheRequest) -> Model:
-        """The model whose weights somebody wants."""
+        """The model whose weights the request names."""
         return await asyncio.to_thread(
             find,
             request.model_name,
@@ -100,14 +100,14 @@ class Caching:
         )
 
     def progress(self, name: str) -> DownloadView | bool:
-        """How far a download is; True when the weights were here already, False when nobody knows that name."""
+        """The state of a download; True if the weights were in the cache already, False if the name is unknown."""
         try:
             return self._downloads.view(name)
         except NotFound:
             return name in self._here
 
     def cancel(self, name: str) -> None:
-        """Give up a download; what has arrived stays for another time. Raises `NotFound`, or `Conflict`."""
+        """Cancel a download; downloaded parts are kept for a later one. Raises `NotFound`, or `Conflict`."""
         self._downloads.remove(name)
 
     def _paths(self) -> Iterator[tuple[str, Path]]:
@@ -117,7 +117,7 @@ class Caching:
 
 
 def _is_at(path: Path, entry: InventoryEntry) -> bool:
-    """Whether a model's path is that of a cached model, by whatever link."""
+    """Whether a path is inside a cached model's folder, with links resolved."""
     place = entry.cached.path
     if place.is_file():
         return path == place or path.resolve() == place.resolve()

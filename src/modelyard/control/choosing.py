@@ -1,6 +1,6 @@
-"""Chooses the variant of a model and the engine where a launch leaves them open, and says why each other engine cannot run it.
+"""Chooses model variant and engine where a launch does not name them, and explains why the other engines cannot run it.
 
-`runnable` looks at each pair of model and engine, `weigh` adds what it takes of memory, and `choose`, which is pure, picks one.
+`runnable` checks each pair of model and engine, `weigh` adds the memory that it needs, and `choose`, which is pure, picks one.
 """
 
 from __future__ import annotations
@@ -23,50 +23,50 @@ from modelyard.engines.names import able, canonical_name, profile_of, title_of
 
 GIGABYTE = 1_000_000_000
 SLOW = 5_500_000_000
-"""Weights that a CPU reads for each token: about ten tokens a second on a laptop. 8 billion at 4 bits are less."""
+"""Bytes of weights read per token above which a CPU is slow: about ten tokens a second on a laptop. 8B at 4 bits is below it."""
 LONG = 20 * GIGABYTE
-"""Nobody waits for a larger download unless they named the model."""
+"""Bytes. A larger download is chosen only if the request names the model."""
 FOUR_BITS = 4.4
-"""Fewer bits per weight cost more quality than a smaller model does."""
+"""Below this number of bits per weight, a smaller model has better quality."""
 MODEST_BITS = 5.0
-"""What is enough where room is tight."""
+"""Bits per weight that suffice where memory is short."""
 USUAL = ("q4_k_m", "q5_k_m", "q6_k", "q8_0")
-"""Of the many quantisations of a GGUF model, those that most people run; more bits than these cost memory and gain nothing."""
+"""GGUF quantisations that most people use; more bits than these cost memory without a gain in quality."""
 USUAL_CONTEXT = 8192
 UNKNOWN_CONTEXT = 4096
-"""Tokens where nobody names a number, as in a launch: the model's own context, but no more than the first of these."""
+"""Tokens of context if the launch gives no number: the model's own context, but at most this."""
 SIZES = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """One model on one engine that could run it."""
+    """A model with an engine that could run it."""
 
     model: Model
     engine: str
     score: int
-    """How well the engine suits the model, see `Fit`."""
+    """How well the engine suits the model; see `Fit`."""
     gpus: int = 0
-    """GPUs of each replica."""
+    """GPUs per replica."""
     variant: Variant | None = None
-    """Of a family; None when the files themselves were named."""
+    """The variant of a family; None if the request names files."""
     here: bool = True
-    """Its files are on this machine."""
+    """Whether its files are on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate(EngineChoice):
-    """A choice with the memory that it takes, and where it would take it from."""
+    """A choice with the memory that it needs, and the devices that would provide it."""
 
     need: Footprint
     capacity: int
-    """Bytes of memory where it would run, over all its GPUs if it has any."""
+    """Bytes of memory, free or not, of the devices where it would run: all its GPUs, or main memory."""
     problem: NotEnoughMemory | None = None
-    """Why there is no room for it."""
+    """Why it does not fit; None if it does."""
 
     @property
     def comfortable(self) -> bool:
-        """It takes no more than half of the memory, answers at reading pace, and is not a long download."""
+        """Whether it needs at most half of the memory, generates at reading pace, and is not a long download."""
         most = LONG if self.gpus else SLOW
         return (
             self.need.total <= self.capacity // 2
@@ -77,13 +77,13 @@ class Candidate(EngineChoice):
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What a launch says that decides about engines and memory."""
+    """What a launch requires of engine and memory."""
 
     uid: str
     engine: str | None = None
     options: Mapping[str, Json] = field(default_factory=dict)
     gpus: int | None = None
-    """GPUs of each replica; None leaves it to us."""
+    """GPUs per replica; None if they are chosen automatically."""
     gpu_idx: tuple[int, ...] = ()
     adapters: tuple[Adapter, ...] = ()
 
@@ -92,18 +92,18 @@ Offer = tuple[Model, Variant | None]
 
 
 def choose(candidates: Sequence[Candidate]) -> Candidate | None:
-    """The best of what fits into memory; None when nothing does.
+    """Return the best candidate that fits into memory; None if none does. Criteria, in order:
 
-    1. Files that are on this machine already go before files that would have to be downloaded.
-    2. What is comfortable (see `Candidate.comfortable`) goes before what only just fits.
-    3. The engine that says it fits best.
-    4. The size. Among comfortable ones the largest that comes in 4 bits or more, because a larger model at 4 bits answers
-       better than a smaller one at 8; when none is comfortable, the smallest.
-    5. The quantisation. Among comfortable ones the most bits; of GGUF files the most of `USUAL`. When room is tight, what
-       is nearest below 5 bits, which is `q4_k_m`.
+    1. Files on this machine are preferred to files that would have to be downloaded.
+    2. Comfortable candidates (see `Candidate.comfortable`) are preferred to those that only just fit.
+    3. The engine with the highest score.
+    4. The size. Among comfortable candidates the largest with 4 bits or more, because a larger model at 4 bits answers
+       better than a smaller one at 8; if none is comfortable, the smallest.
+    5. The quantisation. Among comfortable candidates the most bits (of GGUF files only those of `USUAL`). If memory is short,
+       the one nearest below 5 bits, which is `q4_k_m`.
 
-    So of a family from 0.5 to 72 billion a laptop with 16 GB gets 7 billion at 4 or 5 bits, a download of about 5 GB, and a
-    GPU of 80 GB gets 32 billion at 4 bits, of 20 GB. A family of one size comes in the most bits that are comfortable.
+    For example, of a family from 0.5B to 72B a laptop with 16 GB gets 7B at 4 or 5 bits, a download of about 5 GB, and a
+    GPU with 80 GB gets 32B at 4 bits, of 20 GB. A family of one size gets the most bits that are comfortable.
     """
     return max((one for one in candidates if one.problem is None), key=_rank, default=None)
 
@@ -122,7 +122,7 @@ def _rank(one: Candidate) -> tuple[float, ...]:
 def decide(
     name: str, offers: Sequence[Offer], requirements: Requirements, machine: Machine, is_here: Callable[[Offer], bool]
 ) -> EngineChoice:
-    """Decide what is launched. A single choice is taken as it is: whether it fits is checked when it is placed.
+    """Decide model and engine of a launch. A single choice is returned without a memory check, which placement does later.
 
     Raises `NoEngineFits` with every engine's reason, or `NotEnoughMemory` with the figures of the smallest candidate.
     """
@@ -142,9 +142,9 @@ def decide(
 def runnable(
     offers: Sequence[Offer], requirements: Requirements, machine: Machine, is_here: Callable[[Offer], bool]
 ) -> tuple[list[EngineChoice], dict[str, str]]:
-    """Every pair of model and engine that could run, and the reason of each engine that can run none of the models.
+    """Return every pair of model and engine that could run, and for each other engine the reason why it can run no model.
 
-    Engines that have the options go first: others are left out, unless none is left.
+    Engines that lack one of the launch's options are used only if no engine has all of them.
     """
     here = [is_here(offer) for offer in offers] if len(offers) > 1 else [True]
     choices: list[EngineChoice] = []
@@ -176,7 +176,7 @@ def _fit(
     if only and engine.name != canonical_name(only):
         return 0, f"these weights are made for {only}"
     fit = engine.fits(model, hardware)
-    if fit.score and requirements.engine is None:  # of an engine that is insisted on, its own error is better
+    if fit.score and requirements.engine is None:  # a named engine reports wrong options with its own error
         if engine.profile.only_by_name:
             return 0, f"only launches that name it get it: model_engine '{engine.name}'"
         launch = _launch(model, engine.name, requirements)
@@ -191,12 +191,13 @@ def _fit(
 
 
 def weigh(choice: EngineChoice, requirements: Requirements, machine: Machine) -> Candidate:
-    """A choice with its memory: on GPUs where the launch or the engine wants them and there is room, else in main memory."""
+    """Add the memory that a choice needs: on GPUs if the launch or the engine requires them or has room there, else in main
+    memory."""
     engine = ENGINES.get(choice.engine)
     launch = _launch(choice.model, choice.engine, requirements)
     try:
         need = engine.footprint(launch)
-    except BadRequest:  # a wrong option, for which the launch is refused when it is checked
+    except BadRequest:  # a wrong option, which `Engine.check` will refuse
         need = engine.footprint(replace(launch, options={}))
     problem = None
     for gpus in gpu_counts(engine, requirements, machine.hardware):
@@ -216,7 +217,7 @@ def weigh(choice: EngineChoice, requirements: Requirements, machine: Machine) ->
 
 
 def _launch(model: Model, engine: str, requirements: Requirements) -> Launch:
-    """A launch of this model on this engine, as far as it is known."""
+    """A launch of this model on this engine, with the options known so far."""
     return Launch(
         requirements.uid,
         model,
@@ -228,9 +229,8 @@ def _launch(model: Model, engine: str, requirements: Requirements) -> Launch:
 
 
 def gpu_counts(engine: Engine, requirements: Requirements, hardware: Hardware) -> tuple[int, ...]:
-    """GPUs per replica to try, in this order: where that is left to us, as many as the options speak of, one if the
-
-    engine can use it, then none.
+    """The numbers of GPUs per replica to try, in order. If the launch leaves it open: the number that its options imply, one if
+    the engine can use it, then none.
     """
     if requirements.gpus is not None:
         return (requirements.gpus,)
@@ -240,7 +240,7 @@ def gpu_counts(engine: Engine, requirements: Requirements, hardware: Hardware) -
 
 
 def _ranks(engine: Engine, options: Mapping[str, Json]) -> int:
-    """Processes that the parallel sizes among the options make, of an engine that has such options."""
+    """The number of processes that the parallel sizes among the options imply; 1 for engines without such options."""
     sizes = set(engine.Options.__struct_fields__).intersection(SIZES)
     given = [str(options.get(name) or options.get(f"{engine.name}_{name}") or 1) for name in sizes]
     return math.prod(int(size) for size in given if size.isdigit())
@@ -249,7 +249,7 @@ def _ranks(engine: Engine, options: Mapping[str, Json]) -> int:
 def refusal(
     name: str, offers: Sequence[Offer], requirements: Requirements, reasons: Mapping[str, str]
 ) -> ModelyardError:
-    """Why no engine runs this: each one's reason, who could, and what it would take."""
+    """Explain why no engine runs this: each engine's reason, the engines that could, and the memory needed."""
     by_title = {
         title_of(engine): reason
         for engine, reason in reasons.items()
@@ -285,7 +285,7 @@ def _smallest(offers: Sequence[Offer]) -> Model:
 
 
 def _too_large(name: str, candidates: Sequence[Candidate]) -> NotEnoughMemory:
-    """The refusal of the smallest candidate, which comes nearest to fitting."""
+    """The refusal with the figures of the smallest candidate, which comes nearest to fitting."""
     least = min(candidates, key=lambda one: one.need.total)
     size = f"{least.model.size_in_billions:g} billion, " if least.model.size_in_billions else ""
     title = f"{size}{least.model.format}, {least.model.quantization} on {title_of(least.engine)}"
@@ -295,6 +295,6 @@ def _too_large(name: str, candidates: Sequence[Candidate]) -> NotEnoughMemory:
 
 
 def figures(need: Footprint) -> str:
-    """An estimate for people."""
+    """An estimate as text for people."""
     parts = f"weights {show(need.weights)}, KV cache {show(need.kv_cache)}"
     return f"{show(need.total)} ({parts}, overhead {show(need.overhead + need.activations)})"

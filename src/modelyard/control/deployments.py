@@ -1,4 +1,4 @@
-"""Creating, scaling and removing models: check everything, write the row, commit, nudge the loop."""
+"""Creates, scales and removes models: checks the request, writes the row, commits, and nudges the control loop."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ EVENTS_SHOWN = 100
 
 
 class Deployments:
-    """What the management routes do. Nothing here starts or stops a process; the loop does."""
+    """Implements the management routes of models. It starts and stops no process; the control loop does."""
 
     def __init__(
         self,
@@ -60,11 +60,11 @@ class Deployments:
         self._reconciler = reconciler
         self._catalog = catalog
         self.naming = asyncio.Lock()
-        """Held from the look whether a name is free until the control loop knows who has it."""
+        """Held from the check whether a name is free until the control loop has the model of that name."""
 
     async def create(self, request: LaunchRequest, trust: Trust) -> str:
-        """Accept a launch and return its uid; the loop starts it. Refuses at once whatever cannot work, and what a caller
-        of that trust may not ask for.
+        """Accept a launch and return its uid; the control loop starts it. Raises at once if the launch cannot work, and
+        `PermissionDenied` if it exceeds the caller's trust.
         """
         machine = await self.machine()
         launch = await self._planned(request, trust, machine)
@@ -78,17 +78,19 @@ class Deployments:
             try:
                 async with self._database.writing() as session:
                     await self._insert(session, launch, request)
-            except ChangedMeanwhile:  # another server on the same database launched it between our look and our write
+            except (
+                ChangedMeanwhile
+            ):  # another server with this database launched the uid between our check and our write
                 raise ModelExists(launch.uid, "just launched") from None
             await self._reconciler.look()
         return launch.uid
 
     async def default_uid(self, request: LaunchRequest, trust: Trust) -> str:
-        """The uid a launch gets that names none, if nobody has it."""
+        """The uid of a launch that names none, if that uid is free."""
         return (await self.plan(request, trust)).uid
 
     async def plan(self, request: LaunchRequest, trust: Trust) -> Launch:
-        """What a launch would be, without starting anything. Raises what `create` does of a launch in itself."""
+        """Return what a launch would become, without starting it. Raises the errors of `create` except those of taken names."""
         return await self._planned(request, trust, await self.machine())
 
     async def _planned(self, request: LaunchRequest, trust: Trust, machine: Machine) -> Launch:
@@ -100,7 +102,7 @@ class Deployments:
         return launch
 
     async def request(self, uid: str) -> LaunchRequest:
-        """What a model was launched with, so that it can be launched again. Raises `ModelNotFound`."""
+        """The request that launched a model, for launching it again. Raises `ModelNotFound`."""
         async with self._database.session() as session:
             row = await session.get(Deployment, uid)
         if row is None:
@@ -108,13 +110,13 @@ class Deployments:
         return LaunchRequest.model_validate({**row.request, "model_uid": uid})
 
     async def machine(self) -> Machine:
-        """What there is to run on at this moment, and what our replicas take of it."""
+        """The current hardware, and the memory that replicas claim of it."""
         hardware = await asyncio.to_thread(self._host.hardware)
         settings = self._settings
         return Machine(hardware, self._reconciler.claims(), settings.memory_headroom, settings.engines_folder)
 
     def _with_free_uid(self, launch: Launch, request: LaunchRequest) -> Launch:
-        """A uid that was not asked for but follows from the model's name gets a suffix when it is taken."""
+        """The launch with a free uid: a suffix is added to a taken uid if that was derived from the model's name."""
         view = self._reconciler.view(launch.uid)
         owner = self._reconciler.owner(launch.uid)
         if view is None and owner is not None:
@@ -126,7 +128,7 @@ class Deployments:
         return replace(launch, uid=f"{launch.uid[:91]}-{secrets.token_hex(4)}")
 
     def check_free(self, name: str, uid: str) -> None:
-        """Raises `ModelExists` when an adapter of `uid` may not have a name."""
+        """Raise `ModelExists` if an adapter of model `uid` may not have this name."""
         view, owner = self._reconciler.view(name), self._reconciler.owner(name)
         if view is not None and view.desired.uid != uid:
             raise ModelExists(name, view.state.value, "lora_modules")
@@ -134,7 +136,7 @@ class Deployments:
             raise ModelExists(name, f"an adapter of '{owner.desired.uid}'", "lora_modules")
 
     def _check_memory(self, launch: Launch, replicas: int, hardware: Hardware, claims: Claims) -> None:
-        """Place every new replica in thought, so that a launch is refused before anything starts."""
+        """Raise `NotEnoughMemory` unless all new replicas can be placed together."""
         need = self._reconciler.need(launch)
         for _ in range(replicas):
             spot = place(launch, need, hardware, claims, self._settings.memory_headroom)
@@ -143,7 +145,7 @@ class Deployments:
     async def _insert(self, session: AsyncSession, launch: Launch, request: LaunchRequest) -> None:
         old = await session.get(Deployment, launch.uid, with_for_update=True)
         generation = 1
-        if old is not None:  # a failed one makes way, and what is left of its replicas is of an older generation
+        if old is not None:  # a failed model is replaced; its remaining replicas have an older generation
             view = self._reconciler.view(launch.uid)
             if view is None or view.state is not ReplicaState.FAILED or view.desired.generation != old.generation:
                 raise ModelExists(launch.uid, "just launched")
@@ -167,9 +169,9 @@ class Deployments:
             session.add(Event(uid=launch.uid, at=time.time(), kind="WARNING", content=sentence))
 
     async def wait_ready(self, uid: str) -> None:
-        """Return when every replica is up or given up, and at least one is up.
+        """Wait until every replica is ready or given up, and at least one is ready.
 
-        Raises `LaunchFailed` with the engine's own reason, or `LaunchCancelled`.
+        Raises `LaunchFailed` with the engine's reason, or `LaunchCancelled`.
         """
 
         def settled() -> ModelView | str | None:
@@ -191,7 +193,7 @@ class Deployments:
                 raise LaunchFailed(uid, f"the model runs without adapter '{each.adapter.name}': {each.reason}")
 
     def view(self, uid: str) -> ModelView:
-        """One model; raises `ModelNotFound` with what there is."""
+        """One model. Raises `ModelNotFound`, whose message lists the models that exist."""
         view = self._reconciler.view(uid)
         if view is None:
             raise ModelNotFound.among(uid, [each.desired.uid for each in self._reconciler.views()])
@@ -202,7 +204,7 @@ class Deployments:
         return self._reconciler.views()
 
     async def remove(self, uid: str) -> None:
-        """Return when the last replica of the model is gone and its memory is free."""
+        """Remove a model; returns when its last replica has ended and its memory is free."""
         target = self.view(uid).desired
         this = (Deployment.uid == uid, Deployment.generation == target.generation)
         async with self._database.freeing() as session:
@@ -210,13 +212,13 @@ class Deployments:
         await self._reconciler.look()
 
         def gone() -> bool | None:
-            view = self._reconciler.view(uid)  # the same uid may have been launched again
+            view = self._reconciler.view(uid)  # the uid may have been launched again
             return True if view is None or view.desired.created_at != target.created_at else None
 
         await self._reconciler.until(gone)
 
     async def cancel(self, uid: str) -> None:
-        """Give up a launch that is not ready yet; one that is ready is terminated by `remove` only."""
+        """Cancel a launch that is not ready yet. Raises `BadRequest` for a ready model, which only `remove` ends."""
         view = self.view(uid)
         if view.state is ReplicaState.READY:
             raise BadRequest(f"Model '{uid}' is ready; terminate it instead of cancelling its launch.")
@@ -224,7 +226,7 @@ class Deployments:
 
     @retried
     async def scale_up(self, uid: str, more: int) -> list[int]:
-        """Add replicas at the lowest free numbers; returns these numbers."""
+        """Add replicas with the lowest free numbers; returns these numbers."""
         view = self.view(uid)
         hardware = await asyncio.to_thread(self._host.hardware)
         self._check_memory(view.desired.launch, more, hardware, self._reconciler.claims())
@@ -238,7 +240,7 @@ class Deployments:
 
     @retried
     async def remove_replica(self, uid: str, ordinal: int) -> int:
-        """Let one replica go; returns how many stay wanted. The last one goes with its model only."""
+        """Remove one replica; returns how many remain. Raises `BadRequest` for the last one, which ends with its model only."""
         async with self._database.writing() as session:
             row = await self._live(session, uid)
             if ordinal not in row.ordinals:
@@ -257,7 +259,7 @@ class Deployments:
         return row
 
     async def events(self, uid: str) -> list[Event]:
-        """What happened to a model, oldest first; of models that are gone, too."""
+        """The events of a model, oldest first; also of models that were removed."""
         async with self._database.session() as session:
             query = select(Event).where(Event.uid == uid).order_by(Event.id.desc()).limit(EVENTS_SHOWN)
             found = list(await session.scalars(query))
@@ -266,7 +268,7 @@ class Deployments:
         return found[::-1]
 
     def logs(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
-        """The replica that was read and the end of what it printed; of models that are gone, too."""
+        """The replica whose log was read, and the end of its output; also of models that were removed."""
         name, found = self._host.logs(uid, replica, lines)
         if name is None:
             self.view(uid)

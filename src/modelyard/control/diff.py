@@ -1,4 +1,4 @@
-"""What has to be done to get from what is to what is wanted. Pure: no clock, no database, no process."""
+"""Decides the actions that lead from the observed to the desired state. Pure: no clock, no database, no process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ SlotKey: TypeAlias = tuple[str, int]
 """Model uid and ordinal of the replica."""
 
 BACKOFF_LIMIT = 60.0  # seconds
-SETTLED = 60.0  # seconds of being ready after which earlier crashes are forgotten
+SETTLED = 60.0  # seconds of readiness after which earlier crashes are forgotten
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """A row of `deployments`."""
+    """A row of `deployments`, decoded."""
 
     uid: str
     launch: Launch
@@ -30,7 +30,7 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A replica as far as deciding about it needs."""
+    """A replica, reduced to what decisions need."""
 
     name: str
     uid: str
@@ -38,19 +38,19 @@ class Replica:
     generation: int
     state: ReplicaState
     since: float
-    """Monotonic time at which it came into this state."""
+    """Monotonic time at which it entered this state."""
     stopping: bool = False
-    """It was told to stop; nothing more is to be done but wait."""
+    """Whether its process was signalled to stop; the only thing left is to wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The history of crashes at one ordinal of one model, within one generation."""
+    """The crashes of one ordinal of a model, within one generation."""
 
     generation: int
     crashes: int = 0
     retry_at: float = 0.0
-    """Monotonic time before which nothing is started here."""
+    """Monotonic time before which this replica is not started again."""
     given_up: bool = False
     error: str = ""
 
@@ -66,7 +66,7 @@ class RestartPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a replica at this ordinal."""
+    """Start a replica with this ordinal."""
 
     uid: str
     ordinal: int
@@ -74,21 +74,21 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Send it no new requests; let those in flight end."""
+    """Send the replica no new requests and let those in flight finish."""
 
     replica: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End the process."""
+    """End the replica's process."""
 
     replica: str
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Nothing is left of this model: delete its row."""
+    """Delete the row of a model that has no replicas left."""
 
     uid: str
 
@@ -104,7 +104,7 @@ def diff(
     now: float,
     policy: RestartPolicy,
 ) -> list[Action]:
-    """The actions that lead towards `desired`, all of which may be done now; calling again after them is always safe."""
+    """Return the actions that lead towards `desired`. All may be carried out at once; calling this again is always safe."""
     by_uid: dict[str, list[Replica]] = {}
     for replica in replicas:
         by_uid.setdefault(replica.uid, []).append(replica)
@@ -142,7 +142,7 @@ def _let_go(replica: Replica, in_flight: Mapping[str, int], now: float, policy: 
 
 
 def _missing(target: Desired, mine: Iterable[Replica], slots: Mapping[SlotKey, Slot], now: float) -> list[Action]:
-    taken = {replica.ordinal for replica in mine}  # one that is on its way out must be gone before its place is filled
+    taken = {replica.ordinal for replica in mine}  # a stopping replica must have ended before its ordinal is used again
     actions: list[Action] = []
     for ordinal in target.ordinals:
         slot = slots.get((target.uid, ordinal))
@@ -156,10 +156,10 @@ def _missing(target: Desired, mine: Iterable[Replica], slots: Mapping[SlotKey, S
 def after_crash(
     slot: Slot | None, generation: int, was_ready: bool, ready_for: float, error: str, now: float, policy: RestartPolicy
 ) -> Slot:
-    """The slot after its replica died: when to try again, or that it is given up.
+    """Return the slot after its replica died: when it is restarted, or that it is given up.
 
-    `ready_for` is how many seconds the replica had been ready; a model that never was ready is given up at once, because
-    what kept it from starting will do so again.
+    `ready_for` is how many seconds the replica was ready. A model that never was ready is given up at once, because a restart
+    would fail for the same reason.
     """
     if slot is None or slot.generation != generation or ready_for >= SETTLED:
         slot = Slot(generation)
@@ -172,9 +172,9 @@ def after_crash(
 def summary(
     target: Desired, replicas: Iterable[Replica], slots: Mapping[SlotKey, Slot], now: float, downloading: str = ""
 ) -> tuple[ReplicaState, str]:
-    """The state of a model as a whole, and a reason for people when it takes no requests.
+    """Return the state of a model as a whole, and for people the reason why it takes no requests.
 
-    `downloading` says how far its download is, while there is one.
+    `downloading` describes the progress of its download, if there is one.
     """
     states = [replica.state for replica in replicas if replica.uid == target.uid]
     if target.terminating:

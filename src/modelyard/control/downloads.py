@@ -1,6 +1,6 @@
-"""Bringing weights: one job per set of files, whoever wants it, which goes on wherever it broke off.
+"""Downloads of weights: one job for each set of files, shared by all models that need them; an interrupted one is continued.
 
-A download is a job of the kind `download`; its id is made of its files. The control loop asks `has_arrived` and calls `keep`;
+A download is a job of the kind `download`; its id is derived from its files. The control loop calls `has_arrived` and `keep`;
 routes start, pause, resume and remove.
 """
 
@@ -39,7 +39,7 @@ from modelyard.jobs.types import (
 log = logging.getLogger(__name__)
 
 KIND = "download"
-GRACE = 1.0  # seconds between SIGTERM and SIGKILL: what has arrived is on the disk anyway
+GRACE = 1.0  # seconds between SIGTERM and SIGKILL: downloaded bytes are on the disk already
 HOPELESS = frozenset(
     {
         "not_found",
@@ -50,21 +50,21 @@ HOPELESS = frozenset(
         "bad_request",
     }
 )
-"""Codes of errors that another attempt would only meet again."""
+"""Error codes after which a retry would fail in the same way."""
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadView:
-    """What is known of a download right now."""
+    """The current state of a download."""
 
     job: Job
     download: Download
     files: tuple[tuple[RemoteFile, int], ...]
-    """Every file with the bytes of it that are here."""
+    """Every file with the number of its bytes that are on this machine."""
 
     @property
     def names(self) -> list[str]:
-        """What those who started it call it."""
+        """The names under which callers started it."""
         return sorted(self.job.details["names"])
 
     @property
@@ -74,7 +74,7 @@ class DownloadView:
 
     @property
     def part(self) -> float:
-        """0 to 1."""
+        """The downloaded part, from 0 to 1."""
         total = self.download.size
         if self.job.state is JobState.DONE:
             return 1.0
@@ -82,7 +82,7 @@ class DownloadView:
 
     @property
     def reason(self) -> str:
-        """For people: `3 of 5 files, 45 %`."""
+        """The progress for people: `3 of 5 files, 45 %`."""
         whole = sum(size >= file.size for file, size in self.files if size or not file.size)
         paused = ", paused" if self.job.state is JobState.PAUSED else ""
         again = f"; it broke off and is tried again: {self.job.error}" if self.job.error else ""
@@ -90,16 +90,16 @@ class DownloadView:
 
 
 class Downloads:
-    """The jobs that are downloads. `changed` nudges the control loop."""
+    """Starts and controls download jobs. `changed` nudges the control loop."""
 
     def __init__(self, settings: Settings, jobs: Jobs, changed: Callable[[], None]) -> None:
         self._jobs = jobs
         self._changed = changed
         self._folder = settings.folder / "downloads"
         self._users: dict[str, list[str]] = {}
-        """Download → models that need it."""
+        """Download id → uids of the models that need it."""
         self._informed: dict[str, set[object]] = {}
-        """Download → who was told of its failure: when one of them comes back, it is tried again."""
+        """Download id → models that received its error; a second request of one of them starts the download again."""
         jobs.register(
             JobKind(
                 name=KIND,
@@ -117,7 +117,7 @@ class Downloads:
         )
 
     async def adopt_records(self) -> None:
-        """Go on with downloads that an earlier version kept in files of the home folder."""
+        """Continue downloads that earlier versions kept in files of the home folder."""
         for path in sorted(self._folder.glob("*.record")):
             try:
                 record = msgspec.json.decode(path.read_bytes(), type=DownloadRecord)
@@ -131,7 +131,7 @@ class Downloads:
             path.unlink(missing_ok=True)
 
     def start(self, download: Download, name: str | None = None, owner: str = LOCAL) -> str:
-        """Bring files that somebody wants for themselves; returns the id. Raises `NotEnoughDisk`."""
+        """Start a download that no model needs; returns its id. Raises `NotEnoughDisk`."""
         uid = uid_of(download)
         names = [name] if name else []
         if (job := self._unfinished(uid)) is not None:
@@ -151,7 +151,7 @@ class Downloads:
         owner: str = LOCAL,
         state: JobState = JobState.QUEUED,
     ) -> None:
-        """Queue a download. One that is `kept` goes on although no model needs it."""
+        """Queue a download. With `kept` it continues although no model needs it."""
         uid = uid_of(download)
         parameters = {"model_id": download.model_id, "model_hub": download.hub, "revision": download.revision}
         details = {"download": msgspec.to_builtins(download), "names": list(names), "kept": kept}
@@ -159,10 +159,10 @@ class Downloads:
         self._jobs.submit(job)
 
     def has_arrived(self, download: Download, who: object, since: float) -> bool:
-        """Whether the files are here; if not, they are being brought. Raises what kept them from coming.
+        """Whether the files are on this machine; if not, their download is queued or continues. Raises the error of a failed one.
 
-        Everybody who asks, as `who`, is told once of a failure; asking again, or having begun after it (`since`, Unix time),
-        begins anew.
+        Each `who` receives the error of a failed download once. Its next call, or one of a launch that began after the failure
+        (`since`, Unix time), starts the download again.
         """
         if is_here(download):
             return True
@@ -178,12 +178,12 @@ class Downloads:
                 assert job.error is not None, "a failed download says why"
                 raise job.error
             details = job.details
-        check_disk(download)  # files of a finished download can be deleted by anybody
+        check_disk(download)  # users can delete the files of a finished download
         self._begin(download, details.get("names", ()), details.get("kept", False))
         return False
 
     def keep(self, needed: Iterable[tuple[str, Download]]) -> None:
-        """Note which models need which downloads; give up what no model needs and nobody has started for itself."""
+        """Set which models need which downloads; cancel those that no model needs and no caller started by itself."""
         self._users = {}
         for model, download in needed:
             self._users.setdefault(uid_of(download), []).append(model)
@@ -192,16 +192,16 @@ class Downloads:
                 self._drop(job)
 
     def of(self, download: Download) -> DownloadView | None:
-        """The download of a model, if it is under way."""
+        """The download of a model's files, if it is in progress."""
         job = self._unfinished(uid_of(download))
         return None if job is None else look(job)
 
     def views(self) -> list[DownloadView]:
-        """Every download that is known, finished ones included until they are removed or the server ends."""
+        """Every known download; finished ones stay until they are removed or the server ends."""
         return [look(job) for job in self._listed()]
 
     def view(self, name: str) -> DownloadView:
-        """One download by its id or by what somebody called it. Raises `NotFound`."""
+        """One download by its id or a name that a caller gave it. Raises `NotFound`."""
         return look(self._job(name))
 
     def _listed(self) -> list[Job]:
@@ -219,14 +219,14 @@ class Downloads:
         return job
 
     def pause(self, name: str) -> None:
-        """Stop fetching; what has arrived stays. Raises `Conflict` when there is nothing to pause."""
+        """Pause a download; what has arrived is kept. Raises `Conflict` if it is finished."""
         job = self._job(name)
         if job.finished:
             raise Conflict(f"The download '{name}' is {job.state}; there is nothing to pause.")
         self._jobs.pause(job)
 
     def resume(self, name: str) -> None:
-        """Go on with a download that was paused or has failed."""
+        """Continue a paused or failed download. Raises `Conflict` if it is done."""
         job = self._job(name)
         if job.state is JobState.DONE:
             raise Conflict(f"The download '{name}' is done; there is nothing to resume.")
@@ -235,14 +235,14 @@ class Downloads:
             self._jobs.resume(job)
 
     def remove(self, name: str) -> None:
-        """Cancel a download, or forget a finished one. Raises `Conflict` while a model waits for it."""
+        """Cancel a download, or remove a finished one from the list. Raises `Conflict` while a model waits for it."""
         job = self._job(name)
         if not job.finished and (users := self._users.get(job.id)):
             raise Conflict(f"The download '{name}' is needed by {', '.join(users)}; cancel that launch instead.")
         self._drop(job)
 
     def _drop(self, job: Job) -> None:
-        """Cancel a download that is under way, and list a finished one no longer."""
+        """Cancel a download in progress; remove a finished one from the list."""
         if job.finished:
             self._jobs.store.put(replace(job, details={**job.details, "removed": True}))
         else:
@@ -253,14 +253,14 @@ class Downloads:
             raise Conflict(f"The download '{job.id}' is needed by {', '.join(users)}; cancel that launch instead.")
 
     def _moved(self, job: Job) -> None:
-        """A download is in another state now."""
+        """Handle a change of a download's state."""
         if job.finished:
             self._informed.pop(job.id, None)
             self._file(job).unlink(missing_ok=True)
         self._changed()
 
     def _file(self, job: Job) -> Path:
-        """Where the process of a download reads what to fetch."""
+        """The file from which the download process reads what to fetch."""
         return self._folder / f"{job.id}.fetch"
 
     async def _plan(self, job: Job) -> ProcessPlan:
@@ -285,7 +285,7 @@ class Downloads:
 
 
 class DownloadRecord(msgspec.Struct, frozen=True):
-    """A download under way as versions before the table of jobs kept it in a file."""
+    """A download in progress, as versions without the table of jobs kept it in a file."""
 
     download: Download
     names: tuple[str, ...] = ()
@@ -303,20 +303,20 @@ async def _seen(job: Job) -> Job:
 
 
 def uid_of(download: Download) -> str:
-    """The id of a download: one for the same files, so that all who want them share a job."""
+    """The id of a download: equal for equal files, so that all models that need them share a job."""
     names = "\n".join(file.name for file in download.files)
     text = f"{download.hub}\n{download.model_id}\n{download.revision}\n{names}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def look(job: Job) -> DownloadView:
-    """A download with what has arrived so far."""
+    """A download with the bytes that have arrived so far."""
     download = msgspec.convert(job.details["download"], Download)
     return DownloadView(job, download, tuple(progress(download)))
 
 
 def check_disk(download: Download) -> None:
-    """Raise `NotEnoughDisk` when what is still to come does not fit."""
+    """Raise `NotEnoughDisk` if the remaining bytes do not fit on the disk."""
     missing = sum(max(0, file.size - here) for file, here in progress(download))
     folder = Path(download.folder)
     while not folder.exists():

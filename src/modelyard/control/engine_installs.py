@@ -1,7 +1,7 @@
-"""Engines' environments as jobs: `engine_install`. Run as a program, this is the process of such a job.
+"""Installs engine environments as jobs of the kind `engine_install`. Run as a program, it is the process of such a job.
 
-The process holds the lock of the environment, as `modelyard engine install` does, and makes it aside, so that one that is killed
-leaves what was there before. What uv and pip print is the job's log.
+The process holds the lock of the environment, like `modelyard engine install`, and builds in a temporary folder, so that the
+previous environment survives if the process is killed. The output of uv and pip is the job's log.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from modelyard.runtime.hardware import inspect
 KIND = "engine_install"
 STEP = re.compile(r"Step (\d+) of (\d+): ")
 SOURCES = ("PIP_", "UV_")
-"""Beginnings of the variables that say where packages come from; they may hold passwords, which the installer needs."""
+"""Prefixes of the variables that name package sources; their values may contain passwords, which the installer needs."""
 
 
 def register(jobs: Jobs, folder: Path) -> None:
-    """Let environments in a folder be made by jobs."""
+    """Register the job kind; environments are created in `folder`."""
 
     async def plan(job: Job) -> ProcessPlan:
         engine, upgrade = str(job.parameters["engine"]), bool(job.parameters["upgrade"])
@@ -60,12 +60,12 @@ def register(jobs: Jobs, folder: Path) -> None:
 
 
 def package_sources() -> Mapping[str, str]:
-    """The server's variables that say where packages come from."""
+    """The server's environment variables that name package sources."""
     return {name: value for name, value in os.environ.items() if name.startswith(SOURCES)}
 
 
 def main(folder: str, engine_name: str, *options: str) -> int:
-    """Make one environment, and print lines of JSON on the way."""
+    """Create one environment, and print its progress as lines of JSON."""
     engine, environments = ENGINES.get(engine_name), Environments(Path(folder))
     assert engine.environment is not None, "checked before the job was made"
     gpu = sys.platform == "linux" and bool(inspect().gpus)
@@ -82,7 +82,7 @@ def main(folder: str, engine_name: str, *options: str) -> int:
 
 
 def _report(text: str) -> None:
-    """Tell what is done now; the steps of a recipe are counted."""
+    """Print the current step; the steps of a recipe have numbers."""
     found = STEP.match(text)
     count = {"done": int(found[1]) - 1, "total": int(found[2]), "unit": "steps"} if found else {}
     print(text, flush=True)

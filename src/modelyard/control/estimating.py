@@ -1,4 +1,4 @@
-"""Estimates without a launch: which engines run a model, and how much memory it would take on each."""
+"""Estimates without a launch: the engines that can run a model, and the memory that it needs on each."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from modelyard.protocol.models import LaunchRequest
 
 CACHE_SPELLINGS = {"8": "fp8", "16": "f16", "32": "f32", "auto": "f16", "float16": "f16", "bfloat16": "bf16", "fp16": "f16",
                    "float32": "f32", "fp32": "f32", "fp8_e4m3": "fp8", "fp8_e5m2": "fp8"}  # fmt: skip
-"""Bits, as Xinference has them, and names of other engines."""
+"""Xinference's bit sizes, and names that other engines use."""
 
 Entry = dict[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What one model takes on one engine."""
+    """The memory that a model needs on one engine."""
 
     engine: str
     need: Footprint
@@ -39,10 +39,10 @@ class Estimate:
 def engines_of(
     name: str, kind: str | None, catalog: Catalog, machine: Machine, reasons: bool, local: bool = True
 ) -> dict[str, list[Entry] | str]:
-    """The title of each engine that can run a model here → what of it; with `reasons`, why not for all others.
+    """Engine title → what the engine can run of a model here; with `reasons`, for other engines the reason why not.
 
-    Without `reasons` every value is a list: Xinference's own programs fail at a string in its place.
-    Without `local`, no name is taken for a path.
+    Without `reasons` every value is a list, because Xinference's programs fail if it is a string.
+    Without `local`, no name is interpreted as a path.
     """
     offers = offers_of(LaunchRequest(model_name=name, model_type=kind), catalog, local=local)
     answer: dict[str, list[Entry] | str] = {}
@@ -62,7 +62,7 @@ def engines_of(
 
 
 def entries(offers: Sequence[Offer]) -> list[Entry]:
-    """In the shape of Xinference: language models by format and size, others by format and quantisation."""
+    """Entries in Xinference's format: language models by format and size, others by format and quantisation."""
     found: dict[tuple[str, str], Entry] = {}
     for model, variant in offers:
         quantization = model.quantization or "none"
@@ -84,7 +84,7 @@ def entries(offers: Sequence[Offer]) -> list[Entry]:
 
 
 def offers_of(request: LaunchRequest, catalog: Catalog, hub: str | None = None, *, local: bool = True) -> list[Offer]:
-    """All variants of a family, or the one model of a path or of a hub's id. Raises `NotFound` with near names."""
+    """All variants of a family, or the single model of a path or hub id. Raises `NotFound` with similar names."""
     if not request.model_path and (found := family_offers(request, catalog)):
         return found
     model = find(
@@ -103,9 +103,9 @@ def offers_of(request: LaunchRequest, catalog: Catalog, hub: str | None = None, 
 def estimate_memory(
     body: EstimateRequest, catalog: Catalog, machine: Machine, local: bool = True
 ) -> tuple[Model, int, list[Estimate]]:
-    """The model that the request means, the context, and what it takes on each engine, the best first.
+    """Return the requested model, its context in tokens, and its estimate on each engine, the best first.
 
-    Without `local`, no name is taken for a path. Raises `NotFound`, or `BadRequest` with what cannot be estimated.
+    Without `local`, no name is interpreted as a path. Raises `NotFound`, or `BadRequest` if the memory cannot be estimated.
     """
     request = LaunchRequest(**body.model_dump(include=set(LaunchRequest.model_fields) & set(body.model_fields_set)))
     model = _model(request, checked_hub(body.download_hub), catalog, machine, local)
@@ -145,7 +145,7 @@ def _estimate(
 
 
 def _model(request: LaunchRequest, hub: str | None, catalog: Catalog, machine: Machine, local: bool) -> Model:
-    """The variant that a launch would take, else the smallest; as its files say, or as far as the catalog knows it."""
+    """The variant that a launch would choose, else the smallest, described by its files or else by the catalog."""
     offers = offers_of(request, catalog, hub, local=local)
     requirements = Requirements(str(request.model_name))
     choices, _ = runnable(offers, requirements, machine, is_here)
@@ -160,7 +160,7 @@ def _model(request: LaunchRequest, hub: str | None, catalog: Catalog, machine: M
 
 
 def _engines(model: Model, given: str | None) -> list[tuple[str, Profile]]:
-    """Engines to estimate for, each with its profile: those that this server has first."""
+    """The engines to estimate for with their profiles; those that this server has come first."""
     known = {
         name: profile for name, profile in profiles() if profile.memory or (name in ENGINES and not profile.weightless)
     }
@@ -178,7 +178,7 @@ def _engines(model: Model, given: str | None) -> list[tuple[str, Profile]]:
 
 
 def cache_type(given: str | int | None) -> str:
-    """The type of the cache's elements; bits are understood as Xinference's command line gives them."""
+    """The type of the KV cache's elements. Also accepts bits, as on Xinference's command line."""
     name = str(given if given is not None else "auto").strip().lower() or "auto"
     name = CACHE_SPELLINGS.get(name, name)
     if name not in CACHE_TYPES:

@@ -1,4 +1,4 @@
-"""Which interpreter runs an engine: that of its own environment, or the server's where it has the libraries."""
+"""Chooses the Python interpreter of an engine: its own environment's, or the server's if that has the libraries."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from modelyard.runtime.environments import Environments
 
 
 def absent(engine: Engine, folder: Path | None) -> tuple[str, ...]:
-    """What keeps an engine from running here, in sentences; empty when it can. `folder` holds the environments."""
+    """The reasons why an engine cannot run here, as sentences; empty if it can. `folder` holds the environments."""
     if engine.environment is None:
         return engine.missing()
     return () if _own(engine, folder) else _missing(engine, folder)
 
 
 def resolved(command: Command, engine: Engine, folder: Path | None) -> Command:
-    """A command with a real interpreter in place of `PYTHON`, and with that interpreter's programs first in PATH.
+    """Replace `PYTHON` in a command by the engine's interpreter, and put that interpreter's programs first in PATH.
 
-    Raises `MissingLibrary` when the environment has gone since the launch was accepted.
+    Raises `MissingLibrary` if the environment was removed after the launch was accepted.
     """
     if command.argv[0] != PYTHON:
         return command
@@ -36,14 +36,14 @@ def resolved(command: Command, engine: Engine, folder: Path | None) -> Command:
 
 
 def _missing(engine: Engine, folder: Path | None) -> tuple[str, ...]:
-    """What the server lacks to run an engine in its own interpreter, in sentences; empty when it can."""
+    """What the server's interpreter lacks to run an engine, as sentences; empty if it can run it."""
     sentences = engine.missing()
     orphaned = Environments(folder).orphaned(engine.name) if folder is not None and engine.environment else ""
     return (orphaned,) if sentences and orphaned else sentences
 
 
 def _own(engine: Engine, folder: Path | None) -> str | None:
-    """The interpreter of an engine's environment; None when it has none."""
+    """The interpreter of an engine's own environment; None if it has none."""
     if folder is None or engine.environment is None:
         return None
     found = Environments(folder).find(engine.name)
@@ -51,5 +51,5 @@ def _own(engine: Engine, folder: Path | None) -> str | None:
 
 
 def _paths(python: str) -> Mapping[str, str]:
-    """The environment's folder of programs at the front of PATH: libraries call helpers that are installed there."""
+    """PATH with the environment's programs first, because libraries call helper programs that are installed there."""
     return {"PATH": os.pathsep.join((str(Path(python).parent), os.environ.get("PATH", os.defpath)))}

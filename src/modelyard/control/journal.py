@@ -1,4 +1,4 @@
-"""The control loop's side of the database: reading what is wanted, writing what happened. Transitions only, in batches."""
+"""The control loop's access to the database: reads the desired models, writes events in batches."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from modelyard.db.tables import Deployment, Event
 
 log = logging.getLogger(__name__)
 
-KEEP_EVENTS = 10_000  # over all models; older ones are dropped
+KEEP_EVENTS = 10_000  # of all models together; older events are deleted
 
 
 class Journal:
-    """Rows in, events out. Events wait in memory until `flush`, so nothing that decides ever waits for a disk."""
+    """Reads rows and writes events. Events are buffered until `flush`, so that no decision waits for a disk."""
 
     def __init__(self, database: Database, home: Path) -> None:
         """`home` is the home folder, in which launches have some of their files."""
@@ -32,25 +32,25 @@ class Journal:
         self._launches: dict[tuple[str, int], Launch] = {}
 
     async def load(self) -> list[Desired]:
-        """Every wanted model, oldest first."""
+        """Every desired model, oldest first."""
         async with self._database.session() as session:
             rows = (await session.scalars(select(Deployment).order_by(Deployment.created_at))).all()
         return [found for row in rows if (found := self._desired(row)) is not None]
 
     def event(self, uid: str, kind: str, content: str) -> None:
-        """Note that something happened."""
+        """Queue an event."""
         self._events.append(Event(uid=uid, at=time.time(), kind=kind, content=content))
 
     def became_ready(self, uid: str) -> None:
-        """Note that a model works, so that later crashes are worth a restart."""
+        """Note that a model was ready once, so that it is restarted after a crash."""
         self._ready.add(uid)
 
     def described(self, target: Desired) -> None:
-        """Note that the files of a model say more of it than its hub did."""
+        """Note a model's new description, read from its downloaded files."""
         self._launches[target.uid, target.generation] = target.launch
 
     async def flush(self) -> None:
-        """Write what was noted; on failure it stays noted."""
+        """Write what was noted; on an error it is kept for the next call."""
         if not self._events and not self._ready and not self._launches:
             return
         events, ready, launches = self._events[-KEEP_EVENTS:], self._ready, self._launches
@@ -75,16 +75,16 @@ class Journal:
             raise
 
     async def remove(self, uid: str) -> None:
-        """Delete the row of a model that is gone."""
+        """Delete the row of a removed model."""
         async with self._database.session() as session:
             await session.execute(delete(Deployment).where(Deployment.uid == uid, Deployment.terminating))
 
     def _desired(self, row: Deployment) -> Desired | None:
-        """A row as the loop decides about it; None for one that another version wrote and this one cannot read."""
+        """Decode a row; None if another version wrote it and this one cannot read it."""
         try:
             launch = unpacked(row.launch, self._home)
         except (msgspec.ValidationError, KeyError, TypeError) as error:
-            log.error("%s: its launch cannot be read, and is left out: %s", row.uid, error)
+            log.error("%s is left out, because its launch cannot be read: %s", row.uid, error)
             return None
         return Desired(
             uid=row.uid,

@@ -1,4 +1,4 @@
-"""How keys belong together: owner ids of users and keys, and limits of the keys that other keys are made with."""
+"""Relations between keys: the owner ids of users and keys, and the limits of keys that create other keys."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from modelyard.db.tables import Key, User
 
 
 def new_owner() -> str:
-    """An owner id for a user."""
+    """Create an owner id for a user."""
     return f"user-{secrets.token_hex(8)}"
 
 
 async def check_owner(session: AsyncSession, owner: str | None, by: Grant | None) -> None:
-    """Raises for an owner id that a new key may not have: `InvalidParameter` if nobody has it, `PermissionDenied` if it is
-    not that of who asks, who is no administrator."""
+    """Raise `InvalidParameter` if no key or user has this owner id, and `PermissionDenied` if it is not the owner id of `by`,
+    unless `by` is an administrator."""
     if owner is None:
         return
     if by is not None and not Owner.of(by).sees(owner):
@@ -32,13 +32,13 @@ async def check_owner(session: AsyncSession, owner: str | None, by: Grant | None
 
 
 def limited_makers(by: Grant | None) -> list[str] | None:
-    """The keys whose limits a new key counts for: that it is made with, if that is limited, and those that it counts for."""
+    """Ids of the keys whose limits a new key shares: the key that creates it, if limited, and those that it shares itself."""
     limited = [quota for quota in by.quotas if quota.requests_per_minute or quota.tokens_per_minute] if by else []
     return [quota.id for quota in limited] or None
 
 
 async def quotas(session: AsyncSession, keys: Sequence[Key]) -> dict[str, Quota]:
-    """Id of a key that others were made with → its limits, which hold for these after it was revoked, too."""
+    """Id of each key that created others → its limits, which apply to those keys even after it was revoked."""
     names = {each for key in keys for each in key.makers or ()}
     if not names:
         return {}

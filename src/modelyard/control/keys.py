@@ -1,7 +1,7 @@
-"""Keys and users: makes, lists and revokes them, logs people in, and publishes who may come in to whoever asks.
+"""The key store: creates, lists and revokes keys and users, logs users in, and publishes the current access rules.
 
-A change is published before its call returns. What another process changed, the command line or another server on the same
-database, is seen by looking at a few counts twice a second.
+A change is published before its call returns. Changes by other processes with this database (the command line, another
+server) are found by a small query twice a second.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 PREFIX = "my-"
 SHOWN = 8
-"""Characters of a secret that are kept for recognition; the other 38 have 228 random bits."""
+"""Characters of a secret that are stored to recognise it; the other 38 have 228 random bits."""
 REFRESH = "refresh"
-"""The only scope of the token that gets the next one: it opens nothing else."""
+"""The only scope of a refresh token, which serves no other purpose than to get new tokens."""
 DEFAULT_SCOPES = ("models:list", "models:read")
 ACCESS_SECONDS = 24 * 3600
 REFRESH_SECONDS = 30 * 24 * 3600
@@ -47,39 +47,39 @@ REFRESH_SECONDS = 30 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class KeySpec:
-    """What a key shall be."""
+    """The properties of a key to create."""
 
     name: str
     scopes: tuple[str, ...] | None = None
-    """None for `admin` if nobody has that yet, else for what asking models takes."""
+    """None stands for `admin` if there is no administrator yet, else for the scopes of inference."""
     models: tuple[str, ...] | None = None
     bases: Mapping[str, str] | None = None
-    """The only knowledge bases it may use, each with `read` or `write`."""
+    """The knowledge bases that it may use, each with `read` or `write`; None for all."""
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     expires_in: float | None = None
     """Seconds."""
     owner: str | None = None
-    """Owner id whose private rows it shares; None for one of its own."""
+    """Owner id whose private rows the key shares; None for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Two fresh tokens."""
+    """An access token and a refresh token."""
 
     access: str
     refresh: str
 
 
 class KeyStore:
-    """All keys of one database. Must be used on one event loop."""
+    """All keys of one database. Use it on one event loop only."""
 
     def __init__(self, database: Database, mode: str = "auto", exposed: bool = False) -> None:
-        """`mode` is the setting `auth`; an exposed server asks for keys even when the last one was revoked."""
+        """`mode` is the setting `auth`. With `exposed`, keys are required even after the last one was revoked."""
         self.access = Access(required=_required(mode, exposed, False))
         self.exposed = exposed
         self.usable = False
-        """Whether anybody could come in."""
+        """Whether there is a key or user that can authenticate."""
         self.on_change: Callable[[Access], None] = lambda access: None
         self._database = database
         self._mode = mode
@@ -89,8 +89,8 @@ class KeyStore:
         self._seen: object = None
 
     async def load(self) -> None:
-        """Read everything and publish it."""
-        async with self._loading:  # or an older reading could be published over a newer one
+        """Read all keys and users from the database and publish them."""
+        async with self._loading:  # otherwise an older result could be published over a newer one
             await self._load()
 
     async def _load(self) -> None:
@@ -109,7 +109,7 @@ class KeyStore:
             self.on_change(access)
 
     async def run(self) -> None:
-        """See what other processes change, for as long as the server runs."""
+        """Publish changes of other processes, until cancelled."""
         trouble = False
         while self._mode != "off":
             await asyncio.sleep(LOOK_SECONDS)
@@ -125,9 +125,9 @@ class KeyStore:
                 trouble = True
 
     async def create(self, spec: KeySpec, by: Grant | None = None, secret: str | None = None) -> tuple[Key, str]:
-        """A new key and its secret, which is not kept. `by` is who asks: nobody can give more than they have.
+        """Create a key; returns it and its secret, which is not stored. A key never has more rights than `by`, which creates it.
 
-        `secret` is taken as it is from who has one already.
+        `secret` is used instead of a random one if given.
         """
         for field, text in (("name", spec.name), *(("models", model) for model in spec.models or ())):
             check_line(field, text)
@@ -156,13 +156,13 @@ class KeyStore:
         return row, secret
 
     async def all(self) -> list[Key]:
-        """Every key there ever was, oldest first."""
+        """Every key, revoked ones included, oldest first."""
         async with self._database.session() as session:
             return [*await session.scalars(select(Key).where(_is_key()).order_by(Key.created_at, Key.id))]
 
     @retried
     async def revoke(self, name: str) -> Key:
-        """Revoke the key of that id, or prefix, or name if only one has it. Once revoked, it stays so."""
+        """Revoke the key of an id, a prefix, or a name that only one key has. A revoked key cannot be restored."""
         async with self._database.freeing() as session:
             row = await _named(session, name)
             if row.revoked_at is None:
@@ -172,9 +172,9 @@ class KeyStore:
 
     @retried
     async def rotate(self, name: str, by: Grant | None = None) -> tuple[Key, str]:
-        """Give a key a new secret; all else stays, its owner too, and the old secret is refused from now on.
+        """Replace a key's secret; everything else stays, including its owner. The old secret is refused from now on.
 
-        Raises `PermissionDenied` for a key of another owner, unless an administrator asks, and `Conflict` for a revoked one.
+        Raises `PermissionDenied` for a key of another owner, unless `by` is an administrator, and `Conflict` for a revoked key.
         """
         async with self._database.writing() as session:
             row = await _named(session, name)
@@ -189,14 +189,14 @@ class KeyStore:
                 raise Conflict(f"The key '{row.name}' was revoked; make a new one.")
             secret = new_secret()
             row.prefix, row.hash = secret[:SHOWN], fingerprint(secret.encode())
-            row.created_at = time.time()  # by which other processes see the change
+            row.created_at = time.time()  # other processes recognise the change by this column
         await self.load()
         return row, secret
 
     async def create_user(
         self, name: str, password: str, scopes: tuple[str, ...] | None, by: Grant | None = None
     ) -> User:
-        """Somebody who may log in."""
+        """Create a user who may log in."""
         check_line("username", name)
         name = addressable("username", composed(name))
         stored = await passwords.hashed(password)
@@ -212,13 +212,13 @@ class KeyStore:
         return user
 
     async def users(self) -> list[User]:
-        """Everybody who may log in."""
+        """All users."""
         async with self._database.session() as session:
             return [*await session.scalars(select(User).order_by(User.id))]
 
     @retried
     async def remove_user(self, name: str) -> User:
-        """Remove the user of that name or id, and whatever they logged in with."""
+        """Remove the user of a name or id, and the tokens of their logins."""
         async with self._database.freeing() as session:
             user = await session.scalar(select(User).where(User.name.in_(spellings([name.replace("\0", "")]))))
             if user is None and name.isascii() and name.isdigit() and len(name) < 10:
@@ -231,8 +231,8 @@ class KeyStore:
         return user
 
     async def login(self, name: str, password: str, address: str) -> Login:
-        """Tokens for who knows the password. Raises `InvalidKey`, and `RateLimited` for who guesses too often."""
-        async with self._guessing:  # so that many at once are counted like one after the other
+        """Return tokens for a correct password. Raises `InvalidKey`, or `RateLimited` after too many wrong passwords."""
+        async with self._guessing:  # so that parallel attempts are counted too
             self._guesses.check(address, name)
             async with self._database.session() as session:
                 user = await session.scalar(select(User).where(User.name.in_(spellings([name.replace("\0", "")]))))
@@ -242,7 +242,7 @@ class KeyStore:
         return await self._issue(user.id)
 
     async def refresh(self, token: str) -> Login:
-        """New tokens in place of those of a login; a refresh token works once."""
+        """Exchange a refresh token for new tokens; it works once."""
         grant = self.access.grant(token.encode("utf-8", "replace"), time.time())
         if REFRESH not in grant.scopes:
             raise InvalidKey("This is no refresh token.")
@@ -255,7 +255,7 @@ class KeyStore:
         return await self._issue(user_id)
 
     async def logout(self, grant: Grant) -> None:
-        """Revoke what a login gave."""
+        """Revoke the tokens of the login to which `grant` belongs."""
         if grant.user is None:
             raise BadRequest("This is an API key, not a login; revoke it with `modelyard key revoke`.")
         async with self._database.freeing() as session:
@@ -263,7 +263,7 @@ class KeyStore:
         await self.load()
 
     async def _issue(self, user_id: int) -> Login:
-        """Two rows for a login, told apart by the last letter of their ids; those that expired long ago go."""
+        """Create the two rows of a login, which differ in the last letter of their ids; delete those that expired long ago."""
         now, session_id = time.time(), secrets.token_hex(8)
         access, refresh = new_secret(), new_secret()
         async with self._database.session() as session:
@@ -293,12 +293,12 @@ class KeyStore:
 
 
 def new_secret() -> str:
-    """256 random bits."""
+    """A secret with 256 random bits."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 async def _default_scopes(session: AsyncSession, by: Grant | None) -> tuple[str, ...]:
-    """`admin` as long as there is no administrator, so that nobody locks themselves out; else what asking models takes."""
+    """`admin` while there is no administrator, so that nobody locks themselves out; else the scopes of inference."""
     now = time.time()
     rows = await session.scalars(select(Key).where(_is_key(), Key.revoked_at.is_(None)))
     administered = any(ADMIN in row.scopes and not _expired(row, now) for row in rows)
@@ -315,13 +315,13 @@ def _expired(row: Key, now: float) -> bool:
 
 
 def _is_key() -> ColumnElement[bool]:
-    """An API key, and no token of a login."""
+    """Selects API keys, and no tokens of logins."""
     return Key.user_id.is_(None)
 
 
 async def _named(session: AsyncSession, name: str) -> Key:
-    """The key of that id, or prefix, or name if only one has it. Raises `NotFound` or `BadRequest`."""
-    name = name.replace("\0", "")  # PostgreSQL has no such character in texts
+    """The key of an id, a prefix, or a name that only one key has. Raises `NotFound` or `BadRequest`."""
+    name = name.replace("\0", "")  # PostgreSQL texts cannot contain this character
     query = select(Key).where(_is_key(), (Key.id == name) | (Key.prefix == name) | (Key.name == name))
     found = [*await session.scalars(query.order_by(Key.revoked_at.is_not(None), Key.created_at))]
     live = [row for row in found if row.revoked_at is None]
@@ -351,7 +351,7 @@ def _grant(row: Key, users: dict[int, User], above: Mapping[str, Quota]) -> Gran
 
 
 def _checked_bases(bases: Mapping[str, str] | None) -> dict[str, str] | None:
-    """Raises `InvalidParameter` for a level that is none."""
+    """Check the access levels of bases. Raises `InvalidParameter` for an unknown level."""
     for name, level in (bases or {}).items():
         if level not in (READ, WRITE):
             raise InvalidParameter("bases", f"'{level}' for '{name}' is neither '{READ}' nor '{WRITE}'.")
@@ -359,7 +359,7 @@ def _checked_bases(bases: Mapping[str, str] | None) -> dict[str, str] | None:
 
 
 def _check_narrower(spec: KeySpec, scopes: list[str], by: Grant | None) -> None:
-    """Raises `PermissionDenied` if a key would allow more than that of its maker."""
+    """Raise `PermissionDenied` if a key would allow more than the key that creates it."""
     if by is None or by.allows(ADMIN):
         return
     for scope in scopes:
@@ -386,7 +386,7 @@ async def _end(session: AsyncSession, token_id: str) -> None:
 
 
 async def _counts(session: AsyncSession) -> tuple[object, ...]:
-    """What changes whenever a key or user does: one small query."""
+    """A small query whose result differs whenever a key or user has changed."""
     users = select(func.count(User.id)).scalar_subquery()
     newest = select(func.max(User.id)).scalar_subquery()
     counts = select(func.count(Key.id), func.count(Key.revoked_at), func.max(Key.created_at), users, newest)

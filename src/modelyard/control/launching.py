@@ -1,4 +1,4 @@
-"""From a launch request to a `Launch`: which weights, which engine, which options. Reads files and hubs, starts nothing."""
+"""Plans a launch: decides weights, engine and options. Reads files and queries hubs, starts nothing."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from modelyard.protocol.models import LaunchRequest
 def plan_launch(
     request: LaunchRequest, machine: Machine, catalog: Catalog = FAMILIES, permit: Permit = UNKNOWN
 ) -> Launch:
-    """Everything about a launch that can be decided and checked before a process starts.
+    """Decide and check everything about a launch that does not need a process.
 
     Raises a `BadRequest`, `NotFound` or `NotEnoughMemory` with the reason, or `PermissionDenied` for what the caller may
-    not ask for.
+    not request.
     """
     refuse_unsupported(request)
     request, adapters = adapter_files.separated(request)
@@ -63,7 +63,7 @@ def plan_launch(
     launch = _launch(request, requirements, choice, permit)
     if choice.variant is not None:
         launch = replace(launch, model=locate(choice.variant, hub=hub, projector=projector))
-        ENGINES.get(launch.engine).check(launch)  # again: the files may say less than the catalog
+        ENGINES.get(launch.engine).check(launch)  # again, because the files may support less than the catalog says
     if projector and not launch.model.projector:
         raise InvalidParameter("multimodal_projector", f"'{name}' has none; GGUF models that see or hear have.")
     if request.model_path and request.model_name:
@@ -74,7 +74,7 @@ def plan_launch(
 
 
 def _launch(request: LaunchRequest, requirements: Requirements, choice: EngineChoice, permit: Permit) -> Launch:
-    """The launch of a choice, checked before a hub is asked for anything: names, variables, permissions and options."""
+    """The launch of a choice, after checks that need no hub: names, variables, permissions and options."""
     engine = ENGINES.get(choice.engine)
     launch = Launch(
         uid=checked_uid(request.model_uid or default_uid(request, choice.model)),
@@ -97,7 +97,7 @@ def _launch(request: LaunchRequest, requirements: Requirements, choice: EngineCh
 
 
 def _named_engine(given: str, request: LaunchRequest) -> str:
-    """The registered name of the engine that is insisted on. Raises when there is no such engine."""
+    """The registered name of the engine that the request names. Raises `NoEngineFits` or `NotFound`."""
     name = canonical_name(given)
     model = request.model_name or request.model_path or request.model_uid or "this model"
     if name in ELSEWHERE and name not in ENGINES:
@@ -108,7 +108,7 @@ def _named_engine(given: str, request: LaunchRequest) -> str:
 
 
 def checked_hub(given: Json) -> str | None:
-    """The name of a hub, or None where the choice is left to us. Raises `InvalidParameter` naming the hubs."""
+    """The name of a hub, or None if the request leaves it open. Raises `InvalidParameter` with the known hubs."""
     if given in (None, ""):
         return None
     if given not in (AUTO, *REMOTE):
@@ -119,7 +119,7 @@ def checked_hub(given: Json) -> str | None:
 def _offers(
     request: LaunchRequest, engine: str | None, catalog: Catalog, hub: str | None, projector: str | None
 ) -> list[Offer]:
-    """What the name stands for: every variant of a family that satisfies the request, or the one model of a path or an id."""
+    """What a name refers to: every variant of a family that satisfies the request, or the single model of a path or hub id."""
     kind = model_type(request.model_type)
     if engine and (format := ENGINES.get(engine).profile.weightless):
         return [(_without_weights(request, format, kind), None)]
@@ -146,7 +146,7 @@ def _offers(
 
 
 def family_offers(request: LaunchRequest, catalog: Catalog) -> list[Offer]:
-    """The variants of the family of that name that satisfy the request; none when there is no such family.
+    """The variants of a family that satisfy the request; empty if there is no family of that name.
 
     Raises `InvalidParameter` naming the field that no variant satisfies.
     """
@@ -167,7 +167,7 @@ def family_offers(request: LaunchRequest, catalog: Catalog) -> list[Offer]:
 
 
 def _without_weights(request: LaunchRequest, format: str, kind: ModelType | None) -> Model:
-    """The model of an engine without weights: the request itself describes it."""
+    """The model of an engine without weights, described by the request alone."""
     name = request.model_name or request.model_uid
     if not name:
         raise InvalidParameter("model_name", "is required.")
@@ -183,13 +183,13 @@ def is_here(offer: Offer) -> bool:
 
 
 def default_uid(request: LaunchRequest, model: Model) -> str:
-    """The name that a model was launched by, as in Xinference, unless that is a path."""
+    """The name by which the model was launched, as in Xinference, or the model's own name if that is a path."""
     name = request.model_name
     return model.name if name is None or looks_like_path(name) or os.path.isdir(name) else name
 
 
 def checked_uid(uid: str, param: str = "model_uid") -> str:
-    """A public name as given; raises `InvalidParameter` for one that could not stand in a URL, a log or a terminal."""
+    """Return a model's uid. Raises `InvalidParameter` for one that does not fit into a URL, a log line or a terminal."""
     if not uid or len(uid) > 100:
         raise InvalidParameter(param, "a name must have 1 to 100 characters.")
     if not uid.isprintable() or uid != uid.strip() or uid.startswith("/") or uid.endswith("/"):
@@ -198,7 +198,7 @@ def checked_uid(uid: str, param: str = "model_uid") -> str:
 
 
 def checked_environment(envs: Mapping[str, str]) -> Mapping[str, str]:
-    """Variables as given; raises `InvalidParameter` for what no process can have."""
+    """Return environment variables. Raises `InvalidParameter` for those that no process can have."""
     for name, value in envs.items():
         if not name or "=" in name or "\0" in name + value or not _encodable(name + value):
             raise InvalidParameter("envs", f"{name!r} cannot be a variable with that value.")
@@ -214,7 +214,7 @@ def _encodable(text: str) -> bool:
 
 
 def model_type(given: str | None) -> ModelType | None:
-    """A type in whatever letter case; raises `InvalidParameter` naming the six."""
+    """A model type in any letter case. Raises `InvalidParameter` with the known types."""
     if not given:
         return None
     for kind in ModelType:
@@ -224,7 +224,7 @@ def model_type(given: str | None) -> ModelType | None:
 
 
 def _gpus(request: LaunchRequest, hardware: Hardware) -> int | None:
-    """GPUs per replica: as many as are named or asked for; None, which `auto` is, leaves it to the engine and to memory."""
+    """GPUs per replica, as the request names or counts them; None (`auto`) leaves it to the engine and the free memory."""
     given = request.n_gpu
     named = len(_gpu_idx(request.gpu_idx, hardware))
     if given in ("auto", "") or (given is None and named):
@@ -246,7 +246,7 @@ INSTEAD = "Leave n_gpu out and the launch takes what there is; null is the CPU a
 
 
 def _have(hardware: Hardware) -> str:
-    """What there is, for a refusal."""
+    """The available devices, as text for a refusal."""
     if not hardware.gpus:
         return f"this machine has none; {show(hardware.cpu.memory_free)} of its main memory are free."
     free = ", ".join(f"{gpu.name} with {show(gpu.memory_free)} free" for gpu in hardware.gpus)
@@ -254,7 +254,7 @@ def _have(hardware: Hardware) -> str:
 
 
 def _refuse_useless_gpus(requirements: Requirements, engine: Engine, hardware: Hardware) -> None:
-    """Raises `InvalidParameter` where GPUs are insisted on that the engine would not use."""
+    """Raise `InvalidParameter` if the request requires GPUs and the engine would not use them."""
     if requirements.gpus and hardware.gpus and not engine.uses_gpus():
         raise InvalidParameter(
             "n_gpu", f"{engine.profile.title}, as it is installed here, does not compute on GPUs. {INSTEAD}"

@@ -1,4 +1,4 @@
-"""Options that an engine does not have and another one has: a launch with such an option means the other engine."""
+"""Finds engines that have an option which another engine lacks: such an option selects the engine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modelyard.engines.base import Engine
 
 
 def having(option: str) -> list[str]:
-    """The engines with weights that have an option of that name."""
+    """The engines with weights that have an option of this name."""
     engines = [ENGINES.get(name) for name in ENGINES]
     return [
         engine.name
@@ -25,7 +25,7 @@ def having(option: str) -> list[str]:
 
 @contextmanager
 def naming_others() -> Iterator[None]:
-    """An `UnknownOption` that is raised in this block names the engines that have the option."""
+    """Add the engines that have the option to an `UnknownOption` raised in this block."""
     try:
         yield
     except UnknownOption as error:
@@ -34,11 +34,11 @@ def naming_others() -> Iterator[None]:
 
 
 def lacking(engine: Engine, launch: Launch) -> str | None:
-    """An option of a launch that this engine does not have and another one has; None when there is none."""
+    """An option of a launch that this engine lacks and another one has; None if there is none."""
     try:
         engine.check(replace(launch, options=without_harmless(launch.options, engine)))
     except UnknownOption as error:
         return error.param if error.param and having(error.param) else None
     except BadRequest:
-        return None  # a wrong value: the launch itself is refused for it
+        return None  # a wrong value, which `Engine.check` will refuse
     return None

@@ -1,4 +1,4 @@
-"""Passwords as they are stored, and how often they may be guessed. Nothing here knows of a database."""
+"""Hashes passwords, and limits how often they may be guessed. Does not access the database."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from modelyard.core.access import Window
 from modelyard.core.errors import InvalidParameter, RateLimited
 
 COST, BLOCK, PARALLEL = 2**14, 8, 1
-"""scrypt's parameters: 16 MB and some 50 ms for a guess."""
+"""scrypt's parameters: 16 MB of memory and about 50 ms per attempt."""
 LONGEST = 1024
 SHORTEST = 8
 FAILURES_OF_ADDRESS = 10
 FAILURES_OF_NAME = 30
-"""Wrong passwords in a minute, after which an address, or a name from wherever, must wait."""
+"""Wrong passwords per minute after which an address, or a user name from any address, must wait."""
 REMEMBERED = 10_000
 
 
 async def hashed(password: str) -> str:
-    """A salted hash with its parameters. Raises `InvalidParameter` for a password that is too short."""
+    """Hash a password with a random salt; the result contains the parameters. Raises `InvalidParameter` if it is too short."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise InvalidParameter("password", f"must have {SHORTEST} to {LONGEST} characters.")
     salt = os.urandom(16)
@@ -34,7 +34,7 @@ async def hashed(password: str) -> str:
 
 
 async def matches(password: str, stored: str | None) -> bool:
-    """Whether a password is the stored one; it takes as long when nobody of that name is stored."""
+    """Whether a password matches the stored hash. Takes equally long if there is no hash, to hide which users exist."""
     if stored is None:
         await _scrypt(password[:LONGEST], b"nobody" * 3, COST, BLOCK, PARALLEL)
         return False
@@ -53,14 +53,15 @@ def _text(data: bytes) -> str:
 
 
 class Guesses:
-    """Counts wrong passwords of the last minute, by address and by name."""
+    """Counts wrong passwords during the last minute, by address and by user name."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._windows: dict[tuple[str, str], Window] = {}
 
     def check(self, address: str, name: str) -> None:
-        """Raises `RateLimited` for who guessed too often; before the password is looked at, so that no guess counts then."""
+        """Raise `RateLimited` after too many wrong passwords. Call it before the password is checked, so that no further
+        attempt succeeds."""
         now = self._clock()
         for key, limit in self._limits(address, name):
             if (window := self._windows.get(key)) and (wait := window.wait(limit, now)) > 0:
@@ -68,7 +69,7 @@ class Guesses:
                 raise RateLimited(f"too many wrong passwords; try again in {seconds} s.", seconds)
 
     def wrong(self, address: str, name: str) -> None:
-        """A password was wrong."""
+        """Count a wrong password."""
         now = self._clock()
         if len(self._windows) >= REMEMBERED:
             self._windows = {key: window for key, window in self._windows.items() if window.wait(1, now) > 0}

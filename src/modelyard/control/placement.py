@@ -1,4 +1,4 @@
-"""Where a replica's memory comes from, or why there is not enough of it. Pure."""
+"""Decides which devices provide a replica's memory, or why there is not enough of it. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GIB = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The devices of one replica and the bytes it takes from each."""
+    """The devices of one replica and the bytes that it takes from each."""
 
     devices: tuple[str, ...]
     bytes_each: int
@@ -26,11 +26,11 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Bytes per device that our replicas are expected to take: of all that live, and of those still loading."""
+    """Bytes per device that replicas are expected to use: `all` of them, and those that are still `loading`."""
 
     held: Mapping[str, int] = field(default_factory=dict)
     loading: Mapping[str, int] = field(default_factory=dict)
-    """Not yet seen in the device's free memory."""
+    """Memory that is not yet missing from the device's free memory."""
 
     def plus(self, spot: Placement, *, loading: bool) -> Claims:
         """These claims with those of one more replica."""
@@ -43,21 +43,21 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The hardware of this machine, and what replicas have claimed of it."""
+    """The hardware of this machine, and the memory that replicas have claimed of it."""
 
     hardware: Hardware
     claims: Claims = field(default_factory=Claims)
     headroom: float = 0.05
-    """Part of a device's memory that is left free."""
+    """Part of each device's memory that is left free, from 0 to 1."""
     engines: Path | None = None
-    """Folder of the engines' own environments."""
+    """The folder of the engine environments."""
 
 
 def place(launch: Launch, need: Footprint, hardware: Hardware, claims: Claims, headroom: float) -> Placement:
-    """Devices for one more replica; raises `NotEnoughMemory` with the figures.
+    """Place one more replica. Raises `NotEnoughMemory` with the figures.
 
-    Memory-mapped weights count as free to the kernel, so what is free is the smaller of what the device reports and of
-    what our own claims leave of it.
+    The kernel counts memory-mapped weights as free memory. So the usable memory is the minimum of what the device reports
+    as free and of what the claims of replicas leave.
     """
     if launch.gpus:
         return _on_gpus(launch, need, hardware, claims, headroom)
@@ -83,20 +83,20 @@ def _on_gpus(launch: Launch, need: Footprint, hardware: Hardware, claims: Claims
 
 
 def _freest(launch: Launch, hardware: Hardware, claims: Claims, headroom: float) -> list[Device]:
-    """As many GPUs as the launch wants, of those it may use, those with most room first."""
+    """The number of GPUs that the launch needs, of those it may use, with the most free memory first."""
     allowed = [gpu for index, gpu in enumerate(hardware.gpus) if not launch.gpu_idx or index in launch.gpu_idx]
     return sorted(allowed, key=lambda gpu: _free(gpu, claims, headroom), reverse=True)[: launch.gpus]
 
 
 def capacity(launch: Launch, hardware: Hardware) -> int:
-    """Bytes of memory, free or not, of all devices that a replica would be placed on."""
+    """Bytes of memory, free or not, of all devices that a replica would use."""
     if not launch.gpus:
         return hardware.cpu.memory_total
     return sum(gpu.memory_total for gpu in _freest(launch, hardware, Claims(), 0.0))
 
 
 def fits_on(need: Footprint, machine: Machine, share: float = 1.0) -> dict[str, bool]:
-    """Device → whether one replica has room there now, and within its share of a GPU."""
+    """Device → whether one replica fits there now, and within its share of a GPU."""
     claims, headroom = machine.claims, machine.headroom
     cpu, *gpus = machine.hardware.devices
     fits = {cpu.name: need.total <= _free(cpu, claims, headroom)}
@@ -124,5 +124,5 @@ def _refusal(uid: str, need: Footprint, each: int, free: int, device: Device) ->
 
 
 def show(size: int) -> str:
-    """A size in words, such as `1.5 GiB`."""
+    """A number of bytes as text, such as `1.5 GiB`."""
     return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / 1024**2:.0f} MiB"

@@ -1,7 +1,7 @@
-"""Launches as they are kept in rows: files of this package and of the home folder by their place in it, because both can move.
+"""Launches as database rows store them: paths relative to the package and the home folder, because both can move.
 
-Such a file is `{"package": "catalog/demo/…"}` or `{"home": "…"}` where another is its absolute path. A caller's own text stays a
-text and never becomes one of these.
+Such a file is `{"package": "catalog/demo/…"}` or `{"home": "…"}` in place of an absolute path. Text of a caller always stays
+text.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ Kept = dict[str, Any]
 
 
 def packed(launch: Launch, home: Path) -> Kept:
-    """A launch as it is kept."""
+    """Encode a launch for its row."""
     return _changed(asdict(launch), lambda path: _relative(path, home))
 
 
 def unpacked(kept: Kept, home: Path) -> Launch:
-    """A launch as it was kept, with the places of today. Raises `msgspec.ValidationError`."""
+    """Decode a launch from its row, with the current folders. Raises `msgspec.ValidationError`."""
     return msgspec.convert(_changed(kept, lambda path: _absolute(path, home)), Launch)
 
 
 def check_there(model: Model) -> None:
-    """Raise `ModelFilesInvalid` where files that nobody can fetch again are gone since the launch was accepted."""
+    """Raise `ModelFilesInvalid` if files that cannot be downloaded were removed after the launch was accepted."""
     for path in (model.path, model.projector):
         if path is not None and model.download is None and not os.path.exists(path):
             raise ModelFilesInvalid(

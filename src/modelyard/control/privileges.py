@@ -1,7 +1,7 @@
-"""Whether a caller may launch what it asks for, and where a key of the server's environment may go. Pure.
+"""Decides whether a caller may launch what it requests, and to which host a key of the server's environment may be sent. Pure.
 
-A launch is checked once, when it is accepted; a restart of the server starts it again without a look at who asked for it. Where a
-key may go is looked at whenever a replica starts.
+A launch is checked once, when it is accepted; a restart of the server starts it without another check. The host of a key is
+checked whenever a replica starts.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from modelyard.engines.external import with_key
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What the caller of one launch may do."""
+    """What the caller of a launch may do."""
 
     trust: Trust
     allowances: frozenset[str] = frozenset()
-    """Privileges that the server's owner gives to everybody."""
+    """Privileges that the server's owner grants to every caller."""
 
     def check(self, launch: Launch) -> None:
-        """Raises `PermissionDenied` naming what of a launch this caller may not ask for."""
+        """Raise `PermissionDenied` with the privileges that a launch needs and this caller does not have."""
         check_privileges(privileges(launch), self.trust, self.allowances)
 
 
 UNKNOWN = Permit(Trust(False, "A caller of whom nothing is known"))
-"""What stands where nobody says who asks."""
+"""The permit used when no caller is given."""
 
 
 def privileges(launch: Launch) -> Iterator[Privilege]:
-    """Everything in a launch that could run code, read files other than weights, or send secrets."""
+    """Yield everything in a launch that could run code, read files other than weights, or send secrets."""
     engine = ENGINES.get(launch.engine)
-    if not engine.profile.remote:  # a server elsewhere gets none of them
+    if not engine.profile.remote:  # a remote server receives no environment variables
         yield from environment_privileges(launch.env)
     yield from engine.privileges(launch)
 
 
 def environment_privileges(env: Mapping[str, str]) -> Iterator[Privilege]:
-    """A privilege for each variable of a launch that does more than tune."""
+    """Yield a privilege for each variable of a launch that is not a mere tuning parameter."""
     for name in env:
         if name not in TUNING:
             yield Privilege(
@@ -54,10 +54,10 @@ def environment_privileges(env: Mapping[str, str]) -> Iterator[Privilege]:
 
 
 def keyed(plan: Remote, settings: Settings, environment: Mapping[str, str]) -> Remote:
-    """A plan with the key that it sends, if it sends one.
+    """Add the API key to a remote launch plan that needs one.
 
-    Raises `PermissionDenied` where the server's owner has not bound the key's variable to that host, and `InvalidParameter`
-    where the environment has no such variable.
+    Raises `PermissionDenied` if the server's owner has not bound the key's variable to that host, and `InvalidParameter`
+    if the environment lacks the variable.
     """
     if not plan.key_variable:
         return plan

@@ -1,7 +1,7 @@
-"""The loop that closes the difference between what is wanted and what is: the only caller of `Host.start` and `Host.stop`.
+"""The control loop: compares desired and observed models, and acts. The only caller of `Host.start` and `Host.stop`.
 
-It is nudged on every change and looks by itself once in a while. Everything runs on one event loop, so its state needs no
-lock; what others may know of it they get as frozen views.
+It is woken by every change, and also looks at intervals. Everything runs on one event loop, so its state needs no
+lock; other code receives frozen views of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TypeVar
 from modelyard.catalog.find import as_downloaded
 from modelyard.control import diff as deciding
 from modelyard.control import routing
-from modelyard.control.adapter_sync import Adapting, Carrier
+from modelyard.control.adapter_sync import AdapterSync, Carrier
 from modelyard.control.diff import Desired, Drain, Remove, Replica, RestartPolicy, Slot, SlotKey, Start, Stop
 from modelyard.control.downloads import Downloads, DownloadView
 from modelyard.control.interpreters import resolved
@@ -43,13 +43,13 @@ from modelyard.runtime.base import Host, ProcessSpec, ProcessState, ProcessView
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-DRAIN_POLL = 0.05  # seconds between looks at what is in flight on a draining replica
-LOADING_GRACE = 0.5  # seconds between SIGTERM and SIGKILL for a replica that has nothing to finish
-EXPLAIN_LINES = 400  # lines of a dead engine's output that may hold its reason
+DRAIN_POLL = 0.05  # seconds between checks of a draining replica's requests in flight
+LOADING_GRACE = 0.5  # seconds between SIGTERM and SIGKILL for a replica without requests to finish
+EXPLAIN_LINES = 400  # lines of a dead engine's output that are searched for its error
 
 
 class Reconciler:
-    """Owns every replica. `publish` is called with a new `RouteTable` whenever it differs from the last."""
+    """Owns all replicas. Calls `publish` with a new `RouteTable` whenever it differs from the previous one."""
 
     def __init__(
         self,
@@ -71,12 +71,12 @@ class Reconciler:
         self._needs: dict[str, tuple[Launch, Footprint]] = {}
         self._slots: dict[SlotKey, Slot] = {}
         self.held: frozenset[str] = frozenset()
-        """Models that wait for their turn while the server starts: nothing is started for them yet."""
+        """Models that wait for their autostart priority; none of their replicas is started yet."""
         self._asked: set[str] = set()
-        """Replicas that we told to stop: their end is no crash."""
+        """Replicas that were signalled to stop: their end is not a crash."""
         self._stops: set[asyncio.Task[None]] = set()
         self._serial = count(1)
-        self._adapting = Adapting(self._adapted, journal.event, settings.start_timeout)
+        self._adapter_sync = AdapterSync(self._adapted, journal.event, settings.start_timeout)
         self._requested_look = 0
         self._looked = 0
         self._table = RouteTable()
@@ -89,7 +89,7 @@ class Reconciler:
         host.subscribe(lambda replica: self._nudged.set())
 
     async def look(self) -> None:
-        """The rows have changed: return when a step has taken them over."""
+        """Wait until one step of the loop has read the changed rows."""
         self._requested_look += 1
         target = self._requested_look
         self._reload_at = 0.0
@@ -97,13 +97,13 @@ class Reconciler:
         await self.until(lambda: True if self._looked >= target else None)
 
     async def until(self, settled: Callable[[], T | None]) -> T:
-        """Wait until `settled()`, asked again after every step of the loop, returns something."""
+        """Wait until `settled()` returns something other than None; it is called after every step of the loop."""
         while (value := settled()) is None:
             await self._stepped.wait()
         return value
 
     def view(self, uid: str) -> ModelView | None:
-        """One model, or None if nobody wants it."""
+        """One model, or None if it is not desired."""
         target = self._desired.get(uid)
         if target is None:
             return None
@@ -121,37 +121,37 @@ class Reconciler:
             for (owner, ordinal), slot in self._slots.items()
             if owner == uid and slot.generation == target.generation
         }
-        adapters = tuple(routing.adapter_view(each, state, mine, self._adapting) for each in target.launch.adapters)
+        adapters = tuple(routing.adapter_view(each, state, mine, self._adapter_sync) for each in target.launch.adapters)
         return ModelView(target, state, reason, mine, slots, coming, adapters)
 
     def owner(self, adapter: str) -> ModelView | None:
-        """The model that an adapter of this name belongs to."""
+        """The model that has an adapter of this name."""
         for uid, target in self._desired.items():
             if any(each.name == adapter for each in target.launch.adapters):
                 return self.view(uid)
         return None
 
     def carries(self, uid: str, adapter: Adapter) -> bool:
-        """Whether a replica of a model still has an adapter, or is busy with its adapters."""
-        return any(self._adapting.carries(running.replica.name, adapter) for running in self._of(uid))
+        """Whether a replica of a model has an adapter, or is changing its adapters."""
+        return any(self._adapter_sync.carries(running.replica.name, adapter) for running in self._of(uid))
 
     def _download(self, target: Desired) -> DownloadView | None:
         download = target.launch.model.download
         return self.downloads.of(download) if download is not None else None
 
     def views(self) -> list[ModelView]:
-        """Every wanted model, oldest first."""
+        """Every desired model, oldest first."""
         return [view for uid in self._desired if (view := self.view(uid))]
 
     def claims(self) -> Claims:
-        """What our replicas hold, for placement."""
+        """The memory that replicas claim, for placement."""
         claims = Claims()
         for running in self._running.values():
             claims = claims.plus(running.placement, loading=running.replica.state is ReplicaState.STARTING)
         return claims
 
     def need(self, launch: Launch) -> Footprint:
-        """What one replica of a launch takes, computed once for the launch as it stands."""
+        """The memory that one replica of a launch needs, computed once per launch."""
         known = self._needs.get(launch.uid)
         if known is None or known[0] != launch:
             known = self._needs[launch.uid] = (launch, ENGINES.get(launch.engine).footprint(launch))
@@ -161,7 +161,7 @@ class Reconciler:
         return [running for running in self._running.values() if running.replica.uid == uid]
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run the loop until it is cancelled."""
         while True:
             try:
                 await self.step()
@@ -181,7 +181,7 @@ class Reconciler:
         return max(0.0, min(times) - now)
 
     async def step(self) -> None:
-        """One look and everything it leads to."""
+        """Read the rows and the host's processes once, and carry out the resulting actions."""
         self._nudged.clear()
         look = self._requested_look
         if time.monotonic() >= self._reload_at:
@@ -189,7 +189,7 @@ class Reconciler:
             self._desired = {target.uid: target for target in await self._journal.load()}
         for view in self._host.observe():
             self._absorb(view)
-        self._announce()  # before anything is awaited: what can be read as ready is routed
+        self._announce()  # before the first await, so that a model that is visibly ready has its route
         replicas = [running.replica for running in self._running.values()]
         due = [target for target in self._desired.values() if target.terminating or target.uid not in self.held]
         for action in deciding.diff(
@@ -220,7 +220,7 @@ class Reconciler:
             stepped.set()
 
     def _absorb(self, view: ProcessView) -> None:
-        """Take over what the host saw of one process."""
+        """Update a replica by the host's view of its process."""
         running = self._running.get(view.replica)
         if running is None:
             return
@@ -230,7 +230,7 @@ class Reconciler:
             if view.replica not in self._asked:
                 self._crashed(running, view)
             self._asked.discard(view.replica)
-            self._adapting.forget(view.replica)
+            self._adapter_sync.forget(view.replica)
             self._traffic.forget(view.replica)
             self._host.forget(view.replica)
         elif view.state is ProcessState.READY and state is ReplicaState.STARTING and not running.replica.stopping:
@@ -256,7 +256,7 @@ class Reconciler:
     def _failed(
         self, uid: str, ordinal: int, generation: int, error: str, ready_for: float = 0.0, ready: bool = False
     ) -> None:
-        """A replica died or could not even be started."""
+        """Record that a replica died or could not be started."""
         target = self._desired.get(uid)
         was_ready = ready or (target is not None and target.was_ready)
         slot = deciding.after_crash(
@@ -285,9 +285,9 @@ class Reconciler:
             else:
                 plan = resolved(plan, engine, self._settings.engines_folder)
                 gone = [adapter for adapter in target.launch.adapters if adapter not in here]
-                self._adapting.started(name, () if plan.hot_adapters else here, gone)
+                self._adapter_sync.started(name, () if plan.hot_adapters else here, gone)
         except Exception as error:
-            # an engine may be a stranger's: its defect is that model's trouble, not every model's
+            # engines may be third-party code: an unexpected error fails this model only
             if not isinstance(error, ModelyardError):
                 log.exception("engine %s could not say how to run %s", launch.engine, target.uid)
             self._failed(target.uid, ordinal, target.generation, str(error) or repr(error))
@@ -304,7 +304,7 @@ class Reconciler:
         await self._host.start(self._spec(target, name, plan, spot))
 
     async def _has_weights(self, target: Desired, ordinal: int) -> bool:
-        """Whether the files are here; if not, they are on their way, or have failed to come."""
+        """Whether the files are here; if not, they are being downloaded, or the download failed."""
         model = target.launch.model
         if model.download is None:
             return True
@@ -340,7 +340,7 @@ class Reconciler:
                 **plan.env,
                 **target.launch.env,
                 **({"CUDA_VISIBLE_DEVICES": gpus} if gpus else {}),
-                HOSTS_VARIABLE: self._settings.fetch_hosts,  # the owner's word, whatever the launch has
+                HOSTS_VARIABLE: self._settings.fetch_hosts,  # last, so that the launch's own variables cannot override it
             },
             address=plan.address,
             health_path=plan.health_path,
@@ -374,9 +374,9 @@ class Reconciler:
         log.info("%s: replica %d %s", running.replica.uid, running.replica.ordinal, what)
 
     def _adapt(self) -> None:
-        """Begin what brings the wanted adapters onto the ready replicas."""
+        """Begin the changes that load the desired adapters onto the ready replicas."""
         ready = [running for running in self._running.values() if running.replica.state is ReplicaState.READY]
-        self._adapting.step(
+        self._adapter_sync.step(
             [
                 Carrier(
                     each.replica.name, each.replica.uid, each.plan.address, each.plan.headers, each.plan.hot_adapters
@@ -388,7 +388,7 @@ class Reconciler:
         )
 
     def _adapted(self) -> None:
-        """A replica has an adapter, or not any more."""
+        """Handle a finished change of a replica's adapters."""
         self._announce()
         self._nudged.set()
 

@@ -1,7 +1,7 @@
-"""Registered families as files of a folder: reading all, writing one, removing one. What they mean is `registrations.py`'s.
+"""Registered families as files in a folder: reads all, writes one, removes one. `registrations.py` interprets them.
 
-A file is `{"model_type": "LLM", "model": {…}}` with the record as it was sent; a record that stands alone is read as well if
-it has a `model_type`. People may write, edit and copy files: their names mean nothing, and one that cannot be read is skipped.
+A file is `{"model_type": "LLM", "model": {…}}` with the record of the request; a bare record with a `model_type` is accepted
+too. Users may write, edit and copy files: their names have no meaning, and a file that cannot be read is skipped.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from modelyard.core.wording import reason
 log = logging.getLogger(__name__)
 
 LONGEST = 200
-"""Bytes of a file's name without its ending; file systems take 255."""
+"""Maximum length in bytes of a file's name without its ending; file systems allow 255."""
 LARGEST = 16 * 2**20
-"""Bytes of a file: more than a body of the route may have."""
+"""Maximum size of a file in bytes: more than a request body may have."""
 HOME = "$MODELYARD_HOME"
-"""In a file, the home folder at the beginning of a `model_uri`: it can move."""
+"""Stands for the home folder at the beginning of a `model_uri` in a file, because that folder can move."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One file."""
+    """The content of one file."""
 
     path: Path
     type: ModelType
@@ -40,13 +40,13 @@ class Written:
 
 
 class RegistrationFiles:
-    """The folder `registrations` of a home. One caller at a time."""
+    """The folder `registrations` of a home folder. Not safe for concurrent calls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def read(self) -> list[Written]:
-        """All files that can be read, by name; of the others, a warning says why."""
+        """All files that can be read, by name; logs a warning for each other one."""
         found = []
         for path in sorted(self.folder.glob("*.json")):
             try:
@@ -57,7 +57,7 @@ class RegistrationFiles:
         return found
 
     def write(self, type: ModelType, name: str, record: Mapping[str, Any]) -> Path:
-        """Write a new file that only its owner can read; it is there whole or not at all. Raises `Unavailable`."""
+        """Write a new file atomically, readable by its owner only. Raises `Unavailable`."""
         content = {"model_type": type.value, "model": _placed(record, str(self.folder.parent), HOME)}
         text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
         try:
@@ -79,17 +79,17 @@ class RegistrationFiles:
         return path
 
     def remove(self, path: Path) -> None:
-        """Remove a file, if it is still there. Raises `Unavailable`."""
+        """Remove a file if it exists. Raises `Unavailable`."""
         try:
             path.unlink(missing_ok=True)
             self._settle()
         except FileNotFoundError:
-            return  # the folder is gone, too
+            return  # the folder was removed
         except OSError as error:
             raise Unavailable(f"The file {path} cannot be removed: {reason(error)}.") from error
 
     def _free(self, name: str) -> Path:
-        """A path that no file has: a broken one of that name stays for its owner to mend."""
+        """A path that does not exist yet: a broken file of that name is kept, so that its owner can repair it."""
         if len(name.encode()) > LONGEST:
             digest = hashlib.sha256(name.encode()).hexdigest()[:16]
             name = f"{name.encode()[: LONGEST - 20].decode(errors='ignore')}-{digest}"
@@ -108,12 +108,12 @@ class RegistrationFiles:
 
 
 def skipped(path: Path, problem: object) -> None:
-    """Warn of a file that is not taken."""
+    """Log a warning that a file is skipped."""
     log.warning("the registration file %s is skipped: %s", path, problem)
 
 
 def _placed(value: Any, before: str, after: str) -> Any:
-    """A record with one folder in place of another where a `model_uri` begins with it."""
+    """A record in which the folder `before` is replaced by `after` where a `model_uri` begins with it."""
     if isinstance(value, list):
         return [_placed(each, before, after) for each in value]
     if not isinstance(value, Mapping):
@@ -128,7 +128,7 @@ def _placed(value: Any, before: str, after: str) -> Any:
 
 
 def _read(path: Path) -> Written:
-    """The content of a file. Raises `OSError` and `ValueError`."""
+    """Read a file. Raises `OSError` and `ValueError`."""
     if not path.is_file():
         raise ValueError("it is no file")
     if path.stat().st_size > LARGEST:

@@ -1,4 +1,4 @@
-"""Families that users bring: in the catalog as long as the server runs, and those that shall stay in files beside it."""
+"""Families that users register: adds them to the catalog, and keeps the persistent ones in files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class Registrations:
-    """What the registration routes do. One at a time changes the files and the catalog, in this order."""
+    """Implements the registration routes. A lock serialises changes, of the files first and then of the catalog."""
 
     def __init__(
         self, database: Database, catalog: Catalog, launches: Callable[[], Sequence[Launch]], files: RegistrationFiles
@@ -48,16 +48,16 @@ class Registrations:
         self._launches = launches
         self._files = files
         self._paths: dict[tuple[ModelType, str], Path] = {}
-        """Type and name in lower case → the file of a family that stays."""
+        """Type and lower-case name → the file of a persistent family."""
         self._turn = asyncio.Lock()
 
     async def load(self) -> None:
-        """Bring the families of the files into the catalog, and into files what earlier versions kept in the database."""
+        """Load the families of the files into the catalog, and move rows of earlier versions from the database into files."""
         await asyncio.to_thread(self._take, await asyncio.to_thread(self._files.read))
         await self._migrate()
 
     def _take(self, found: Sequence[Written]) -> None:
-        """Register what files have. A record may borrow the prompt of another one that stands in a later file."""
+        """Register the families of files. A record may refer to the prompt of a family in a later file."""
         left, problems = list(found), dict[Path, ModelyardError]()
         while left:
             before, left = left, []
@@ -79,7 +79,7 @@ class Registrations:
         self._paths[family.type, family.name.lower()] = path
 
     async def _migrate(self) -> None:
-        """Make files of the rows of earlier versions. A row goes when its file is there; one that cannot be read stays."""
+        """Write rows of earlier versions as files. A row is deleted once its file exists; an unreadable row is kept."""
         async with self._database.session() as session:
             rows = list(await session.scalars(select(Registration).order_by(Registration.created_at)))
         for row in rows:
@@ -97,7 +97,7 @@ class Registrations:
                 await session.delete(await session.merge(row))
 
     async def read(self, type: ModelType, model: str | Mapping[str, Any]) -> Family:
-        """The family that a registration describes. Raises `RegistrationInvalid`."""
+        """Decode the family of a registration. Raises `RegistrationInvalid`."""
         family = await asyncio.to_thread(parse, type, model, self._catalog)
         check_abilities(family)
         return family
@@ -105,9 +105,9 @@ class Registrations:
     async def register(
         self, type: ModelType, model: str | Mapping[str, Any], persist: bool, local: bool = True
     ) -> Family:
-        """Add a family. With `persist` its local files must be there, and it outlives the server.
+        """Add a family. With `persist` it survives restarts, and its local files must exist.
 
-        Raises `RegistrationInvalid`, `RegistrationExists` or, where its file cannot be written, `Unavailable`; and, without
+        Raises `RegistrationInvalid`, `RegistrationExists` or, if its file cannot be written, `Unavailable`; without
         `local`, `PermissionDenied` for files of this machine.
         """
         family = await self.read(type, model)
@@ -127,7 +127,7 @@ class Registrations:
         return family
 
     async def unregister(self, type: ModelType, name: str) -> None:
-        """Forget a family. Raises `NotFound`, `RegistrationInUse`, or `BadRequest` for one of the catalog's own."""
+        """Remove a family. Raises `NotFound`, `RegistrationInUse`, or `BadRequest` for a built-in family."""
         async with self._turn:
             family = self._found(type, name)
             if self._catalog.built_in(family.name, type):
@@ -140,7 +140,7 @@ class Registrations:
             self._catalog.unregister(family.name, type)
 
     def _found(self, type: ModelType, name: str) -> Family:
-        """The family of exactly this name, in any letter case: an alias, by which others are launched, is not enough."""
+        """The family of exactly this name, in any letter case; an alias, which suffices for a launch, does not here."""
         try:
             family = self._catalog.get(name, type)
         except NotFound:
@@ -150,14 +150,14 @@ class Registrations:
         return family
 
     def summaries(self, type: ModelType) -> list[Record]:
-        """Every family of a type by name: those of the catalog, and users'."""
+        """Summaries of every family of a type, by name: built-in ones and users'."""
         return [
             {"model_name": family.name, "is_builtin": self._catalog.built_in(family.name, type)}
             for family in self._sorted(type)
         ]
 
     def records(self, type: ModelType, *, full: bool = False) -> list[Record]:
-        """Every family of a type in full. Looks into the cache folders, so not for the event loop."""
+        """Full records of every family of a type. Reads the cache folders, so call it in a thread."""
         is_here = here()
         return [
             record(family, built_in=self._catalog.built_in(family.name, type), cached=is_here, full=full)
@@ -165,7 +165,7 @@ class Registrations:
         ]
 
     def record(self, type: ModelType, name: str, *, full: bool = True) -> Record:
-        """One family in full. Raises `NotFound`."""
+        """The record of one family. Raises `NotFound`."""
         family = self._found(type, name)
         return record(family, built_in=self._catalog.built_in(family.name, type), cached=here(), full=full)
 
@@ -174,18 +174,18 @@ class Registrations:
 
 
 def is_of(launch: Launch, family: Family) -> bool:
-    """Whether a launch runs a family."""
+    """Whether a launch runs a variant of a family."""
     model = launch.model
     same = model.name.lower() == family.name.lower() and model.type is family.type
     profile = profile_of(launch.engine)
     weightless = profile.weightless if profile else ""
     return same and (
         not weightless or model.format != weightless
-    )  # a model without files has no family, whatever its name
+    )  # a model without files has no family, even if a family has its name
 
 
 def here() -> Cached:
-    """Whether files are on this machine, for many questions at once: only repositories of the cache are looked into."""
+    """A function that says whether files are on this machine; it lists the cached repositories once for many calls."""
     present = {model_id for _, model_id in scan()}
 
     def is_here(hub: str, source: ModelSource, quantization: str) -> bool:
@@ -198,7 +198,7 @@ def here() -> Cached:
 
 
 def check_paths(family: Family) -> None:
-    """Raises `RegistrationInvalid` when files that are said to be on this machine are not."""
+    """Raise `RegistrationInvalid` if local files that the family names do not exist."""
     for place, spec in enumerate(family.specs):
         for source in spec.src.values():
             for quantization in spec.quantizations_of(source) if source.path else []:
@@ -217,5 +217,5 @@ def check_paths(family: Family) -> None:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name that is too long, or a folder that is not ours to read
+    except OSError:  # the name is too long, or the folder is not readable
         return False

@@ -1,11 +1,11 @@
-"""From what is known of the models to the table that gateways route by: a route for each model, and one for each adapter."""
+"""Builds the route table of gateways from the models' views: a route for each model and one for each adapter."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from modelyard.control.adapter_sync import Adapting
+from modelyard.control.adapter_sync import AdapterSync
 from modelyard.control.views import AdapterView, ModelView, RunningReplica
 from modelyard.core.rules import NO_RULES
 from modelyard.core.types import Adapter, Endpoint, ReplicaState, Route
@@ -13,12 +13,12 @@ from modelyard.engines.base import Remote
 
 
 def adapter_view(
-    adapter: Adapter, state: ReplicaState, replicas: Iterable[RunningReplica], adapting: Adapting
+    adapter: Adapter, state: ReplicaState, replicas: Iterable[RunningReplica], sync: AdapterSync
 ) -> AdapterView:
-    """Where an adapter is, given the state of its model."""
+    """The view of an adapter, given the state of its model."""
     ready = [running for running in replicas if running.replica.state is ReplicaState.READY]
-    having = tuple(running for running in ready if adapting.has(running.replica.name, adapter))
-    problems = [problem for running in ready if (problem := adapting.problem(running.replica.name, adapter))]
+    having = tuple(running for running in ready if sync.has(running.replica.name, adapter))
+    problems = [problem for running in ready if (problem := sync.problem(running.replica.name, adapter))]
     settled = len(having) + len(problems) == len(ready)
     if having:
         return AdapterView(adapter, ReplicaState.READY, "", having, settled)
@@ -29,7 +29,7 @@ def adapter_view(
 
 
 def routes(views: Iterable[ModelView]) -> dict[str, Route]:
-    """Every public name. A name that a model and an adapter share means the model."""
+    """Routes of all public names. A name that a model and an adapter share refers to the model."""
     alive = [view for view in views if not view.desired.terminating]
     found = {route.name: route for view in alive for route in _of_adapters(view)}
     return found | {view.desired.uid: _of_model(view) for view in alive}

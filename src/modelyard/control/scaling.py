@@ -1,4 +1,4 @@
-"""Whether new replicas are asked to be like those that are there, which is the only kind there is. Pure."""
+"""Checks that a request for more replicas asks for replicas like the present ones; no others are supported. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from modelyard.engines.names import canonical_name
 from modelyard.protocol.models import ScaleRequest
 
 ROLES = (None, "", "hybrid")
-"""What a replica does, in Xinference's words: all of it."""
+"""Xinference's roles of a replica that mean all of the work."""
 
 
 def check_alike(request: ScaleRequest, launch: Launch, address: str) -> None:
-    """Raises `InvalidParameter` when a request to scale asks for another engine, other GPUs or another machine."""
+    """Raise `InvalidParameter` if a request to scale names another engine, other GPUs or another machine."""
     _check_engine("model_engine", request.model_engine, launch)
     _check_gpus("n_gpu", request.n_gpu, launch)
     given = request.replica_config or []

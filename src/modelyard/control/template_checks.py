@@ -1,4 +1,4 @@
-"""The chat template that a launch names: what it says about the model, on every engine."""
+"""Reads the chat template that a launch names, and updates the model's abilities by it, for every engine."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MOST_BYTES = 1024 * 1024
 
 
 def templated(launch: Launch) -> Launch:
-    """A launch whose model has the abilities of the template among its options. Raises `InvalidParameter`.
+    """Return the launch with the model's abilities as its chat template implies. Raises `InvalidParameter`.
 
-    The template is Jinja text or the path of a file with it; the name of an engine's own template says nothing here. The
-    caller's right to name a file is checked before.
+    The template is Jinja text or the path of a file; the name of an engine's built-in template is ignored. Whether the caller
+    may name a file is checked before.
     """
     given = launch.options.get(OPTION)
     if launch.model.type is not ModelType.LLM or not isinstance(given, str) or not given:
@@ -27,7 +27,7 @@ def templated(launch: Launch) -> Launch:
 
 
 def _read(path: Path) -> str | None:
-    """The text of a file; None where there is none."""
+    """The text of a file; None if there is no such file."""
     try:
         if not path.is_file():
             return None

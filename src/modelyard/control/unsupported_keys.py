@@ -1,4 +1,4 @@
-"""Launch keys of Xinference's clients that this server refuses, warns about or ignores."""
+"""Launch keys of Xinference's clients that this server refuses, ignores, or accepts with a warning."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEVICE_KEYS = ("worker_ip", "n_gpu", "gpu_idx")
 ENTRY_KEYS = ("replica_uid", "role", "devices", "model_engine", "engine_config")
 
 HARMLESS = ("trust_remote_code",)
-"""Options that an engine may ignore if it does not have them: GGUF files, for example, contain no code to trust."""
+"""Options that an engine may ignore if it lacks them: GGUF files, for example, contain no code to trust."""
 
 
 def refuse_unsupported(request: LaunchRequest) -> None:
@@ -44,7 +44,7 @@ def refuse_unsupported(request: LaunchRequest) -> None:
 
 
 def warnings(request: LaunchRequest) -> list[str]:
-    """Return warnings about keys that are accepted but may surprise. They become events of the model."""
+    """Return warnings about accepted keys with surprising effects. They become events of the model."""
     sentences = []
     if request.enable_virtual_env:
         sentences.append(f"enable_virtual_env has no effect: {ENVIRONMENTS}")
@@ -54,13 +54,13 @@ def warnings(request: LaunchRequest) -> list[str]:
 
 
 def without_harmless(options: Mapping[str, Json], engine: Engine) -> dict[str, Json]:
-    """Return options without those of `HARMLESS` that the engine does not have."""
+    """Return the options without those of `HARMLESS` that the engine lacks."""
     known = engine.Options.__struct_fields__
     return {key: value for key, value in options.items() if key in known or key not in HARMLESS}
 
 
 def is_this_machine(address: str) -> bool:
-    """Whether an address or host name, with or without a port, is this machine's own."""
+    """Whether an address or host name, with or without a port, refers to this machine."""
     name = address.strip().rpartition(":")[0] if address.count(":") == 1 else address.strip()
     name = name.strip("[]").lower()
     if name in ("localhost", socket.gethostname().lower()):
@@ -81,7 +81,7 @@ def _interfaces() -> list[Any]:
 
 
 def _refuse_differences(request: LaunchRequest, entries: list[dict[str, Any]]) -> None:
-    """Raise `InvalidParameter` unless each replica's entry asks for the same as the launch."""
+    """Raise `InvalidParameter` unless each replica's entry equals what the launch requests."""
     if len(entries) != request.replica:
         raise InvalidParameter(
             "replica_config", f"has {len(entries)} entries, and {request.replica} replicas are asked for."

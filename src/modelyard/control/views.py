@@ -1,4 +1,4 @@
-"""What the control loop lets others know of a model, of its replicas and of its adapters: frozen data."""
+"""Frozen views of models, replicas and adapters, which the control loop provides to other code."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from modelyard.engines.base import Command, Remote
 
 @dataclass(frozen=True, slots=True)
 class RunningReplica:
-    """One replica with everything that was decided about it."""
+    """One replica with its placement, plan and state."""
 
     replica: Replica
     plan: Command | Remote
     placement: Placement
     footprint: Footprint
     created_at: float
-    """Unix time."""
+    """Unix time in seconds."""
     pid: int | None = None
 
     @property
@@ -30,35 +30,35 @@ class RunningReplica:
         return Endpoint(self.replica.name, self.plan.address, self.plan.headers)
 
     def moved(self, state: ReplicaState, *, stopping: bool = False) -> RunningReplica:
-        """The same replica in another state, from now on."""
+        """This replica in another state, which begins now."""
         return replace(self, replica=replace(self.replica, state=state, since=time.monotonic(), stopping=stopping))
 
 
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """What is known of one model right now."""
+    """The current state of one model."""
 
     desired: Desired
     state: ReplicaState
     reason: str
     replicas: tuple[RunningReplica, ...]
     slots: Mapping[int, Slot]
-    """Ordinal → its crashes, of the current generation."""
+    """Ordinal → its crashes in the current generation."""
     download: DownloadView | None = None
-    """Of its weights, while they are on their way."""
+    """The download of its weights, if it is in progress."""
     adapters: tuple[AdapterView, ...] = ()
-    """In the order in which they were given."""
+    """In the order in which the launch lists them."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterView:
-    """What is known of one adapter of a model right now."""
+    """The current state of one adapter of a model."""
 
     adapter: Adapter
     state: ReplicaState
-    """`READY` as soon as one replica has it; `FAILED` when every ready replica refused it."""
+    """`READY` as soon as one replica has it; `FAILED` when every ready replica has refused it."""
     reason: str = ""
     replicas: tuple[RunningReplica, ...] = ()
-    """Those that have it."""
+    """The replicas that have it."""
     settled: bool = True
-    """Every ready replica has it or has refused it."""
+    """Whether every ready replica has loaded or refused it."""

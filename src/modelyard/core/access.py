@@ -1,6 +1,6 @@
-"""Access control: scopes, the keys in force as an immutable snapshot, and how much a key has used lately. Pure.
+"""Access control: scopes, the current keys as an immutable snapshot, and the recent use of each key. Pure.
 
-`control/keys.py` publishes an `Access`; the gateway and the management routes ask it, in memory, for every request.
+`control/keys.py` publishes an `Access`; the gateway and the management routes check every request against it, in memory.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ ADMIN = "admin"
 INFERENCE = "models:read"
 """The scope that inference needs."""
 TOOLS = "tools:use"
-"""The scope that tools need which reach beyond this server."""
+"""The scope for tools that access other servers than this one."""
 
 SCOPES: Mapping[str, str] = {
     ADMIN: "everything",
     "models:list": "see which models run and which are known",
-    INFERENCE: "ask models, and see progress and events",
-    TOOLS: "have the web searched, pages read and MCP servers asked by the server",
+    INFERENCE: "use models, and see progress and events",
+    TOOLS: "use the server's web search, page reader and MCP servers",
     "models:write": "launch, scale and terminate models",
     "models:register": "register and unregister families",
-    "knowledge:read": "search knowledge bases, ask them, and see their documents",
-    "knowledge:write": "make, fill, change and delete knowledge bases",
-    "keys:create": "make keys that may do no more than their maker",
+    "knowledge:read": "search knowledge bases, ask questions of them, and see their documents",
+    "knowledge:write": "create, fill, change and delete knowledge bases",
+    "keys:create": "create keys with no more rights than its own",
     "keys:manage": "list and revoke keys",
     "users:manage": "add, list and remove users",
     "cache:list": "see what was downloaded",
@@ -39,16 +39,16 @@ SCOPES: Mapping[str, str] = {
     "virtualenv:list": "see engine environments",
     "virtualenv:delete": "delete engine environments",
 }
-"""Every scope, with what it lets a key do."""
+"""Every scope, with what it permits."""
 
 LOCAL = "local"
-"""Owner id of every request where the server asks for no key."""
+"""Owner id of every request while the server requires no key."""
 
 KNOWLEDGE_READ, KNOWLEDGE_WRITE = "knowledge:read", "knowledge:write"
 READ, WRITE = "read", "write"
-"""Levels of access to one knowledge base; writing includes reading."""
+"""Access levels of a knowledge base; write access includes read access."""
 BASE = "kb:"
-"""Stands before the name of a knowledge base where a model is named."""
+"""Prefix of a knowledge base's name where a request names a model."""
 
 ALIASES: Mapping[str, str] = {
     "models:start": "models:write",
@@ -56,15 +56,15 @@ ALIASES: Mapping[str, str] = {
     "models:add": "models:register",
     "models:unregister": "models:register",
 }
-"""Older names of some scopes."""
+"""Older names of scopes → present names."""
 
 KEY_HEADERS = (b"x-api-key", b"api-key")
-"""Where a key may stand beside `Authorization: Bearer`: Anthropic's SDK and Azure's send it there."""
+"""Headers that may carry a key besides `Authorization: Bearer`; Anthropic's and Azure's SDKs use them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Limits of one key, which hold for it and for all keys that were made with it, together."""
+    """Limits of one key, which it shares with all keys that it created."""
 
     id: str
     """The id of the key."""
@@ -74,42 +74,42 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The rights of one key, or of the token of a person who logged in."""
+    """The rights of one key, or of a token from a login."""
 
     id: str
     name: str
     scopes: frozenset[str]
     models: frozenset[str] | None = None
-    """The only models it may use; None for all."""
+    """The models that it may use; None for all."""
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     expires_at: float | None = None
     """Unix time."""
     user: str | None = None
-    """The name of the person who logged in; None for an API key."""
+    """The name of the user who logged in; None for an API key."""
     bases: Mapping[str, str] | None = None
-    """The only knowledge bases it may use, each with `READ` or `WRITE`; None for all that its scopes allow."""
+    """The knowledge bases that it may use, each with `READ` or `WRITE`; None for all that its scopes allow."""
     owner: str = ""
-    """Owner id of what is made with it: that of the user, or the key's own; empty for its `id`."""
+    """Owner id of the rows it creates: that of the user, or the key's own; if empty, its `id`."""
     above: tuple[Quota, ...] = ()
-    """Quotas of the keys that it was made with, which its use counts for, too."""
+    """Quotas of the keys that created it; its requests count against them too."""
 
     @property
     def quotas(self) -> tuple[Quota, ...]:
-        """All limits that hold for it."""
+        """All limits that apply to it."""
         return (Quota(self.id, self.requests_per_minute, self.tokens_per_minute), *self.above)
 
     @property
     def counts_tokens(self) -> bool:
-        """Whether this grant limits tokens."""
+        """Whether this grant limits the number of tokens."""
         return any(quota.tokens_per_minute is not None for quota in self.quotas)
 
     def allows(self, scope: str) -> bool:
-        """Whether the grant has a scope; `admin` has all."""
+        """Whether the grant has a scope; `admin` includes all."""
         return scope in self.scopes or ADMIN in self.scopes
 
     def sees(self, model: str) -> bool:
-        """Whether the grant may see and use a model; knowledge bases that answer as models are checked apart."""
+        """Whether the grant may see and use a model. Knowledge bases named as models are checked by `sees_base`."""
         if model.startswith(BASE):
             return self.sees_base(model.removeprefix(BASE))
         return self.models is None or model in self.models
@@ -123,7 +123,7 @@ class Grant:
         return self.bases.get(base) in ((READ, WRITE) if level == READ else (WRITE,))
 
     def check_base(self, base: str, level: str = READ) -> None:
-        """Raises `PermissionDenied` for a knowledge base that it may not use in that way, whether there is one or not."""
+        """Raise `PermissionDenied` for a knowledge base that it may not use at this level, whether or not the base exists."""
         if self.bases is None:
             self.check(KNOWLEDGE_READ if level == READ else KNOWLEDGE_WRITE)
         if not self.sees_base(base, level):
@@ -131,49 +131,49 @@ class Grant:
             raise PermissionDenied(f"The key '{self.name}' may not {verb} the knowledge base '{base}'.")
 
     def check(self, scope: str) -> None:
-        """Raises `PermissionDenied` if it lacks a scope."""
+        """Raise `PermissionDenied` if the grant lacks a scope."""
         if not self.allows(scope):
             raise PermissionDenied(f"The key '{self.name}' lacks the scope '{scope}'.")
 
     def check_model(self, model: str) -> None:
-        """Raises `PermissionDenied` for a model that it may not use, whether there is one or not."""
+        """Raise `PermissionDenied` for a model that it may not use, whether or not the model exists."""
         if not self.sees(model):
             raise PermissionDenied(f"The key '{self.name}' may not use the model '{model}'.")
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who a private row belongs to, and which private rows a request sees.
+    """The owner of private rows, and which private rows a request may see.
 
-    Private rows are those of one user or key: conversations, their messages, knowledge bases made for one chat.
+    Private rows belong to one user or key: conversations, their messages, knowledge bases created for one chat.
     """
 
     id: str
-    """Written into rows that the request makes."""
+    """Owner id, stored in rows that the request creates."""
     everything: bool = False
-    """Whether rows of all owners are seen: true for administrators."""
+    """Whether rows of all owners are visible: true for administrators."""
 
     @classmethod
     def of(cls, grant: Grant | None) -> Owner:
-        """The owner of a request by what its key allows; the one local owner where no key is asked for."""
+        """The owner for a request's grant; the owner `local` if no key is required."""
         return cls(LOCAL) if grant is None else cls(grant.owner or grant.id, grant.allows(ADMIN))
 
     def sees(self, owner: str) -> bool:
-        """Whether a row with this owner id is seen."""
+        """Whether a row with this owner id is visible."""
         return self.everything or owner == self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """All keys in force at one moment."""
+    """All valid keys at one moment."""
 
     required: bool = False
     """Whether a request without a key is refused."""
     grants: Mapping[str, Grant] = field(default_factory=dict)
-    """SHA-256 of the secret → what it allows."""
+    """SHA-256 of the secret → grant."""
 
     def admit(self, headers: Iterable[tuple[bytes, bytes]], now: float) -> Grant | None:
-        """The grant of a request by its headers; None where no key is asked for. Raises `InvalidKey`."""
+        """The grant of a request, by its headers; None if no key is required. Raises `InvalidKey`."""
         if not self.required:
             return None
         secret = credential(headers)
@@ -185,17 +185,17 @@ class Access:
         return self.grant(secret, now)
 
     def grant(self, secret: bytes, now: float) -> Grant:
-        """The grant of a secret. Raises `InvalidKey`, which never repeats it."""
+        """The grant of a secret. Raises `InvalidKey`, whose message never contains the secret."""
         found = self.grants.get(fingerprint(secret))
         if found is None:
-            raise InvalidKey("The API key is not known here, or was revoked.")
+            raise InvalidKey("The API key is unknown or was revoked.")
         if found.expires_at is not None and found.expires_at <= now:
             raise InvalidKey(f"The key '{found.name}' has expired.")
         return found
 
 
 def credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The secret that a request carries, empty if none; names of headers are lower case."""
+    """The secret in a request's headers, whose names are lower case; empty if there is none."""
     other = b""
     for name, value in headers:
         if name == b"authorization":
@@ -208,12 +208,12 @@ def credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def fingerprint(secret: bytes) -> str:
-    """The hash of a secret, which is all that is stored of it."""
+    """The hash of a secret; only the hash is stored."""
     return hashlib.sha256(secret).hexdigest()
 
 
 def checked_scopes(given: Iterable[str]) -> list[str]:
-    """Scopes by their present names, sorted; raises `InvalidParameter` for one that does not exist."""
+    """Scopes by their present names, sorted. Raises `InvalidParameter` for an unknown scope."""
     found = set()
     for name in given:
         scope = ALIASES.get(name, name)
@@ -224,7 +224,7 @@ def checked_scopes(given: Iterable[str]) -> list[str]:
 
 
 class Window:
-    """How much was used in the last minute, second by second, so that it stays small however much it is."""
+    """Counts use during the last minute in a small fixed number of one-second sums."""
 
     SECONDS = 60.0
 
@@ -233,7 +233,7 @@ class Window:
         self._used: deque[tuple[float, int]] = deque()
 
     def add(self, amount: int, now: float) -> None:
-        """Note a use. Times are monotonic seconds and never go back."""
+        """Count a use. `now` is in monotonic seconds and never decreases."""
         self._forget(now)
         self.total += amount
         if self._used and now - self._used[-1][0] < 1.0:
@@ -243,7 +243,7 @@ class Window:
             self._used.append((now, amount))
 
     def wait(self, limit: int, now: float) -> float:
-        """Seconds until less than `limit` was used in the last minute; 0 if that is so now."""
+        """Seconds until the use of the last minute is below `limit`; 0 if it is below now."""
         self._forget(now)
         left = self.total
         for since, amount in self._used:

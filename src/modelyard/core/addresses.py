@@ -1,4 +1,4 @@
-"""Tells which addresses are public: those that a server may connect to for a URL of any caller."""
+"""Classifies IP addresses: public ones, which the server may connect to for any caller's URL, and this machine's own."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import ipaddress
 import socket
 
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-"""All other IPv6 is loopback, local, mapped, translated (NAT64), multicast or not given out."""
+"""All other IPv6 addresses are loopback, local, mapped, translated (NAT64), multicast or unassigned."""
 TUNNELS = ipaddress.IPv6Network("2002::/16")
-"""6to4: an IPv4 address is inside."""
+"""6to4 addresses, which contain an IPv4 address."""
 PUBLIC_BY_FORM_ONLY = tuple(
     ipaddress.ip_network(each)
     for each in (
@@ -22,13 +22,13 @@ PUBLIC_BY_FORM_ONLY = tuple(
         "3fff::/20",
     )
 )
-"""Networks that some versions of `ipaddress` call global, or that clouds use inside."""
+"""Networks that some versions of `ipaddress` classify as global, or that clouds use internally."""
 
 
 def is_public(place: str) -> bool:
-    """Whether an IP address can be reached from everywhere, so that it is none of this machine, its network or its cloud.
+    """Whether an IP address is reachable from everywhere, and does not belong to this machine, its network or its cloud.
 
-    Raises `ValueError` for what is no address.
+    Raises `ValueError` for text that is not an address.
     """
     found = ipaddress.ip_address(place)
     if isinstance(found, ipaddress.IPv6Address):
@@ -45,14 +45,14 @@ def is_public(place: str) -> bool:
 
 
 def is_own(place: str) -> bool:
-    """Whether an IP address is one of this machine's, public ones included.
+    """Whether an IP address belongs to this machine, public ones included.
 
-    The kernel says so: a datagram socket connected to an own address has that very address as its source. Nothing is sent.
+    A datagram socket connected to one of the machine's own addresses has that address as its source. Nothing is sent.
     """
     family = socket.AF_INET6 if ":" in place else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((place, 9))
         except OSError:
-            return False  # there is no way to it at all
+            return False  # there is no route to it
         return bool(ipaddress.ip_address(probe.getsockname()[0]) == ipaddress.ip_address(place))

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 answer, parsed as its bytes arrive, decompressed, and bounded in size. No connection is made here."""
+"""Parses one HTTP/1.1 response as its bytes arrive, decompresses it, and limits its size. Opens no connection."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 import httptools
 
 MOST_HEAD = 64 * 1024
-"""Bytes of the status line and the headers."""
+"""Maximum bytes of the status line and the headers."""
 ENCODINGS = ("gzip", "x-gzip", "deflate")
 
 
 class BadAnswer(Exception):
-    """An answer that is no HTTP, is too long, or breaks off."""
+    """A response that is not HTTP, is too long, or ends early."""
 
 
 class HttpAnswer:
-    """Takes bytes by `feed`, and the end of the connection by `end`; both raise `BadAnswer`."""
+    """Receives bytes by `feed`, and the end of the connection by `end`; both raise `BadAnswer`."""
 
     def __init__(self, max_bytes: int) -> None:
-        """`max_bytes` bounds the body, as sent and as decompressed."""
+        """`max_bytes` limits the body, both as sent and as decompressed."""
         self.status = 0
         self.headers: dict[str, str] = {}
-        """By name in lower case; the last one of a name."""
+        """By name in lower case; the last value of repeated headers."""
         self.body = bytearray()
-        """Decompressed."""
+        """The body, decompressed."""
         self.begun = False
         """Whether the headers are complete."""
         self.complete = False
@@ -38,13 +38,13 @@ class HttpAnswer:
 
     @property
     def content_type(self) -> str:
-        """In lower case, without parameters."""
+        """The content type in lower case, without parameters."""
         given = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         return given or "application/octet-stream"
 
     @property
     def charset(self) -> str:
-        """The `charset` of the content type; empty where it has none."""
+        """The `charset` of the content type; empty if it has none."""
         for part in self.headers.get("content-type", "").split(";")[1:]:
             name, _, value = part.partition("=")
             if name.strip().lower() == "charset":
@@ -54,7 +54,7 @@ class HttpAnswer:
     def feed(self, data: bytes) -> None:
         if not self.begun:
             self._head += len(data)
-            if self._head > MOST_HEAD + (1 << 16):  # the last piece may hold the beginning of the body
+            if self._head > MOST_HEAD + (1 << 16):  # the last piece may contain the beginning of the body
                 raise BadAnswer("its headers are too long")
         try:
             self._parser.feed_data(data)
@@ -70,7 +70,7 @@ class HttpAnswer:
             raise BadAnswer("it breaks off")
         self.complete = True
 
-    # httptools calls these
+    # callbacks of httptools
 
     def on_message_begin(self) -> None:
         self.headers = {}
@@ -81,12 +81,12 @@ class HttpAnswer:
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
         if self.status < 200:
-            return  # such as 100 Continue: the answer itself is still to come
+            return  # an interim response, such as 100 Continue
         self.begun = True
         encoding = self.headers.get("content-encoding", "").strip().lower()
         length = self.headers.get("content-length", "")
         if encoding in ENCODINGS:
-            self._decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip or zlib, whichever it is
+            self._decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # detects gzip and zlib
         elif encoding not in ("", "identity"):
             self._problem = f"it is compressed with '{encoding[:20]}', which the request did not allow"
         if length.isdigit() and int(length[:20]) > self._max and self.status == 200:

@@ -1,4 +1,4 @@
-"""The shapes of ASGI, and what applications share that read a request's body themselves before another application does."""
+"""The types of ASGI, and a helper for applications that read a request's body before they call another application."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives `body` once, and then what comes after it: that the client disconnects."""
+    """A `receive` that returns `body` once, and then the messages of the original one, such as a disconnect."""
     given = False
 
     async def again() -> Message:

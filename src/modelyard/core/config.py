@@ -1,4 +1,4 @@
-"""Every setting of the server, with its manual. The only reader of `MODELYARD_*` variables."""
+"""All settings of the server, with their manual. The only reader of `MODELYARD_*` variables."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from modelyard.core.trust import read_allowances
 
 
 class Settings(BaseSettings):
-    """Read from `MODELYARD_<NAME>` variables when made, never at import."""
+    """The settings, read from `MODELYARD_<NAME>` variables when an instance is created, never at import."""
 
     model_config = SettingsConfigDict(
         env_prefix="MODELYARD_", extra="ignore", frozen=True, use_attribute_docstrings=True
     )
 
     home: Path = Path("~/.modelyard")
-    """Folder of everything the server keeps: database, logs, registered models."""
+    """Folder of all the server's data: database, logs, registered models."""
 
     host: str = "127.0.0.1"
     """Address to listen on."""
 
     port: int = Field(9997, ge=0, le=65535)
-    """Port to listen on; 0 picks a free one, which the ready line names."""
+    """Port to listen on; 0 picks a free one, which the ready line prints."""
 
     chatchat_port: int | None = Field(None, ge=0, le=65535)
-    """A second port on the same address, for programs that look for Langchain-Chatchat: 7861 is its own. There, `GET /` leads to
-    `/docs`; all else is the same server. 0 picks a free one; not set means none."""
+    """A second port on the same address, for programs that expect Langchain-Chatchat on its port, 7861. On it, `GET /` redirects
+    to `/docs`; otherwise it is the same server. 0 picks a free port; unset means no second port."""
 
     insecure: bool = False
-    """Listen on an address that others can reach, although anybody there can then use this server."""
+    """Allow listening without keys on an address that other machines can reach. Anybody there can then use the server."""
 
     auth: Literal["auto", "on", "off"] = "auto"
-    """When API keys are asked for: `auto` as soon as there is one (or a user), and beyond loopback always; `on` and `off`."""
+    """When API keys are required: `auto`, once there is a key or user, and always beyond loopback; `on`, always; `off`, never."""
 
     cors_origins: str = ""
-    """Origins, with commas between, whose pages a browser lets use this server, or `*` for all; empty means none."""
+    """Origins, separated by commas, whose web pages may use this server from a browser, or `*` for all; empty means none."""
 
     launch_allow: str = ""
-    """What every key with `models:write` may do in a launch beyond what is open to it, with commas between: `trust_remote_code`,
+    """Privileges that every key with `models:write` gets for its launches, separated by commas: `trust_remote_code`,
     `chat_template` (files as templates), `allowed_media_hosts`, `envs:NAME` and `vllm_args:FLAG`, such as `envs:HF_TOKEN` or
-    `vllm_args:logits-processors`. Most of these let a caller run code on this machine. Keys with `admin` may do all of it."""
+    `vllm_args:logits-processors`. Most of them let a caller run code on this machine. Keys with `admin` have all of them."""
 
     key_variables: str = ""
-    """Variables of the server's environment that hold keys of other servers, and where each may be sent: `NAME=host`, with
-    commas between, added to those of well-known providers (`OPENAI_API_KEY` goes to `api.openai.com`). `host:port` and
-    `http://host:port` are possible. No other variable can be named as `api_key_env`."""
+    """Environment variables of the server that contain API keys of other servers, and the hosts that each may be sent to:
+    `NAME=host`, separated by commas, in addition to those of well-known providers (`OPENAI_API_KEY` goes to `api.openai.com`).
+    `host:port` and `http://host:port` are possible. A launch can name no other variable as `api_key_env`."""
     allowed_hosts: str = ""
-    """Host names, with commas between, by which this server may be addressed beside loopback names and the address it listens on;
-    a proxy that passes on its public name needs it here. Others are refused (421) on loopback, with `--insecure` while there is
-    no key, and wherever this is set. `*` lets in every name, and with it pages that have rebound theirs."""
+    """Host names, separated by commas, by which clients may address this server, in addition to loopback names and the address
+    it listens on; add the public name that a proxy passes on. Requests for other names are refused (421) on loopback, with
+    `--insecure` while there is no key, and whenever this is set. `*` accepts every name, and so also DNS-rebinding attacks."""
 
     infer_backend: str = ""
-    """Engine of `modelyard deploy` and `modelyard.llm.get_vllm_engine` where none is named; empty means what fits best for the
-    first, and vLLM for the second."""
+    """Engine of `modelyard deploy` and `modelyard.llm.get_vllm_engine` if the call names none; empty means the best fit for
+    `deploy`, and vLLM for `get_vllm_engine`."""
 
     database_url: str = Field("", repr=False)
     """SQLAlchemy URL of the database, such as `postgresql+asyncpg://user@host/name`; empty means SQLite in the home folder."""
@@ -70,129 +70,129 @@ class Settings(BaseSettings):
     """Write one line per inference request, after it has ended."""
 
     max_body_bytes: int = Field(64 * 1024 * 1024, ge=1024)
-    """Largest request body in bytes; a larger one is a 413. Routes that need no key, and those that carry no text, take less."""
+    """Maximum size of a request body in bytes; larger ones get a 413. Routes without a key or without text accept less."""
 
     max_json_values: int = Field(100_000, ge=1000)
-    """Most values (items of lists, fields of objects) in the JSON of a management request that carries text; more are a 413.
-    Other management requests take 10,000 at most."""
+    """Maximum number of values (list items and object fields) in the JSON of a management request that carries text; more get a
+    413. Other management requests accept at most 10,000."""
 
     max_head_bytes: int = Field(64 * 1024, ge=8 * 1024)
-    """Largest request head in bytes: the request line with all headers; a larger one is a 431."""
+    """Maximum size in bytes of a request's head, which is the request line and all headers; larger ones get a 431."""
 
     head_timeout: float = Field(30.0, gt=0)
-    """Seconds a request's head may take to arrive, on a fresh connection from its start; then it is a 408."""
+    """Seconds in which a request's head must arrive, on a new connection from its start; otherwise the answer is a 408."""
 
     min_body_rate: int = Field(240, ge=0)
-    """Bytes a second at which a request's body must arrive while it is read, averaged over 15 seconds, twice in a row; a slower
-    one is a 408. 0 means that it may be as slow as it likes."""
+    """Minimum rate in bytes per second at which a request's body must arrive, averaged over 15 seconds; after two slower periods
+    in a row the answer is a 408. 0 means no minimum."""
 
     connect_timeout: float = Field(5.0, gt=0)
-    """Seconds the gateway tries to connect to a replica before it takes another."""
+    """Seconds in which the gateway tries to connect to a replica before it tries another one."""
 
     response_timeout: float = Field(600.0, gt=0)
-    """Seconds an engine may take until the first byte of its answer (a long answer that is not streamed is one byte late)."""
+    """Seconds until the first byte of an engine's answer. One that is not streamed sends its first byte when it is complete."""
 
     stall_timeout: float = Field(120.0, gt=0)
-    """Seconds of silence in the middle of an answer after which it is given up."""
+    """Seconds without a byte in the middle of an answer after which it is aborted."""
 
     start_timeout: float = Field(600.0, gt=0)
-    """Seconds a replica may take from its start until it is healthy, unless the engine knows better."""
+    """Seconds from a replica's start until it must be healthy, unless the engine sets another limit."""
 
     health_interval: float = Field(5.0, gt=0)
     """Seconds between two health checks of a ready replica."""
 
     health_timeout: float = Field(5.0, gt=0)
-    """Seconds a health check may take."""
+    """Timeout of a health check in seconds."""
 
     health_failures: int = Field(3, ge=1)
-    """Health checks that must fail in a row before a ready replica is restarted."""
+    """Consecutive failed health checks after which a ready replica is restarted."""
 
     drain_timeout: float = Field(30.0, ge=0)
-    """Seconds that answers in progress may go on after a model was asked to terminate."""
+    """Seconds that answers in progress may continue after their model is terminated."""
 
     stop_timeout: float = Field(10.0, ge=0)
-    """Seconds an engine has between SIGTERM and SIGKILL."""
+    """Seconds between SIGTERM and SIGKILL for an engine."""
 
     restart_backoff: float = Field(0.5, gt=0)
     """Seconds before the first restart of a crashed replica; doubles with each crash, up to a minute."""
 
     restart_limit: int = Field(5, ge=0)
-    """Crashes in a row after which a model is `failed` and no longer restarted. A launch that never was ready fails at once."""
+    """Consecutive crashes after which a model is `failed` and not restarted. A launch that never was ready fails at once."""
 
     resync_interval: float = Field(10.0, gt=0)
-    """Seconds between two looks of the control loop at the database, beside the nudges it gets on every change."""
+    """Seconds between two reads of the database by the control loop, which is also woken by every change."""
 
     memory_headroom: float = Field(0.05, ge=0, lt=1)
-    """Part of a device's memory that placement leaves free."""
+    """Part of each device's memory that placement leaves free, from 0 to 1."""
 
     hub: Literal["auto", "huggingface", "modelscope"] = "auto"
-    """Where weights come from: `huggingface`, `modelscope`, or `auto`, which takes the one that answers, Hugging Face first."""
+    """The hub for weights: `huggingface`, `modelscope`, or `auto`, the first that answers, Hugging Face being tried first."""
 
     offline: bool = False
-    """Never touch a hub: only weights that are on this machine can be launched."""
+    """Never connect to a hub: only weights on this machine can be launched."""
 
     download_attempts: int = Field(3, ge=1)
-    """How often a download is tried before it is given up; each attempt goes on where the one before broke off."""
+    """Attempts of a download before it fails; each one continues where the previous one stopped."""
 
     downloads_at_once: int = Field(2, ge=1)
-    """Downloads that run at the same time; more wait."""
+    """Maximum number of concurrent downloads; others wait."""
 
     keep_jobs: int = Field(1000, ge=0)
-    """Finished jobs that are kept; of more, those that ended first are deleted."""
+    """Maximum number of finished jobs that are kept; the oldest ones are deleted."""
 
     keep_jobs_days: float = Field(30.0, gt=0)
     """Days for which finished jobs are kept, with their events and logs."""
 
     vector_store: str = "embedded"
-    """Where knowledge bases keep their indexes: `embedded`, beside the database, or `postgres`, in it, with pgvector."""
+    """Store of the knowledge bases' indexes: `embedded`, files beside the database, or `postgres`, in it, with pgvector."""
 
     vector_store_url: str = Field("", repr=False)
     """SQLAlchemy URL of the database of the store `postgres`; empty means the server's own, which must then be PostgreSQL."""
 
     max_open_indexes: int = Field(32, ge=1)
-    """Indexes of knowledge bases that stay open at a time; one takes some 5 MB and two threads. What is searched beyond these is
-    opened when it is needed, and the one that was used least recently is closed."""
+    """Indexes of knowledge bases that are open at the same time; each takes about 5 MB and two threads. A search in another base
+    opens its index, and closes the least recently used one."""
 
     ocr: bool = False
-    """Read pictures and scanned pages of documents, which takes `pip install 'modelyard[ocr]'`."""
+    """Extract text from pictures and scanned pages of documents. Needs `pip install 'modelyard[ocr]'`."""
 
     max_document_bytes: int = Field(200 * 1024 * 1024, ge=1024)
-    """Largest document in bytes that a knowledge base takes."""
+    """Maximum size of a document in bytes."""
 
     max_documents: int = Field(1000, ge=1)
-    """Documents that one upload may bring."""
+    """Maximum number of documents in one upload."""
 
     fetch_hosts: str = "*"
-    """Hosts, with commas between, that this server and its replicas fetch from when a request or an agent gives an address
-    (`image_url`, `read_url`). `*` stands for all public hosts, at ports 80, 443, 8080 and 8443; a host that is named, as `name`
-    or `name:port`, may be private. Empty means that nothing is fetched."""
+    """Hosts, separated by commas, from which this server and its replicas fetch URLs in a request or of an agent (`image_url`,
+    `read_url`). `*` stands for all public hosts, at ports 80, 443, 8080 and 8443; a host listed as `name` or `name:port` may
+    also be private. Empty means that nothing is fetched."""
     max_upload_bytes: int = Field(2 * 1024 * 1024 * 1024, ge=1024)
-    """Largest upload in bytes, all documents of one request together; a larger one is a 413."""
+    """Maximum total size of an upload in bytes; larger ones get a 413."""
 
     searxng_url: str = ""
-    """Address of a SearXNG instance, such as `http://127.0.0.1:8888`, with `json` among its formats; empty means none."""
+    """URL of a SearXNG instance whose `formats` include `json`, such as `http://127.0.0.1:8888`; empty means none."""
 
     bing_url: str = "https://api.bing.microsoft.com/v7.0/search"
-    """Address of the Bing search API, version 7, or of a service that speaks it."""
+    """URL of the Bing search API, version 7, or of a compatible service."""
 
     bing_subscription_key: str = Field("", repr=False)
-    """Key of the Bing search API; empty means that it is not used."""
+    """Key of the Bing search API; if empty, Bing is not used."""
 
     tavily_url: str = "https://api.tavily.com"
-    """Address of the Tavily search API."""
+    """URL of the Tavily search API."""
 
     tavily_api_key: str = Field("", repr=False)
-    """Key of the Tavily search API; empty means that it is not used."""
+    """Key of the Tavily search API; if empty, Tavily is not used."""
 
     duckduckgo_url: str = "https://html.duckduckgo.com/html/"
-    """Address of DuckDuckGo's page without scripts, which needs no key."""
+    """URL of DuckDuckGo's HTML page, which needs no key."""
 
     search_engine: str = ""
-    """Search engine of agents; empty means the first that is set up of `searxng`, `tavily`, `bing` and `duckduckgo`."""
+    """Search engine of agents; empty means the first configured one of `searxng`, `tavily`, `bing` and `duckduckgo`."""
 
     mcp_servers: str = ""
-    """JSON file of the MCP servers whose tools agents may use, `{"mcpServers": {…}}` as other programs have it; empty means none.
-    It takes `pip install 'modelyard[mcp]'`."""
+    """JSON file of the MCP servers whose tools agents may use, in the usual format `{"mcpServers": {…}}`; empty means none.
+    Needs `pip install 'modelyard[mcp]'`."""
 
     @field_validator("key_variables")
     @classmethod
@@ -202,12 +202,12 @@ class Settings(BaseSettings):
 
     @cached_property
     def key_bindings(self) -> Bindings:
-        """Variable → the hosts that its value may be sent to."""
+        """Variable name → hosts that its value may be sent to."""
         return read_bindings(self.key_variables)
 
     @cached_property
     def allowances(self) -> frozenset[str]:
-        """`launch_allow` as names of privileges."""
+        """`launch_allow` as a set of privilege names."""
         return read_allowances(self.launch_allow)
 
     @cached_property
@@ -217,15 +217,15 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        """The SQLAlchemy URL in force."""
+        """The SQLAlchemy URL of the database, with the default applied."""
         return self.database_url or f"sqlite+aiosqlite:///{self.folder / 'modelyard.db'}"
 
     @property
     def engines_folder(self) -> Path:
-        """Where each engine's virtual environment is: `engines/<engine>`."""
+        """Folder of the engine environments: `engines/<engine>`."""
         return self.folder / "engines"
 
     @property
     def log_folder(self) -> Path:
-        """Where each replica's output is kept: `logs/<uid>/<replica>.log`."""
+        """Folder of the replicas' output: `logs/<uid>/<replica>.log`."""
         return self.folder / "logs"

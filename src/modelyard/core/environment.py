@@ -1,7 +1,7 @@
-"""The environment that child processes get: the server's own without what is secret. Also the variables a launch may set.
+"""The environment of child processes (the server's without secrets), and the variables that a launch may set.
 
-A replica computes with files of strangers. What it does not need it does not get: neither the settings of the server nor any
-key, token or password that the server was started with.
+Replicas process untrusted files, so they receive only what they need: neither the server's settings nor any key, token or
+password from the server's environment.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ SECRET_NAME = re.compile(
     r"(^|_)(API_?KEY|\w*KEY|AUTH|CREDENTIALS?|DSN|PASS|PASSWD|PASSWORD|PASSPHRASE|PGPASS\w*|SECRETS?|TOKENS?"
     r"|\w+_PWD|DATABASE_URL|DB_URL|REDIS_URL|COOKIES?)(_|$|\d)"
 )
-"""Names of variables, in capitals, that hold a secret."""
+"""Parts of variable names, in capitals, that indicate a secret."""
 
 SECRET_VALUE = re.compile(r"^[a-z][a-z0-9+.-]*://[^/\s@]*:[^/\s@]+@", re.IGNORECASE)
-"""An address with a password in it."""
+"""A URL with a password."""
 
 HUB_SECRETS = frozenset(
     {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "MODELSCOPE_API_TOKEN", "MODELSCOPE_SDK_TOKEN"}
 )
-"""Variables that open repositories of hubs that are not public."""
+"""Variables that grant access to non-public repositories of hubs."""
 
 PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
-"""The way out of this machine, whose address may hold a password."""
+"""Proxy variables; the URL may contain a password."""
 
 MIRRORS = frozenset({"HF_ENDPOINT", "MODELSCOPE_ENDPOINT", "MODELSCOPE_DOMAIN"})
-"""Where hubs are, which may be an address with a password, too."""
+"""URLs of hub mirrors, which may contain a password."""
 
 FOR_DOWNLOADS = HUB_SECRETS | PROXIES | MIRRORS
-"""Variables that a child that downloads gets, although they are secret."""
+"""Variables that downloading child processes receive although they are secret."""
 
 TUNING = frozenset({
     "CUDA_DEVICE_ORDER", "CUDA_LAUNCH_BLOCKING", "CUDA_MODULE_LOADING", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG",
@@ -46,21 +46,21 @@ TUNING = frozenset({
     "VLLM_CPU_SGL_KERNEL", "VLLM_ENGINE_ITERATION_TIMEOUT_S", "VLLM_FLASH_ATTN_VERSION", "VLLM_FUSED_MOE_CHUNK_SIZE",
     "VLLM_LOGGING_LEVEL", "VLLM_RPC_TIMEOUT", "VLLM_SLEEP_WHEN_IDLE", "VLLM_USE_FLASHINFER_SAMPLER",
 })  # fmt: skip
-"""Variables that every caller may set for a replica: they choose devices, numbers of threads and how much is printed. None of
-them names code, a file or an address. A name that is not here is refused."""
+"""Variables that every caller may set for a replica: they select devices, numbers of threads and the amount of output. None
+of them names code, a file or an address. All other names are refused."""
 
 
 def cleaned(environment: Mapping[str, str], keep: frozenset[str] = frozenset()) -> dict[str, str]:
-    """An environment without secrets and without the server's settings, but with the variables of `keep`."""
+    """An environment without secrets and without the server's settings, except for the variables in `keep`."""
     return {name: value for name, value in environment.items() if name.upper() in keep or not is_secret(name, value)}
 
 
 def without_password(address: str) -> str:
-    """An address without its user and password."""
+    """A URL without user name and password."""
     return re.sub(r"(?<=://)[^/\s@]*@", "", address)
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Whether a variable is one of the server's settings, or holds a secret as far as its name and its form tell."""
+    """Whether a variable is a setting of the server, or looks like a secret by its name or value."""
     upper = name.upper()
     return upper.startswith(SETTINGS) or bool(SECRET_NAME.search(upper) or SECRET_VALUE.match(value))

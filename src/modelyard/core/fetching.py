@@ -1,9 +1,9 @@
-"""Fetches files from addresses that callers and models give. The only place that does, for engines and tools alike.
+"""Fetches files from URLs of callers and models. Engines and tools fetch by this module only.
 
-A caller who chooses an address chooses where this machine connects to (server-side request forgery). So a host name is
-resolved once, every IP address it has is checked, and the connection goes to one that was checked; each redirect is checked in
-the same way.
-Only the standard library and httptools are imported, because this runs inside replicas too.
+A caller who chooses a URL chooses where this machine connects to (server-side request forgery). Therefore a host name is
+resolved once, all its IP addresses are checked, and the connection goes to a checked address; each redirect is checked
+likewise.
+It imports only the standard library and httptools, because it also runs in replicas.
 """
 
 from __future__ import annotations
@@ -28,77 +28,77 @@ from modelyard.core.errors import AddressRefused, FetchFailed
 log = logging.getLogger(__name__)
 
 HOSTS_VARIABLE = "REPLICA_FETCH_HOSTS"
-"""Environment variable of a replica with the setting `fetch_hosts`."""
+"""Environment variable that passes the setting `fetch_hosts` to a replica."""
 
 MOST_BYTES = 10 * 1024 * 1024
 MOST_REDIRECTS = 5
 MOST_ADDRESSES = 4
-"""IP addresses of one host that are tried, one after the other."""
+"""Maximum number of a host's IP addresses that are tried, one after the other."""
 SECONDS = 20.0
-"""For one fetch, with name look-up and redirects."""
+"""Timeout of one fetch, with name look-up and redirects."""
 LOOK_UPS = 8
-"""Names that are resolved at the same time, in threads of their own: a slow name server must not hold up anything else."""
+"""Names that are resolved concurrently, in a thread pool of their own, so that a slow name server delays nothing else."""
 
 SCHEMES = {"http": 80, "https": 443}
 PORTS = (80, 443, 8080, 8443)
-"""Ports of public hosts; hosts that the owner names have all."""
+"""Allowed ports of public hosts; hosts that the setting names may use all ports."""
 REDIRECTS = (301, 302, 303, 307, 308)
 LONGEST_EXCERPT = 120
-"""Characters of an address in a sentence."""
+"""Maximum characters of a URL in a message."""
 
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\\]")
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""The IP addresses of a host. Raises `OSError` when it has none."""
+"""Returns the IP addresses of a host. Raises `OSError` if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A file from the web."""
+    """A fetched file."""
 
     url: str
-    """Where it was in the end, after redirects."""
+    """The final URL, after redirects."""
     content_type: str
-    """In lower case, without parameters; `application/octet-stream` where the host does not say."""
+    """In lower case, without parameters; `application/octet-stream` if the host states none."""
     data: bytes
-    """Decompressed."""
+    """The content, decompressed."""
     charset: str = ""
-    """As the host names it."""
+    """The charset that the host states; empty if it states none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Which hosts may be fetched from."""
+    """The hosts that may be fetched from."""
 
     public: bool = True
-    """Every public host, at `PORTS`."""
+    """Whether every public host is allowed, at `PORTS`."""
     named: frozenset[str] = frozenset()
-    """Hosts as `name` or `name:port`, in lower case, that may be private too."""
+    """Hosts as `name` or `name:port`, in lower case, which may also be private."""
     only: frozenset[str] = frozenset()
-    """Unless empty, the host must be one of these as well."""
+    """If not empty, the host must be in this set as well."""
 
     @classmethod
     def read(cls, text: str, only: str = "") -> Hosts:
-        """From the setting `fetch_hosts`: names with commas between, among which `*` stands for all public hosts."""
+        """Parse the setting `fetch_hosts`: names separated by commas, where `*` stands for all public hosts."""
         names = _names(text)
         return cls("*" in names, names - {"*"}, _names(only))
 
     def excludes(self, host: str, port: int) -> bool:
-        """Whether a narrower list leaves this host out."""
+        """Whether `only` excludes this host."""
         return bool(self.only) and not _among(host, port, self.only)
 
     def names(self, host: str, port: int) -> bool:
-        """Whether the owner named this host, so that it may be private."""
+        """Whether the setting names this host, so that it may be private."""
         return _among(host, port, self.named)
 
 
 PUBLIC = Hosts()
-"""Public hosts, and no other."""
+"""All public hosts, and no others."""
 
 
 def hosts_of_replica(only: str = "") -> Hosts:
-    """The hosts that a replica may fetch from: what the server put into its environment, else every public host."""
+    """The hosts that a replica may fetch from: those in its environment variable, else every public host."""
     return Hosts.read(os.environ.get(HOSTS_VARIABLE, "*"), only)
 
 
@@ -114,15 +114,15 @@ def _among(host: str, port: int, names: frozenset[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FetchTarget:
-    """One address in its parts."""
+    """A URL, parsed."""
 
     url: str
     scheme: str
     host: str
-    """As ASCII, without brackets."""
+    """In ASCII, without brackets."""
     port: int
     path: str
-    """With the query, percent-encoded."""
+    """Path with query, percent-encoded."""
 
     @property
     def authority(self) -> str:
@@ -132,7 +132,7 @@ class FetchTarget:
 
 
 async def look_up(host: str, port: int) -> list[str]:
-    """The IP addresses of a host, as the system finds them."""
+    """The IP addresses of a host, by the system's resolver."""
     loop = asyncio.get_running_loop()
     found = await loop.run_in_executor(_resolvers(), lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     return list(dict.fromkeys(str(each[4][0]) for each in found))
@@ -147,12 +147,12 @@ async def fetch(
     accept: Sequence[str] = (),
     resolve: Resolve = look_up,
 ) -> Fetched:
-    """The file at an address: at most `max_bytes` after decompression, within `seconds` for everything.
+    """Fetch the file at a URL: at most `max_bytes` after decompression, within `seconds` in total.
 
-    `accept` has the beginnings of the content types that are taken; empty means all. Raises `AddressRefused` for what the address
-    alone rules out, and for all else `FetchFailed`, whose sentence is always the same: it does not tell whether a name
-    exists, a port is open or a host answers. The cause goes to the log. Proxies of the environment are not used, because they
-    would resolve the name again. Cancelling the task closes the connection.
+    `accept` lists prefixes of the accepted content types; empty means all. Raises `AddressRefused` for a URL that is refused by
+    itself, and `FetchFailed` for everything else. The latter's message is always the same, so that it does not reveal whether a
+    name exists, a port is open or a host answers; the cause is logged. Proxies of the environment are not used, because
+    they would resolve the name again. Cancelling the task closes the connection.
     """
     cause: Exception
     visit = _Visit(hosts, max_bytes, tuple(accept), resolve)
@@ -168,7 +168,7 @@ async def fetch(
 
 
 def parse(url: str, hosts: Hosts = PUBLIC) -> FetchTarget:
-    """An address in its parts, without its fragment. Raises `AddressRefused` for what is not fetched wherever it leads."""
+    """Parse a URL and drop its fragment. Raises `AddressRefused` for one that is refused whatever its host resolves to."""
     text = url.strip()
     if _CONTROLS.search(text):
         raise AddressRefused(url, "it may not hold control characters or a backslash")
@@ -196,8 +196,8 @@ def parse(url: str, hosts: Hosts = PUBLIC) -> FetchTarget:
 
 
 def _ascii(host: str) -> str:
-    """A host name as DNS has it. Raises `ValueError` (`UnicodeError` is one) for what is no name."""
-    if ":" in host:  # an IPv6 address, which urlsplit has checked but for its zone
+    """A host name in ASCII, as DNS uses it. Raises `ValueError` (`UnicodeError` is one) for an invalid name."""
+    if ":" in host:  # an IPv6 address, which urlsplit has checked except for its zone
         if "%" in host:
             raise ValueError("its host is no name")
         return host
@@ -208,7 +208,7 @@ def _ascii(host: str) -> str:
 
 
 def excerpt(url: str) -> str:
-    """An address for people; a `data:` address may have millions of characters."""
+    """A URL shortened for a message; a `data:` URL may have millions of characters."""
     return url if len(url) <= LONGEST_EXCERPT else f"{url[:LONGEST_EXCERPT]}…"
 
 
@@ -221,12 +221,12 @@ def _conditions(max_bytes: int, seconds: float, accept: Sequence[str]) -> str:
 
 
 class _Failed(Exception):
-    """Why a fetch came to nothing, for the log only."""
+    """The cause of a failed fetch, for the log only."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """One fetch, and what it may do."""
+    """One fetch with its limits."""
 
     hosts: Hosts
     max_bytes: int
@@ -245,7 +245,7 @@ class _Visit:
                 return Fetched(target.url, answer.content_type, bytes(answer.body), answer.charset)
             try:
                 target = parse(urljoin(target.url, where), self.hosts)
-            except AddressRefused as error:  # what the host answers is not told
+            except AddressRefused as error:  # do not reveal to the caller where the host redirects to
                 raise _Failed(f"it redirects: {error.message}") from error
         raise _Failed(f"it redirects more than {MOST_REDIRECTS} times")
 
@@ -269,7 +269,7 @@ class _Visit:
         raise failure or _Failed("its host has no address")
 
     async def _places(self, target: FetchTarget) -> list[str]:
-        """The IP addresses that may be connected to: all of a host's, or none."""
+        """The IP addresses that may be connected to. Raises `_Failed` if one of the host's addresses is not allowed."""
         found = list(await self.resolve(target.host, target.port))
         if not self.hosts.names(target.host, target.port):
             for place in found:
@@ -310,7 +310,7 @@ def _resolvers() -> ThreadPoolExecutor:
 
 @cache
 def tls() -> ssl.SSLContext:
-    """The verification of certificates: by the system's authorities, and by those of certifi where it is installed."""
+    """A TLS context that verifies certificates by the system's authorities, and by certifi's if it is installed."""
     context = ssl.create_default_context()
     with contextlib.suppress(ImportError):
         import certifi

@@ -1,4 +1,4 @@
-"""glibc's heap: how many there are, and giving free memory back to the system. Other C libraries have no such functions."""
+"""Limits the heaps of glibc's malloc, and returns free memory to the system. Does nothing with other C libraries."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ PARAMETERS = {"M_ARENA_MAX": (-8, 2), "M_TRIM_THRESHOLD": (-1, 1 << 20), "M_MMAP
 
 
 def bound() -> None:
-    """Keep malloc to two heaps, and let it return free blocks of a MiB or more to the system.
+    """Limit malloc to two heaps, and let it return free blocks of a MiB or more to the system.
 
-    By default it makes a heap for each thread, up to eight per core, and keeps what is freed in them: a server was at 400 MiB
-    after 10,000 requests of `tests.fuzz`, and is at 170 MiB with this.
+    By default it creates up to eight heaps per core, one per thread, and keeps freed memory in them: a server used 400 MiB after
+    10,000 requests of `tests.fuzz`, and uses 170 MiB with these settings.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -23,7 +23,7 @@ def bound() -> None:
 
 
 def trim() -> None:
-    """Return every free page of all heaps to the system. It takes milliseconds, without Python's lock."""
+    """Return the free pages of all heaps to the system. Takes milliseconds, and releases Python's global lock."""
     try:
         malloc_trim = ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError):

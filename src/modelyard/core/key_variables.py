@@ -1,6 +1,6 @@
-"""Which variables of the server's environment hold keys of other servers, and to which hosts each may be sent. Pure.
+"""The server's environment variables with API keys of other servers, and the hosts that each may be sent to. Pure.
 
-Nothing else of the environment is ever sent, whoever launches the model.
+No other environment variable is ever sent, whoever launches the model.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class KeyHost:
-    """A server that a key may go to."""
+    """A server that a key may be sent to."""
 
     name: str
     """In lower case."""
@@ -32,7 +32,7 @@ class KeyHost:
 
 
 Bindings = Mapping[str, frozenset[KeyHost]]
-"""Variable → where its value may be sent."""
+"""Variable name → hosts that its value may be sent to."""
 
 PROVIDERS: Mapping[str, tuple[str, ...]] = {
     "AI21_API_KEY": ("api.ai21.com",),
@@ -71,11 +71,11 @@ PROVIDERS: Mapping[str, tuple[str, ...]] = {
     "ZHIPUAI_API_KEY": ("open.bigmodel.cn",),
     "ZHIPU_API_KEY": ("open.bigmodel.cn",),
 }
-"""Variables that are bound from the beginning: the names that these providers' own documentation gives them, https only."""
+"""Bindings that always apply: the variable names in these providers' documentation, with https only."""
 
 
 def read_bindings(text: str) -> Bindings:
-    """The bindings in force, from `NAME=host` with commas between, added to those of `PROVIDERS`. Raises `ValueError`."""
+    """Parse `NAME=host` entries separated by commas, and add those of `PROVIDERS`. Raises `ValueError`."""
     found = {name: frozenset(KeyHost(host) for host in hosts) for name, hosts in PROVIDERS.items()}
     for name, host in _pairs(text):
         found[name] = found.get(name, frozenset()) | {host}
@@ -93,7 +93,7 @@ def _pairs(text: str) -> Iterator[tuple[str, KeyHost]]:
 
 
 def _host(place: str) -> KeyHost:
-    """A host with or without scheme and port. Raises `ValueError`."""
+    """Parse a host with optional scheme and port. Raises `ValueError`."""
     parts = urlsplit(place if "://" in place else f"https://{place}")
     beyond = parts.path.rstrip("/") or parts.query or parts.fragment or parts.username
     if parts.scheme not in PORTS or not parts.hostname or beyond or "*" in parts.hostname:
@@ -102,7 +102,7 @@ def _host(place: str) -> KeyHost:
 
 
 def check_binding(variable: str, address: Address, bindings: Bindings) -> None:
-    """Raises `PermissionDenied` unless the value of a variable of the server's environment may be sent to an address."""
+    """Raise `PermissionDenied` unless the value of a variable of the server's environment may be sent to an address."""
     if variable.upper().startswith(SETTINGS):
         raise PermissionDenied(f"api_key_env: '{variable}' is a setting of this server and is never sent anywhere.")
     host = KeyHost(address.host.lower().rstrip("."), address.port, address.tls)

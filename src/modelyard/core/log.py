@@ -1,4 +1,4 @@
-"""Logging of the server process: one line per event on stderr, bounded in size and in number whatever clients send."""
+"""Logging of the server process to stderr: one line per event, with limits on length and number of similar records."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from types import TracebackType
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 LONGEST_MESSAGE = 4000
 LONGEST_TRACEBACK = 8000
-"""Characters; of a longer one the end is kept, which names the error."""
+"""Maximum characters of a traceback; of a longer one the end, which names the error, is kept."""
 PERIOD = 60.0
-"""Seconds in which a warning or an error of one kind is written a few times; the rest is counted."""
+"""Seconds of the period in which the number of similar warnings and errors is limited; further ones are counted."""
 AT_MOST = 10
-"""Warnings of one kind in a period. Of a traceback of one kind there is one."""
+"""Maximum number of similar warnings in a period. Of similar tracebacks, one is written."""
 MOST_KINDS = 1000
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def set_up(level: str) -> None:
-    """Send the log of our package, and warnings of others, to stderr."""
+    """Write the log of our package, and warnings of others, to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Plain(FORMAT, "%H:%M:%S"))
     handler.addFilter(Throttle())
@@ -35,8 +35,8 @@ def set_up(level: str) -> None:
 
 
 class Plain(logging.Formatter):
-    """Writes control characters as escapes, so that what a client sent can neither forge a line nor steer a terminal, and
-    shortens what is very long."""
+    """Escapes control characters, so that text of clients can neither forge a line nor control a terminal, and shortens very
+    long text."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         message = record.message
@@ -53,13 +53,13 @@ class Plain(logging.Formatter):
 
 
 def escaped(text: str) -> str:
-    """The text with control characters other than tabs and line ends as escapes."""
+    """The text with control characters escaped, except for tabs and line ends."""
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 @dataclass(slots=True)
 class _Kind:
-    """Counts of one kind of record within a period."""
+    """Counters of similar records within a period."""
 
     since: float
     written: int = 0
@@ -67,10 +67,10 @@ class _Kind:
 
 
 class Throttle(logging.Filter):
-    """Lets warnings and errors of one kind pass a few times a minute, and tells with the next one how many were left out.
+    """Passes a few similar warnings and errors per period; the next one that passes states how many were dropped.
 
-    A kind is where an exception was raised, or how the text of a message begins before its arguments are put in. An exception
-    that several places report, one after the other, is written once. What is not a warning passes.
+    Records are similar if their exceptions were raised at the same line, or if their message templates begin alike. An exception
+    that several places report is written once. Records below warnings always pass.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -101,7 +101,7 @@ class Throttle(logging.Filter):
         return True
 
     def _make_room(self, now: float) -> None:
-        """Forget kinds whose period is over when there are many."""
+        """Delete counters of finished periods if there are many."""
         if len(self._kinds) >= MOST_KINDS:
             self._kinds = {key: kind for key, kind in self._kinds.items() if now - kind.since < PERIOD}
         if len(self._kinds) >= MOST_KINDS:
@@ -112,7 +112,7 @@ _WRITTEN = "_modelyard_logged"
 
 
 def _mark(error: BaseException) -> None:
-    """Note in an exception that the log has it. One that takes no attributes may be written twice."""
+    """Mark an exception as logged. One that does not accept attributes may be logged twice."""
     try:
         setattr(error, _WRITTEN, True)
     except AttributeError:

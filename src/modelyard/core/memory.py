@@ -1,7 +1,7 @@
-"""How many bytes a model takes on an engine: the arithmetic that the catalog and the engines share. Pure.
+"""Computes the memory that a model needs on an engine, in bytes; shared by the catalog and the engines. Pure.
 
-The figures of llama.cpp and transformers, in their profiles, were fitted to what `benchmarks/memory.py` measures; its table
-stands in docs/launching.md.
+The constants of llama.cpp and transformers, in their profiles, were fitted to measurements of `benchmarks/memory.py`, which
+docs/launching.md tabulates.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ CACHE_TYPES: dict[str, float] = {
     "iq4_nl": 18 / 32,
     "fp8": 1.0,
 }
-"""Bytes per element; the quantised ones keep a scale per block of 32."""
+"""Bytes per element; the quantised types have a scale per block of 32."""
 
 
 def kv_bytes_per_token(shape: Shape, key: str = "f16", value: str = "f16") -> float:
-    """Bytes that one token leaves in the cache, over all layers that keep it."""
+    """Bytes of one token in the KV cache, over all layers that have one."""
     return (shape.cached_layers or shape.layers) * _layer_bytes(shape, key, value)
 
 
 def kv_bytes(shape: Shape, tokens: int, key: str = "f16", value: str = "f16", *, windowed: int | None = None) -> int:
-    """Bytes of a cache that holds `tokens` tokens, of which layers with a sliding window hold `windowed` at most."""
+    """Bytes of a cache with `tokens` tokens, of which layers with a sliding window keep at most `windowed`."""
     layers = shape.cached_layers or shape.layers
     sliding = min(shape.sliding_layers, layers) if windowed is not None else 0
     held = (layers - sliding) * tokens + sliding * min(tokens, windowed or 0)
@@ -41,7 +41,7 @@ def kv_bytes(shape: Shape, tokens: int, key: str = "f16", value: str = "f16", *,
 
 
 def _layer_bytes(shape: Shape, key: str, value: str) -> float:
-    """Bytes of one token in one layer. Latent attention keeps one vector, from which keys and values are both made."""
+    """Bytes of one token in one layer. Latent attention stores one vector for both keys and values."""
     if shape.kv_lora_rank:
         return (shape.kv_lora_rank + shape.qk_rope_head_dim) * CACHE_TYPES[key]
     value_dim = shape.value_dim or shape.head_dim
@@ -50,41 +50,41 @@ def _layer_bytes(shape: Shape, key: str, value: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Memory of an engine beside weights and cache."""
+    """Memory of an engine's process beside weights and KV cache."""
 
     process: int
     """Bytes before a model is loaded."""
     widths: float
-    """Values per token of a pass, in widths of the residual stream."""
+    """Values per token of a forward pass, in multiples of the residual stream's width."""
     logits: int = 1
-    """Tokens of a pass whose logits there is room for."""
+    """Tokens of a pass for which logits are allocated."""
     element: int = 2
     """Bytes of a value."""
     mask: int = 0
-    """Bytes per token of a pass and token of the cache: who may look at whom."""
+    """Bytes of the attention mask per token of a pass and token of the cache."""
     word: int = 0
     """Bytes per word of the vocabulary, for the tokenizer's tables."""
     parallel: int = 1
-    """Requests computed at once where nobody says."""
+    """Requests that are computed concurrently by default."""
     batch: int = 2048
-    """Tokens of one pass where nobody says."""
+    """Tokens of one pass by default."""
     byte_cache: str = "fp8"
-    """Its type of cache with one byte per element."""
+    """The name of its cache type with one byte per element."""
     share: float = 1.0
-    """Part of a GPU's memory within which it stays where nobody says (`gpu_memory_utilization`)."""
+    """The default part of a GPU's memory that the engine uses (`gpu_memory_utilization`), from 0 to 1."""
 
     def overhead(self, shape: Shape) -> int:
-        """Bytes of the process with the model's vocabulary."""
+        """Bytes of the process, including tables for the model's vocabulary."""
         return self.process + self.word * shape.vocab
 
     def activations(self, shape: Shape, batch: int, tokens: int, logits: int | None = None) -> int:
-        """Working memory of one pass over `batch` tokens, with `tokens` in the cache."""
+        """Bytes of working memory of one pass over `batch` tokens, with `tokens` in the cache."""
         values = batch * shape.hidden * self.widths + (logits or self.logits) * shape.vocab
         return int(values * self.element) + batch * tokens * self.mask
 
 
 PYTORCH = Runtime(process=350 * MEBIBYTE, widths=24, mask=8)
-"""A process of PyTorch, as measured with transformers: what is assumed of an engine whose figures nobody knows."""
+"""A PyTorch process, measured with transformers; the assumption for engines without figures of their own."""
 
 
 def footprint(
@@ -99,9 +99,9 @@ def footprint(
     value: str = "f16",
     on_gpu: bool = True,
 ) -> Footprint:
-    """Bytes for `parallel` requests of `context` tokens each. Without a shape, the cache is guessed from the weights.
+    """Bytes for `parallel` requests of `context` tokens each. Without a shape, the cache is estimated from the weights.
 
-    Room for logits that nobody asks for is never touched, and in main memory what is not touched is not taken.
+    Memory for logits that no request asks for is allocated and never touched, so it does not count in main memory.
     """
     if shape is None:
         return Footprint(weights, weights // 5, runtime.process)

@@ -1,4 +1,4 @@
-"""Names that people give: one rule for what can stand in an address, and one spelling of what looks the same."""
+"""Names that users choose: rules for names that appear in URLs, and one spelling for names that look alike."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from collections.abc import Iterable
 from modelyard.core.errors import InvalidParameter
 
 LONGEST = 100
-"""Characters of the name of a key or a user."""
+"""Maximum characters of the name of a key or a user."""
 MODEL_ROUTES = frozenset({"estimate", "families", "instance", "instances", "prompts", "summary", "vllm-supported"})
-"""Words that routes have in the place of a model's name; a test holds them against the routes."""
+"""Path segments that routes have in the position of a model's name; a test compares them with the routes."""
 BEHIND_MODELS = frozenset(
     {"abort", "cancel", "config", "events", "logs", "progress", "reload", "replicas", "requests", "versions"}
 )
-"""Words that routes have behind a model's name."""
+"""Path segments that routes have after a model's name."""
 
 
 def composed(name: str) -> str:
-    """A name in Unicode's composed form (NFC): `é` is one character, as most systems write it, and not two, as macOS does."""
+    """A name in Unicode's composed form (NFC): `é` as one character, where macOS writes two."""
     return unicodedata.normalize("NFC", name)
 
 
 def spellings(names: Iterable[str]) -> list[str]:
-    """Names as they were given, and composed: rows of an older version may have either."""
+    """Names as given and in composed form, because rows of an older version may have either."""
     return list(dict.fromkeys(each for name in names for each in (composed(name), name)))
 
 
 def check_line(param: str, text: str) -> None:
-    """Raises `InvalidParameter` for a text that could not stand in a column of names, a log or a terminal."""
+    """Raise `InvalidParameter` for a text that is not suitable for a table, a log line or a terminal."""
     if not text or text != text.strip() or not text.isprintable():
         raise InvalidParameter(param, "may not be empty, hold control characters or begin or end with a space.")
     if len(text) > LONGEST:
@@ -36,9 +36,9 @@ def check_line(param: str, text: str) -> None:
 
 
 def addressable(param: str, name: str, *, separated: bool = False) -> str:
-    """A name as given, which can stand in an address; with `separated` it may have parts with `/` between them.
+    """Return a name that is suitable for URLs; with `separated` it may have parts separated by `/`.
 
-    Raises `InvalidParameter`. Browsers, proxies and clients take `.` and `..` out of an address, and an empty part.
+    Raises `InvalidParameter`. Browsers, proxies and clients remove `.`, `..` and empty parts from a path.
     """
     parts = name.split("/")
     if not separated and len(parts) > 1:
@@ -49,7 +49,7 @@ def addressable(param: str, name: str, *, separated: bool = False) -> str:
 
 
 def checked_model_name(param: str, name: str) -> str:
-    """A name that a model or an adapter can have. Raises `InvalidParameter`."""
+    """Return a name that a model or an adapter may have. Raises `InvalidParameter`."""
     addressable(param, name, separated=True)
     if name != composed(name):
         raise InvalidParameter(param, "a name is written in composed characters (Unicode NFC), as most keyboards do.")

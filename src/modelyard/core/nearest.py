@@ -1,4 +1,4 @@
-"""Suggests a known name for one that is misspelled."""
+"""Suggests a known name for a misspelled one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from itertools import islice
 
 LONGEST_COMPARED = 200
 MOST_COMPARED = 1000
-"""Characters of a name, and known names, that are compared: it takes milliseconds each, in the server's event loop."""
+"""Limit of both a name's characters and the known names that are compared: it takes milliseconds, on the event loop."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was most likely meant: one that holds this one, or is held by it, or is spelled alike."""
+    """The known name that most likely was meant: one that contains this name, is contained in it, or is spelled similarly."""
     name = name[:LONGEST_COMPARED]
     names = list(islice(known, MOST_COMPARED))
     folded = name.lower()

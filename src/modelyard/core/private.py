@@ -1,4 +1,4 @@
-"""Modes of files: files of this package in the home folder are readable by their owner alone, whoever made the folder."""
+"""File modes: the package's files in the home folder are readable by their owner only, whoever created the folder."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ KEPT = (
     "server.lock",
     "server.log",
 )
-"""The files of this package in a home folder, as patterns. A home folder may be one that holds other things, too."""
+"""Patterns of this package's files in a home folder, which may also contain other files."""
 
 _before: int | None = None
-"""The umask that the process was started with, once `be_private` has changed it."""
+"""The umask with which the process was started, once `be_private` has changed it."""
 
 
 def be_private() -> None:
-    """Set the umask of this process, and so of its children, for its whole life. Threads share it: call this first."""
+    """Set the umask of this process and its children for its whole life. Call it before threads start, which share it."""
     global _before
     before = os.umask(NOBODY_ELSE)
     _before = before if _before is None else _before
 
 
 def umask_outside() -> int | None:
-    """The umask for files that are not of the home, such as a hub's cache, which others may share; None for the present one."""
+    """The umask for files outside the home folder, such as a shared hub cache; None for the present one."""
     return _before
 
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Files made in this block are private, those of child processes too. For commands, which have one thread."""
+    """Make files created in this block private, including those of child processes. For single-threaded commands."""
     before = os.umask(NOBODY_ELSE)
     try:
         yield
@@ -52,9 +52,9 @@ def private_files() -> Iterator[None]:
 
 
 def private_folder(folder: Path) -> Path:
-    """A folder that only its owner can enter, made if it is not there. Raises `OSError`.
+    """A folder that only its owner can enter, created if it is missing. Raises `OSError`.
 
-    One that is there is made private if it is ours, unless it is plainly meant for more than this: the root, a person's home
+    An existing folder of our user is made private, unless it clearly has other purposes: the root, a user's home
     directory, or a folder that everybody may write to.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -66,9 +66,9 @@ def private_folder(folder: Path) -> Path:
 
 
 def private_home(folder: Path) -> Path:
-    """A home folder, made if it is not there, in which everything that this package keeps is private. Raises `OSError`.
+    """A home folder, created if it is missing, with all files of this package made private. Raises `OSError`.
 
-    Links are not followed. Inside an engine's environment files keep the modes of their packages, behind its folder.
+    Links are not followed. Files in an engine's environment keep the modes of their packages; its folder protects them.
     """
     private_folder(folder)
     for pattern in KEPT:
@@ -78,8 +78,8 @@ def private_home(folder: Path) -> Path:
 
 
 def _close(place: Path) -> None:
-    """Take the rights of all others from a file, or from a folder and what is below it."""
-    with suppress(OSError):  # what is not there any more, or not ours, is left as it is
+    """Remove other users' permissions from a file, or from a folder and everything below it."""
+    with suppress(OSError):  # files that disappeared or belong to other users are skipped
         _close_file(str(place), None)
     if place.is_symlink() or not place.is_dir():
         return
@@ -115,7 +115,7 @@ def _close_folder(name: str, folder: int) -> None:
 
 
 def _strip(descriptor: int) -> None:
-    """Take the rights of all others from what is open, if it is ours. Its owner's stay: scripts go on to be executable."""
+    """Remove other users' permissions from an open file of our user. The owner's permissions stay, so scripts stay executable."""
     found = os.fstat(descriptor)
     if found.st_mode & NOBODY_ELSE and found.st_uid == os.geteuid():
         os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~NOBODY_ELSE)

@@ -1,4 +1,4 @@
-"""Names to classes, loaded on first use: finds engines, hubs and stores, those of this package and those of others."""
+"""Maps names to classes that are imported on first use: engines, hubs and stores, built-in and third-party."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ log = logging.getLogger(__name__)
 
 
 class Registry(Generic[T]):
-    """`name → "module:attribute"`, plus the entry-point group `modelyard.<group>` for third parties.
+    """`name → "module:attribute"`, and the entry-point group `modelyard.<group>` for third parties.
 
     A third party's name that is taken already is not registered; a warning in the log says so.
-    Getting a name imports its module. An unknown name raises `UnknownName`, which lists the known ones; a library that is
-    not installed raises `MissingLibrary`, which says how to get it.
+    `get` imports the module. An unknown name raises `UnknownName`, which lists the known ones; a library that is
+    not installed raises `MissingLibrary`, which says how to install it.
     """
 
     def __init__(self, group: str, builtin: Mapping[str, str]) -> None:
@@ -29,7 +29,7 @@ class Registry(Generic[T]):
     def _scan(self) -> None:
         if not self._scanned:
             self._scanned = True
-            from importlib.metadata import entry_points  # 25 ms that no replica needs to spend
+            from importlib.metadata import entry_points  # takes 25 ms, which replicas do not need
 
             for point in entry_points(group=f"modelyard.{self.group}"):
                 target = self._targets.setdefault(point.name, point.value)
@@ -48,7 +48,7 @@ class Registry(Generic[T]):
         return name in self._targets
 
     def get(self, name: str) -> T:
-        """The object registered as `name`; its module is imported now."""
+        """Import and return the object registered as `name`."""
         if name not in self._targets:
             self._scan()
         if name not in self._targets:

@@ -1,4 +1,4 @@
-"""The meaning of a request's parameters to an engine, as data: it travels with a command to the gateway, which applies it."""
+"""What an engine does with each request parameter, as data: a launch plan carries it to the gateway, which applies it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Honour:
-    """The engine does what the parameter asks."""
+    """The engine supports the parameter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """The parameter asks nothing of a model here; it passes and changes nothing."""
+    """The parameter has no effect on this model; it is passed on unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """The engine knows the parameter by another name."""
+    """The engine has the parameter under another name."""
 
     to: str
 
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """The engine knows what the parameter asks as a value of another one."""
+    """The engine expresses the parameter as a value of another one."""
 
     name: str
     value: Any
@@ -41,18 +41,18 @@ class Inside:
 
 @dataclass(frozen=True, slots=True)
 class Wrap:
-    """The engine takes integers from 0 up to, and without, `below`; others are brought into this range."""
+    """The engine accepts integers from 0 to `below` - 1; others are reduced modulo `below`."""
 
     below: int
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The engine cannot do it: a 400 that names the parameter and says why."""
+    """The engine does not support it: the answer is a 400 that names the parameter and the reason."""
 
     why: str
     beside: str = ""
-    """Only where this parameter asks for something too."""
+    """Refuse only if the request has a value for this parameter too."""
 
 
 Rule: TypeAlias = Honour | Ignore | Rename | Replace | Inside | Wrap | Refuse
@@ -60,12 +60,12 @@ Rule: TypeAlias = Honour | Ignore | Rename | Replace | Inside | Wrap | Refuse
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rules:
-    """The rules of an engine. Two are equal only if they are the same object, so that what is made of them can be kept."""
+    """The rules of an engine. Compared by identity, so that values derived from them can be cached."""
 
     by_task: Mapping[str, Mapping[str, Rule]] = field(default_factory=dict)
-    """Task → parameter → rule; a dot leads into an object.
+    """Task → parameter → rule; a dot in the parameter means a field of an object.
 
-    A parameter without a rule passes, and so does every parameter of a task without a table.
+    Parameters without a rule are passed on, and so are all parameters of a task without a table.
     `engines.rules.table` makes tables that have a rule for each known parameter.
     """
 

@@ -1,4 +1,4 @@
-"""Launch requests as they may be shown: without what stands in their environment, or in options that hold keys. Pure."""
+"""Masks secrets in launch requests before they are shown: environment values, and options that contain keys. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 MASK = "********"
 ARGUMENTS = "_args"
-"""The end of the names of options that are a command line."""
+"""Suffix of the names of options that are command lines."""
 SECRET = re.compile(r"(^|_)(api_?key|key|token|secret|passw(or)?d|credentials?)$")
 
 
@@ -18,7 +18,7 @@ def mask_secrets(launch: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def restore_secrets(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
-    """A launch that a client sends back after `mask_secrets` masked it: masked values become those of `before` again."""
+    """A launch from a client, in which values masked by `mask_secrets` are replaced by those in `before`."""
     return {name: _kept(name, value, before.get(name)) for name, value in given.items()}
 
 
@@ -36,7 +36,7 @@ def _hidden(name: str, value: Any) -> Any:
 
 
 def _hidden_words(words: Sequence[str]) -> list[str]:
-    """A command line with `MASK` for the value of every argument that is called like a secret."""
+    """A command line with `MASK` in place of the value of every argument whose name indicates a secret."""
     result: list[str] = []
     secret = False
     for word in words:

@@ -1,4 +1,4 @@
-"""Stop strings: where a text that comes in pieces ends. Pure."""
+"""Finds stop strings in a text that arrives in pieces. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def overlap(text: str, mark: str) -> int:
-    """How many characters at the end of `text` may be the beginning of `mark`."""
+    """The number of characters at the end of `text` that may be the beginning of `mark`."""
     for length in range(min(len(text), len(mark) - 1), 0, -1):
         if text.endswith(mark[:length]):
             return length
@@ -14,17 +14,17 @@ def overlap(text: str, mark: str) -> int:
 
 
 class Stops:
-    """Text in, text out up to the first stop string: what may yet become one is held back."""
+    """Passes text on up to the first stop string; holds back text that may become one."""
 
     def __init__(self, stops: Sequence[str], include_stop: bool = False) -> None:
-        """With `include_stop`, the stop string is the end of the text."""
+        """With `include_stop`, the returned text ends with the stop string."""
         self._stops = stops
         self._include_stop = include_stop
         self._pending = ""
         self.met = False
 
     def add(self, text: str) -> str:
-        """The text that no stop can take back any more; after `met`, nothing more is to be added."""
+        """Add text; return what cannot belong to a stop string. Do not call it after `met` is set."""
         if not self._stops:
             return text
         self._pending += text
@@ -40,6 +40,6 @@ class Stops:
         return certain
 
     def end(self) -> str:
-        """The text that was held back and is no stop after all."""
+        """The text that was held back and is not a stop string."""
         rest, self._pending = self._pending, ""
         return rest

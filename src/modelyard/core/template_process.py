@@ -1,7 +1,7 @@
-"""The child process that parses and renders templates of users; it ends with its input.
+"""The child process that parses and renders users' templates; it ends when its input ends.
 
-Each message is four bytes of length, big-endian, and JSON: `{"template", "values"}` to render, without `values` to parse only.
-The answer is `{"text"}` or `{"problem"}`. A template that takes more processor time or memory than it may ends the process.
+A message is its length in four bytes, big-endian, and JSON: `{"template", "values"}` to render, without `values` to parse only.
+The answer is `{"text"}` or `{"problem"}`. A template that exceeds the limits of processor time or memory ends the process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PARSING = ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols"])
 
 
 def answer(message: dict[str, Any]) -> dict[str, str]:
-    """The text of a template, or what is wrong with it."""
+    """The rendered text, or the problem of the template."""
     try:
         if "values" in message:
             return {"text": render(message["template"], message["values"])}
@@ -40,7 +40,7 @@ def answer(message: dict[str, Any]) -> dict[str, str]:
 
 
 def render(template: str, values: dict[str, Any]) -> str:
-    """A template with its values. Raises what Jinja raises, and `ValueError` for a text that is too long."""
+    """Render a template. Raises Jinja's errors, and `ValueError` for a text that is too long."""
     parts: list[str] = []
     size = 0
     for part in ENVIRONMENT.from_string(template).generate(**values):
@@ -52,7 +52,7 @@ def render(template: str, values: dict[str, Any]) -> str:
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
-    """Answer messages until there are no more."""
+    """Answer messages until the input ends."""
     replies.write(READY)
     replies.flush()
     while len(head := requests.read(LENGTH.size)) == LENGTH.size:
@@ -65,7 +65,7 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Limit this process and serve. What is printed goes to the server's log, not between the answers."""
+    """Limit this process and serve. Printed output is redirected to the server's log, so that it does not mix with answers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)
     if sys.platform == "linux":

@@ -1,7 +1,7 @@
-"""Templates of users, parsed and rendered in child processes: a sandbox keeps a template from code, not from loops and memory.
+"""Users' templates, parsed and rendered in child processes: Jinja's sandbox prevents code, but not loops and memory use.
 
-A few processes are started when they are needed and kept. Each does one template at a time, within the limits of
-`template_limits.py`; one that dies takes its template with it and nothing else.
+A few processes are started on demand and kept. Each renders one template at a time, within the limits of
+`template_limits.py`; if it dies, only that template fails.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from modelyard.core.template_limits import LENGTH, MEMORY, READY, SECONDS
 
 MOST_PROCESSES = 4
 LONGEST_TEMPLATE = 256 << 10
-"""Characters of a template; the longest chat templates in use have some 50,000."""
+"""Maximum characters of a template; the longest chat templates in use have about 50,000."""
 DEEPEST = 100
-"""Brackets within brackets."""
+"""Maximum nesting of brackets."""
 START_SECONDS = 60.0
 ANSWER_SECONDS = 60.0
-"""A process that neither answers nor ends is killed after so long; as a rule its processor time ends before."""
+"""Seconds after which a process without an answer is killed; usually the limit of processor time ends it earlier."""
 
 BRACKETS = re.compile(r"[][(){}]")
 
 
 class TemplateProblem(Exception):
-    """Why a template cannot be used, in a sentence without its full stop."""
+    """The reason why a template cannot be used, as a sentence without its full stop."""
 
 
 class TemplateProcesses:
-    """The child processes, `MOST_PROCESSES` at most. Methods may be called in any thread; those that are no coroutines block."""
+    """The child processes, at most `MOST_PROCESSES`. All methods are thread-safe; those that are not coroutines block."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,18 +49,18 @@ class TemplateProcesses:
         self._registered = False
 
     async def render(self, template: str, values: Mapping[str, Any]) -> str:
-        """A template with its values, which are JSON. Raises `TemplateProblem`."""
+        """Render a template with values that are JSON. Raises `TemplateProblem`."""
         with self._lock:
             self._threads = self._threads or ThreadPoolExecutor(MOST_PROCESSES, "templates")
             threads = self._threads
         return await asyncio.get_running_loop().run_in_executor(threads, self._text, template, dict(values))
 
     def parse(self, template: str) -> None:
-        """Raises `TemplateProblem` for a chat template that does not parse."""
+        """Raise `TemplateProblem` for a chat template with a syntax error."""
         self._text(template, None)
 
     def close(self) -> None:
-        """End the processes that are idle; a later template starts another."""
+        """End the idle processes; a later template starts a new one."""
         with self._lock:
             idle, self._idle = self._idle, []
             threads, self._threads = self._threads, None
@@ -91,7 +91,7 @@ class TemplateProcesses:
         return reply["text"]
 
     def _taken(self) -> subprocess.Popen[bytes]:
-        """A process that is idle and alive, or a new one."""
+        """Take an idle process that is alive, or start a new one."""
         with self._lock:
             while self._idle:
                 process = self._idle.pop()
@@ -120,7 +120,7 @@ class TemplateProcesses:
 
 
 def check_size(template: str) -> None:
-    """Raises `TemplateProblem` for a template that is too long or nested too deeply to be compiled."""
+    """Raise `TemplateProblem` for a template that is too long or nested too deeply to be compiled."""
     if len(template) > LONGEST_TEMPLATE:
         raise TemplateProblem(f"it has more than {LONGEST_TEMPLATE:,} characters")
     depth = 0
@@ -140,7 +140,7 @@ def _exchange(process: subprocess.Popen[bytes], message: bytes) -> dict[str, str
 
 
 def _read(process: subprocess.Popen[bytes], size: int, seconds: float) -> bytes:
-    """Exactly `size` bytes. Raises `EOFError` when the process ends first, and `TimeoutError`."""
+    """Read exactly `size` bytes. Raises `EOFError` if the process ends first, and `TimeoutError`."""
     stdout = _pipe(process.stdout)
     waiting = select.poll()
     waiting.register(stdout, select.POLLIN)
@@ -172,9 +172,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     process.wait()
     for pipe in (process.stdin, process.stdout):
-        with suppress(BrokenPipeError):  # what was still to be written has no reader
+        with suppress(BrokenPipeError):  # unwritten data is lost with its reader
             _pipe(pipe).close()
 
 
 PROCESSES = TemplateProcesses()
-"""Those of this process; none is started before it is needed."""
+"""The processes of this server; none is started before the first template."""

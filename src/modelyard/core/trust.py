@@ -1,4 +1,4 @@
-"""How far a caller may go when it launches a model: only some may have code run, or secrets sent, as they choose. Pure."""
+"""How far a caller may go in a launch: only trusted callers may have code run or secrets sent by its options. Pure."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from modelyard.core.errors import PermissionDenied
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whether a caller acts for the server's owner."""
+    """Whether a caller has the rights of the server's owner."""
 
     full: bool
-    """It may do in a launch whatever the owner could do at a shell of this machine."""
+    """Whether it may do in a launch everything that the owner could do in a shell on this machine."""
     caller: str
-    """For refusals: `The key 'app'`."""
+    """The caller's name in refusals, such as `The key 'app'`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Privilege:
-    """Something in a launch that could have code run, files read or secrets sent as the caller chooses."""
+    """Something in a launch by which the caller could run code, read files or send secrets."""
 
     name: str
     """Its name in `MODELYARD_LAUNCH_ALLOW`: `trust_remote_code`, `envs:NAME`, `vllm_args:FLAG`."""
     reason: str
-    """For people, as a clause: `it runs Python of the model's folder`."""
+    """The reason for people, as a clause: `it runs Python of the model's folder`."""
 
 
 OWNER = Trust(True, "The server's owner")
-"""The caller that started the server, with its command line and its configuration."""
+"""The caller that starts the server, by its command line and its configuration."""
 
 
 OWNER_STATE = "owner"
-"""Key in `scope["state"]`; see `counts_as_owner`."""
+"""The key in `scope["state"]`; see `counts_as_owner`."""
 
 
 def counts_as_owner(scope: Mapping[str, Any]) -> bool:
-    """Whether a request counts as one of the person who runs the server, although it carries no key.
+    """Whether a request without a key counts as one of the person who runs the server.
 
-    True when no key is asked for and the request came in on a loopback-bound server, past the check of `Host`, addressed to
-    a loopback name or the bind address, from no page of another origin and through no proxy that says so. Never true on a
-    server that others can reach. `ForeignPages` writes it into `scope["state"]["owner"]`; what never passed it is not the owner.
+    True if no key is required and the request arrived at a server bound to loopback, passed the check of `Host` with
+    a loopback name or the bind address, comes from no page of another origin, and through no proxy that adds headers. Never true
+    on a server that other machines can reach. `ForeignPages` sets `scope["state"]["owner"]`; without it the answer is False.
     """
     return scope.get("state", {}).get(OWNER_STATE) is True
 
 
 def trust_of(grant: Grant | None, owner: bool) -> Trust:
-    """The trust of a request: that of its key, or without one, whether it comes from the owner of the server."""
+    """The trust of a request: that of its key, or without a key, whether it counts as the owner's."""
     if grant is not None:
         return Trust(grant.allows(ADMIN), f"The key '{grant.name}'")
     return Trust(owner, "A caller without a key")
 
 
 def check_privileges(privileges: Iterable[Privilege], trust: Trust, allowances: frozenset[str]) -> None:
-    """Raises `PermissionDenied` for the first privilege that neither the caller's trust nor the owner's setting covers."""
+    """Raise `PermissionDenied` for the first privilege that neither the caller's trust nor the owner's setting grants."""
     if trust.full:
         return
     for each in privileges:
@@ -68,7 +68,7 @@ def check_privileges(privileges: Iterable[Privilege], trust: Trust, allowances: 
 
 
 def read_allowances(text: str) -> frozenset[str]:
-    """Names of privileges from a list with commas between; flags may be written with their dashes or with underscores."""
+    """Privilege names from a list separated by commas; flags may have dashes or underscores."""
     return frozenset(_spelled(part.strip()) for part in text.split(",") if part.strip())
 
 

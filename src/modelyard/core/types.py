@@ -1,6 +1,6 @@
-"""The vocabulary that several packages share: models, launches, routes. Frozen data, no behaviour beyond reading it.
+"""Data types that several packages share: models, launches, routes. Frozen, without behaviour.
 
-A type enters this file only when two rooms that may not import each other need it.
+A type belongs here only if two packages that may not import each other need it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json
 
 
 class ModelType(StrEnum):
-    """The six kinds of model, spelled as the launch API spells them."""
+    """The six types of model, under their names in the launch API."""
 
     LLM = "LLM"
     EMBEDDING = "embedding"
@@ -42,7 +42,7 @@ class Task(StrEnum):
 
 
 class ReplicaState(StrEnum):
-    """A replica's life. `FAILED` and `STOPPED` are final; a restart is a new replica process."""
+    """The state of a replica. `FAILED` and `STOPPED` are final; a restart is a new replica."""
 
     PENDING = "pending"
     DOWNLOADING = "downloading"
@@ -54,12 +54,12 @@ class ReplicaState(StrEnum):
 
 
 OFFSET_POSITIONS = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "xmod")
-"""Kinds of model whose positions begin after the padding's."""
+"""Model types (`model_type`) whose position ids begin after the padding id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The dimensions of a transformer that decide how much memory it takes."""
+    """The dimensions of a transformer that determine its memory."""
 
     layers: int
     hidden: int
@@ -68,19 +68,19 @@ class Shape:
     head_dim: int
     vocab: int = 0
     parameters: int = 0
-    """Number of weights; 0 when unknown."""
+    """Number of parameters; 0 if unknown."""
     value_dim: int = 0
-    """Width of a value head, where it is not `head_dim`; 0 where it is."""
+    """Width of a value head, if it differs from `head_dim`; else 0."""
     kv_lora_rank: int = 0
     """With multi-head latent attention, the width of the one vector that stands for all keys and values; else 0."""
     qk_rope_head_dim: int = 0
-    """Width of the rotated key beside that vector."""
+    """Width of the rotary key beside that vector."""
     cached_layers: int = 0
-    """Layers that keep keys and values at all; 0 is every one. Layers of linear attention keep none."""
+    """Number of layers with a KV cache; 0 means all. Linear-attention layers have none."""
     sliding_window: int = 0
-    """Tokens that the layers with a sliding window look back; 0 when there are none."""
+    """Tokens in the window of layers with sliding-window attention; 0 if there are none."""
     sliding_layers: int = 0
-    """How many of the cached layers have it."""
+    """Number of the cached layers that have sliding-window attention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,11 @@ class RemoteFile:
     """One file of a repository on a hub."""
 
     name: str
-    """Path inside the repository, with `/`."""
+    """Path in the repository, with `/`."""
     size: int = 0
-    """Bytes; 0 when the hub does not say."""
+    """Bytes; 0 if the hub does not state it."""
     sha256: str | None = None
-    """Of the content, where the hub says."""
+    """SHA-256 of the content, if the hub states it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,39 +104,39 @@ class Download:
     model_id: str
     """`owner/name`."""
     revision: str
-    """A commit where the hub has them, so that what was planned is what comes."""
+    """A commit hash if the hub has them, so that the files do not change between plan and download."""
     files: tuple[RemoteFile, ...]
-    """Only what this variant needs."""
+    """Only the files that this variant needs."""
     folder: str
-    """Absolute path of the folder that will hold the files under their names."""
+    """Absolute path of the folder that will contain the files under their names."""
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Total bytes."""
         return sum(file.size for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model as resolved for one launch: which weights, where, and what they can do."""
+    """A model as resolved for one launch: its weights, their path, and its abilities."""
 
     name: str
     """Family name in the catalog, or the name of the file or folder."""
     type: ModelType = ModelType.LLM
     format: str = "pytorch"
-    """`ggufv2`, `pytorch`, `gptq`, `awq`, `fp8`, … and `remote` for a server of others."""
+    """`ggufv2`, `pytorch`, `gptq`, `awq`, `fp8`, … and `remote` for a model on another server."""
     path: str | None = None
-    """Absolute path of the GGUF file or the Hugging Face folder, there already or, with `download`, where it will be;
+    """Absolute path of the GGUF file or the Hugging Face folder, which exists or, with `download`, will exist;
     None for `remote` and `fake`."""
     download: Download | None = None
-    """The download that a launch needs first; None when the files are here."""
+    """The download that a launch needs first; None if the files are here."""
     projector: str | None = None
-    """Absolute path of the GGUF file through which the model sees or hears, there already or where it will be."""
+    """Absolute path of the GGUF file of the vision or audio projector, which exists or will exist."""
     size_in_billions: float | None = None
     quantization: str | None = None
     architecture: str | None = None
     context_length: int = 0
-    """Longest context in tokens that the weights were made for; 0 when unknown."""
+    """Maximum context in tokens that the model was trained for; 0 if unknown."""
     abilities: tuple[str, ...] = ()
     """`chat generate embed rerank tools vision reasoning …`"""
     languages: tuple[str, ...] = ()
@@ -146,45 +146,45 @@ class Model:
     model_id: str | None = None
     revision: str | None = None
     dimensions: int | None = None
-    """Width of the embedding vector, for embedding models."""
+    """Width of the embedding vectors, for embedding models."""
     weights_bytes: int = 0
     shape: Shape | None = None
     thinking_key: str | None = None
-    """The name of the chat template's thinking switch: `enable_thinking` or `thinking`."""
+    """The variable of the chat template that switches thinking: `enable_thinking` or `thinking`."""
     chat_template: str | None = None
-    """Jinja text that takes the place of the one in the files: a registered family's own."""
+    """Jinja text that replaces the template in the files: that of a registered family."""
     stop: tuple[str, ...] = ()
-    """Strings that end an answer, beyond what the files say."""
+    """Strings that end an answer, in addition to those in the files."""
     stop_token_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A LoRA adapter as resolved for one launch: small weights on top of a model's own, under a name of their own."""
+    """A LoRA adapter as resolved for one launch: small additional weights for a model, served under its own name."""
 
     name: str
-    """The public name: what requests give as `model`."""
+    """The public name, which requests have as `model`."""
     path: str
     """Absolute path of the PEFT folder or the GGUF file."""
     format: str = "peft"
     """`peft` or `gguf`."""
     rank: int = 0
-    """The highest of its modules."""
+    """The highest rank of its modules."""
     targets: tuple[str, ...] = ()
     """Last parts of the names of the modules that it changes, such as `q_proj`; sorted."""
     traits: tuple[str, ...] = ()
-    """What not every engine can do: `dora`, `bias`, `modules_to_save`, `embeddings`; sorted."""
+    """Features that not every engine supports: `dora`, `bias`, `modules_to_save`, `embeddings`; sorted."""
     base: str = ""
-    """The model that it was trained on, as its files name it; empty when they do not."""
+    """The model that it was trained on, as its files name it; empty if they do not."""
     size: int = 0
     """Bytes of its weights."""
     scale: float = 1.0
-    """Factor on top of its own scaling."""
+    """Factor that multiplies its own scaling."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens: a Unix socket (`uds`) or host and port; `prefix` stands where `/v1` stands in our paths."""
+    """The address of a server: a Unix socket (`uds`) or host and port; `prefix` replaces `/v1` in our paths."""
 
     uds: str | None = None
     host: str = "127.0.0.1"
@@ -200,30 +200,30 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One replica set as wanted: what to run, on which engine, with which options."""
+    """A launch plan: the model to run, the engine, and its options."""
 
     uid: str
     model: Model
     engine: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    """The engine's own options, still as the user wrote them; the engine converts and checks them."""
+    """The engine's options as the user wrote them; the engine converts and checks them."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """Extra environment of the replica's process."""
+    """Additional environment variables of the replica's process."""
     gpus: int = 0
     """GPUs per replica."""
     gpu_idx: tuple[int, ...] = ()
-    """Only these GPUs, if any are named."""
+    """The GPUs that may be used; empty for all."""
     request_limit: int | None = None
-    """Answers that one replica may have in flight; more are a 429."""
+    """Maximum number of requests in flight on one replica; further ones get a 429."""
     adapters: tuple[Adapter, ...] = ()
-    """In the order in which they were given; names are unique."""
+    """In the order of the launch request; names are unique."""
     trusted: bool = True
-    """Whether its caller may have code run on this machine (`core/trust.py`)."""
+    """Whether its caller may run code on this machine (`core/trust.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One place that memory can be taken from: `cpu`, or a GPU by index."""
+    """A device with memory: `cpu`, or a GPU by index."""
 
     name: str
     """`cpu`, `cuda:0`, …"""
@@ -231,7 +231,7 @@ class Device:
     memory_total: int
     """Bytes."""
     memory_free: int
-    """Bytes free right now."""
+    """Bytes that are free at present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ class Hardware:
 
     cpu_count: int
     devices: tuple[Device, ...]
-    """`devices[0]` is always the CPU with the machine's main memory."""
+    """`devices[0]` is always the CPU with main memory."""
 
     @property
     def cpu(self) -> Device:
@@ -253,16 +253,16 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Bytes that one replica is expected to take."""
+    """Expected memory of one replica in bytes."""
 
     weights: int
     kv_cache: int
     overhead: int
-    """Memory of the process before it has a model: the interpreter, libraries, tables."""
+    """Memory of the process before a model is loaded: interpreter, libraries, tables."""
     activations: int = 0
-    """Working memory of one pass."""
+    """Working memory of one forward pass."""
     share: float = 0.0
-    """Part of each of its GPUs that the engine takes in any case, and stays within; 0 where it takes what it needs."""
+    """The part of each GPU that the engine always takes and never exceeds; 0 if it takes what it needs."""
 
     @property
     def total(self) -> int:
@@ -276,12 +276,12 @@ class Footprint:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A replica that may be sent requests."""
+    """A replica that accepts requests."""
 
     replica: str
     address: Address
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    """Sent with every request, in place of the client's header of the same name (a replica's token, say)."""
+    """Headers added to every request; they replace the client's headers of equal name (for example a replica's token)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,25 +291,25 @@ class Route:
     name: str
     uid: str
     state: ReplicaState
-    """`READY` when at least one endpoint takes requests, else why not."""
+    """`READY` if at least one endpoint accepts requests, else the state that prevents it."""
     reason: str = ""
-    """For people: what a 503 says while `endpoints` is empty."""
+    """For people: the message of a 503 while `endpoints` is empty."""
     endpoints: tuple[Endpoint, ...] = ()
     tasks: frozenset[Task] = frozenset()
     rules: Rules = NO_RULES
-    """What each request parameter means to this engine."""
+    """What the engine does with each request parameter."""
     app: App | None = None
-    """An ASGI app of this process that answers, in place of endpoints."""
+    """An ASGI app of this process that answers instead of endpoints."""
     request_limit: int | None = None
-    """Answers that one endpoint may have in flight; None for no limit."""
+    """Maximum number of requests in flight on one endpoint; None for no limit."""
     upstream_name: str | None = None
-    """The name the endpoint knows the model by, when it is not `name`."""
+    """The model's name on the endpoint, if it differs from `name`."""
     thinking_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """An immutable snapshot of every public name; the control loop publishes it, gateways read it."""
+    """An immutable snapshot of all public names; the control loop publishes it, gateways read it."""
 
     routes: Mapping[str, Route] = field(default_factory=dict)
     version: int = 0
@@ -317,25 +317,25 @@ class RouteTable:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of the installer while an engine's environment is made."""
+    """One call of the installer while an engine environment is created."""
 
     packages: tuple[str, ...] = ()
-    """Requirements as pip writes them. What an earlier step installed stays, where it will do."""
+    """Requirements in pip's format. Packages of earlier steps are kept if they satisfy them."""
     lock: str = ""
-    """A lock file in `engines/locks/`, compiled from `packages` by `make lock`. It is installed instead of them: exactly the
-    versions it lists, each file checked against its hash. An absolute path works too, for engines of other packages."""
+    """A lock file in `engines/locks/`, compiled from `packages` by `make lock`. It is installed in their place: exactly the
+    listed versions, each file checked by its hash. Third-party engines may give an absolute path."""
     dependencies: bool = True
-    """Whether what the packages require is installed with them."""
+    """Whether dependencies of the packages are installed too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The recipe of an engine's own virtual environment."""
+    """How to create an engine's virtual environment."""
 
     proof: str
     """The module whose presence shows that an interpreter has the engine's libraries."""
     steps: tuple[Step, ...]
     gpu_steps: tuple[Step, ...] = ()
-    """Instead of `steps` on Linux with an NVIDIA GPU, where the two differ."""
+    """Used instead of `steps` on Linux with an NVIDIA GPU; empty if there is no difference."""
     show: tuple[str, ...] = ()
-    """Packages whose versions people want to see."""
+    """Packages whose versions are shown to users."""

@@ -1,4 +1,4 @@
-"""Rewords exceptions of Python and of the system for people."""
+"""Rewords exceptions of Python and of the operating system for people."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ SYSTEM: Mapping[int, str] = {
     errno.EHOSTUNREACH: "the host cannot be reached",
     errno.ENETUNREACH: "the network cannot be reached",
 }
-"""Number of an `OSError` → its words, for the middle of a sentence."""
+"""`errno` of an `OSError` → its wording, for the middle of a sentence."""
 
 PYTHONS = re.compile(r"\[Errno -?[0-9]+\] | ?<[\w.]+ object at 0x[0-9a-f]+>")
 WRONG_SHAPE = "a value in it is of the wrong type"
 
 
 def reason(error: BaseException) -> str:
-    """Why something failed, for the middle of a sentence: without Python's numbers, quoted bytes, classes, and full stop.
+    """The reason of an error for the middle of a sentence: without Python's numbers, quoted bytes, class names and full stop.
 
     The path of a file is left out, because the sentence around it names it.
     """
     ssl = sys.modules.get(
         "ssl"
-    )  # loaded by the module that raised the error; loading it takes 10 ms of every command's start
-    if ssl is not None and isinstance(error, ssl.SSLError):  # its number is OpenSSL's and another thing to the system
+    )  # the module that raised the error has imported it; importing it here would add 10 ms to every command
+    if ssl is not None and isinstance(error, ssl.SSLError):  # its errno is OpenSSL's, with other meanings
         refused = getattr(error, "verify_message", "")
         return f"its certificate is refused: {refused}" if refused else error.reason or str(error)
     if isinstance(error, OSError) and error.errno is not None:
@@ -67,10 +67,10 @@ def reason(error: BaseException) -> str:
 
 
 def _begun_small(text: str) -> str:
-    """A sentence for the middle of another; names in capitals stay as they are."""
+    """Lower the first letter for the middle of a sentence; names in capitals stay."""
     return text if text[:2].isupper() else text[:1].lower() + text[1:]
 
 
 def clean(text: str) -> str:
-    """Text of the command line or a pipe as valid Unicode: what was no UTF-8 becomes `�`."""
+    """Text of the command line or a pipe as valid Unicode: bytes that are not UTF-8 become `�`."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Private rows in queries: which of a table's rows a request sees, by its owner id. Every store with private rows uses it."""
+"""Restricts queries to the rows of an owner id. Every store of private rows uses it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Q = TypeVar("Q", bound=Select[Any])
 
 
 def owned(owner: Owner, column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
-    """The condition that keeps rows whose owner column has this owner; an administrator's keeps all."""
+    """The condition that selects rows with this owner id; for an administrator, all rows."""
     return true() if owner.everything else column == owner.id
 
 
 def mine(query: Q, owner: Owner, column: InstrumentedAttribute[str]) -> Q:
-    """A query narrowed to the rows that an owner sees."""
+    """Restrict a query to the rows that an owner may see."""
     return query.where(owned(owner, column))

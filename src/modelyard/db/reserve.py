@@ -1,4 +1,4 @@
-"""Room on the disk that is kept for deleting: SQLite writes a journal before it gives anything back."""
+"""Reserved disk space for deletions, because SQLite writes a journal before it frees any space."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from modelyard.core.errors import NotEnoughDisk
 log = logging.getLogger(__name__)
 
 SIZE = 8 << 20
-"""Bytes of the reserve. Deleting writes the pages of the tree above what goes, and lists of free pages."""
+"""Bytes of the reserve. A deletion writes the tree pages above the deleted rows, and lists of free pages."""
 SPARE = 2 << 20
-"""Bytes beside the reserve that must be free before it is made."""
+"""Bytes that must be free beside the reserve when it is created."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""What the system says of a disk, or of somebody's share of it, that is full."""
+"""Error numbers of a full disk, or of an exhausted quota."""
 
 
 class Reserve:
-    """A file without content beside a database; it is there unless the disk is full, and is given up for a deletion."""
+    """A file beside the database that occupies space. It exists unless the disk is full, and is removed for a deletion."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,13 +30,13 @@ class Reserve:
 
     @property
     def kept(self) -> bool:
-        """Whether the room is there."""
+        """Whether the space is reserved."""
         with suppress(OSError):
             return self.path.stat().st_size >= SIZE
         return False
 
     def keep(self) -> bool:
-        """Make the file, if it is not there and there is room for it; whether it is there then."""
+        """Create the file if it is missing and there is space for it; returns whether it exists afterwards."""
         if self.kept:
             return True
         with suppress(OSError):
@@ -49,24 +49,22 @@ class Reserve:
             self.path.unlink(missing_ok=True)
         if not self._missed:
             self._missed = True
-            log.warning(
-                "the disk of %s is full: what brings something is refused, and deleting works", self.path.parent
-            )
+            log.warning("the disk of %s is full: requests that add data are refused; deletions work", self.path.parent)
         return False
 
     def lend(self) -> None:
-        """Give the room up where nearly nothing else is free."""
+        """Release the space if almost nothing else is free."""
         with suppress(OSError):
             if self.free() < SIZE:
                 self.path.unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Raise `NotEnoughDisk` for what would fill the disk further while the room for deleting is not there."""
+        """Raise `NotEnoughDisk` while the space for deletions is not reserved."""
         if not self.keep():
             raise NotEnoughDisk.full(self.path.parent)
 
     def free(self) -> int:
-        """Bytes that are free on the disk. Raises `OSError`."""
+        """Free bytes on the disk. Raises `OSError`."""
         return shutil.disk_usage(self.path.parent).free
 
     def _allocate(self) -> None:

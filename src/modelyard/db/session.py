@@ -1,4 +1,4 @@
-"""The database: connecting, migrating, sessions. The differences between SQLite and PostgreSQL end here."""
+"""The database: connections, migrations, sessions. Hides the differences between SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from modelyard.db.tables import Base
 
 log = logging.getLogger(__name__)
 
-HEAD = "0007"
+HEAD = "0008"
 """Newest migration; a test holds it against the files. A database that is there already needs no migration library."""
 
 VERSIONS = "alembic_version"
@@ -31,29 +31,29 @@ VERSIONS = "alembic_version"
 BUSY_TIMEOUT = 10.0
 """Seconds that SQLite waits for another writer."""
 TRIES = 8
-"""Of a transaction whose rows others change meanwhile."""
+"""Maximum attempts of a transaction that conflicts with others."""
 PAUSE = 0.02
-"""Seconds before the second try, at most; doubled before each further one."""
+"""Maximum seconds before the second attempt; doubled before each further one."""
 OUTRUN = frozenset({"40001", "40P01"})
-"""SQLSTATE of PostgreSQL where two transactions stand in each other's way: serialization failure and deadlock."""
+"""PostgreSQL's SQLSTATE codes of conflicting transactions: serialization failure and deadlock."""
 
 NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_WRITE", "53100"})
-"""What SQLite calls a write that a full disk refuses, and SQLSTATE of PostgreSQL for it."""
+"""SQLite's error names and PostgreSQL's SQLSTATE code of a write that failed because the disk is full."""
 TROUBLE = (DatabaseUnavailable, NotEnoughDisk)
-"""Raised where the database cannot be used now, and perhaps can later."""
+"""Errors of a database that cannot be used at present."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Database:
-    """One database by its SQLAlchemy URL. Sessions are short: never wait for a network or a process inside one."""
+    """One database, by its SQLAlchemy URL. Sessions are short: never wait for a network or a process inside one."""
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self._sqlite = sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT}} if sqlite else {"pool_pre_ping": True}
-        options["hide_parameters"] = True  # hashes of passwords and environments of launches do not belong into logs
+        options["hide_parameters"] = True  # password hashes and environment variables must not appear in logs
         try:
             self.engine = create_async_engine(self.url, **options)
         except ModuleNotFoundError as error:
@@ -65,14 +65,14 @@ class Database:
             event.listen(self.engine.sync_engine, "invalidate", self._end_transaction)
         path = _file(self.url)
         self.reserve = None if path is None else Reserve(Path(f"{path}-reserve"))
-        """Room for deleting on the disk of an SQLite file."""
+        """Disk space for deletions, for an SQLite file."""
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._rollbacks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Connect and bring the schema to `HEAD`. Raises `DatabaseUnavailable` or `NotEnoughDisk`, with a sentence for people."""
+        """Connect and migrate the schema to `HEAD`. Raises `DatabaseUnavailable` or `NotEnoughDisk`."""
         if self.reserve is not None:
-            self.reserve.lend()  # opening, too, writes a little
+            self.reserve.lend()  # opening the database writes a little
         with _translated(self.url):
             if (path := _file(self.url)) is not None:
                 await asyncio.to_thread(_probe, path)
@@ -87,9 +87,9 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """A transaction: committed at the end, rolled back on any error. For reading, and for writes that need no look before.
+        """A transaction for reading, and for writes that do not depend on a read: commits at the end, rolls back on any error.
 
-        Raises `ChangedMeanwhile` where it breaks a constraint, or writes a row that is gone, and `DatabaseUnavailable` or
+        Raises `ChangedMeanwhile` if it violates a constraint or writes a row that was deleted, and `DatabaseUnavailable` or
         `NotEnoughDisk`.
         """
         with _translated(self.url):
@@ -98,10 +98,10 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
-        """A transaction that writes what depends on what it reads. Raises as `session` does.
+        """A transaction that writes what depends on what it reads. Raises the errors of `session`.
 
-        On SQLite nobody else writes between its beginning and its end. On PostgreSQL rows that were not read for update may
-        change in between, so the function that writes is `retried`.
+        On SQLite it excludes all other writers. On PostgreSQL, rows that were not read for update may change during it, so the
+        function that writes is `retried`.
         """
         async with self.session() as session:
             if self._sqlite:
@@ -110,12 +110,12 @@ class Database:
 
     @asynccontextmanager
     async def freeing(self) -> AsyncIterator[AsyncSession]:
-        """A `writing` transaction that deletes. On a full disk it takes the room that is reserved for it."""
+        """A `writing` transaction that deletes. On a full disk it uses the reserved space."""
         if self.reserve is not None:
             self.reserve.lend()
         try:
             async with self.writing() as session:
-                if self._sqlite:  # pages that end up free are then never written
+                if self._sqlite:  # pages that are free at the end are then never written
                     await (await session.connection()).exec_driver_sql("PRAGMA cache_spill=OFF")
                 yield session
         finally:
@@ -123,7 +123,7 @@ class Database:
                 self.reserve.keep()
 
     def check_room(self) -> None:
-        """Raise `NotEnoughDisk` for a request that brings much, while there is no room that deleting would take."""
+        """Raise `NotEnoughDisk` for a request that adds much data while the space for deletions is not reserved."""
         if self.reserve is not None:
             self.reserve.check()
 
@@ -132,10 +132,10 @@ class Database:
         await self.engine.dispose()
 
     def _end_transaction(self, connection: Any, record: object, error: BaseException | None) -> None:
-        """Roll back on a connection that is closed because the task that used it was cancelled.
+        """Roll back a connection that is closed because its task was cancelled.
 
-        SQLite keeps such a connection, and its lock, until the last cursor of it is collected. The rollback runs after the
-        statement that was interrupted, and before the connection is closed.
+        SQLite keeps such a connection, and its lock, until its last cursor is garbage-collected. The rollback runs after the
+        interrupted statement, and before the connection is closed.
         """
         rollback = asyncio.ensure_future(connection.driver_connection.rollback())
         self._rollbacks.add(rollback)
@@ -148,9 +148,9 @@ class Database:
 
 
 def retried(write: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """A function that writes in one transaction, called again where that raised `ChangedMeanwhile`: it then reads what is there.
+    """Decorate a function that writes in one transaction: it is called again if it raised `ChangedMeanwhile`.
 
-    Nothing outside the database may have been changed before the transaction.
+    The function must not change anything outside the database before the transaction.
     """
 
     @functools.wraps(write)
@@ -160,7 +160,9 @@ def retried(write: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any,
             try:
                 return await write(*args, **kwargs)
             except ChangedMeanwhile:
-                await asyncio.sleep(random.uniform(0, pause))  # two that met would meet again
+                await asyncio.sleep(
+                    random.uniform(0, pause)
+                )  # random, so that two conflicting writers do not meet again
                 pause *= 2
         return await write(*args, **kwargs)
 
@@ -169,14 +171,14 @@ def retried(write: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any,
 
 @contextmanager
 def _translated(url: URL) -> Iterator[None]:
-    """Turns what a driver raises into `ChangedMeanwhile`, `NotEnoughDisk` or `DatabaseUnavailable`."""
+    """Translate a driver's error into `ChangedMeanwhile`, `NotEnoughDisk` or `DatabaseUnavailable`."""
     where = url.render_as_string(hide_password=True)
     try:
         yield
     except (IntegrityError, StaleDataError, NoResultFound) as error:
         raise ChangedMeanwhile from error
     except DataError:
-        raise  # not the database's trouble but the caller's
+        raise  # an error of the caller, not of the database
     except DBAPIError as error:
         if {getattr(error.orig, name, None) for name in ("sqlite_errorname", "sqlstate")} & NO_ROOM:
             raise NotEnoughDisk.full(_folder(url)) from error
@@ -190,21 +192,21 @@ def _translated(url: URL) -> Iterator[None]:
 
 
 def _file(url: URL) -> str | None:
-    """Path of an SQLite file; None for a database in memory and for other databases."""
+    """The path of an SQLite file; None for a database in memory and for other databases."""
     path = url.database if url.get_backend_name() == "sqlite" else None
     return None if not path or path == ":memory:" or path.startswith("file:") else path
 
 
 def _folder(url: URL) -> str:
-    """Where a database is, for people."""
+    """The location of a database, for error messages."""
     path = _file(url)
     return f"the database at {url.host or url.query.get('host')}" if path is None else str(Path(path).parent)
 
 
 def _probe(path: str) -> None:
-    """Raises `sqlite3.Error` for a file that cannot be used.
+    """Raise `sqlite3.Error` for a file that cannot be used.
 
-    Asked before aiosqlite is: after a connection that failed, its thread reports to an event loop that may be closed by then.
+    Called before aiosqlite opens the file, whose thread would report a failed connection to an event loop that may be closed.
     """
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT)
     try:
@@ -229,13 +231,13 @@ async def _version(connection: AsyncConnection, tables: list[str]) -> str | None
 
 
 def _create(connection: Connection) -> None:
-    """The tables of an empty database as they are now, marked as fully migrated: a first start needs no history."""
+    """Create the tables of an empty database in their newest form, and mark it as fully migrated."""
     Base.metadata.create_all(connection)
     connection.execute(text(f"CREATE TABLE {VERSIONS} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(text(f"INSERT INTO {VERSIONS} VALUES (:head)"), {"head": HEAD})
 
 
 def _migrate(connection: Connection) -> None:
-    from modelyard.db.migrations import upgrade  # alembic costs a quarter of the start, and is seldom needed
+    from modelyard.db.migrations import upgrade  # importing alembic takes a quarter of the start, and is seldom needed
 
     upgrade(connection)

@@ -1,4 +1,4 @@
-"""How many values one statement names: SQLite takes some ten thousand parameters, PostgreSQL 32,767."""
+"""Splits long lists of values over statements: SQLite allows some ten thousand parameters, PostgreSQL 32,767."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 MOST_VALUES = 1000
-"""Values that one statement names."""
+"""Maximum number of values in one statement."""
 
 
 def batched(values: Sequence[T], size: int = MOST_VALUES) -> Iterator[Sequence[T]]:

@@ -1,19 +1,19 @@
-"""The rows: what is wanted, and what happened. Observed state lives in memory; only transitions are written."""
+"""The tables. Rows hold the desired state and events; the observed state is in memory, and only its changes are written."""
 
 from __future__ import annotations
 
 from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only plain INTEGER keys
+Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite auto-increments only plain INTEGER keys
 
 
 class Base(DeclarativeBase):
-    """All tables."""
+    """Base class of all tables."""
 
 
 class Deployment(Base):
-    """A model that somebody wants to run."""
+    """A desired model."""
 
     __tablename__ = "deployments"
 
@@ -21,21 +21,21 @@ class Deployment(Base):
     launch: Mapped[dict[str, object]] = mapped_column(JSON)
     """`core.types.Launch`, encoded: the resolved model, the engine and its options."""
     request: Mapped[dict[str, object]] = mapped_column(JSON)
-    """The body that asked for it, as it came."""
+    """The body of the launch request, as it was received."""
     ordinals: Mapped[list[int]] = mapped_column(JSON)
-    """Numbers of the wanted replicas."""
+    """Numbers of the desired replicas."""
     generation: Mapped[int] = mapped_column(Integer, default=1)
-    """Counts up when the launch itself changes; replicas of an older generation are replaced."""
+    """Incremented when the launch changes; replicas of an older generation are replaced."""
     terminating: Mapped[bool] = mapped_column(default=False)
-    """The model shall go; the row is deleted when its last replica is gone."""
+    """Whether the model is being removed; the row is deleted when its last replica has ended."""
     was_ready: Mapped[bool] = mapped_column(default=False)
-    """It has worked before, so crashes are worth a restart."""
+    """Whether the model was ready once, so that it is restarted after a crash."""
     created_at: Mapped[float] = mapped_column(Float)
     """Unix time."""
 
 
 class Autostart(Base):
-    """What shall be launched when the server starts, in which order, though nobody asks for it then."""
+    """A model that the server launches when it starts, with its priority and retries."""
 
     __tablename__ = "autostart"
 
@@ -45,18 +45,18 @@ class Autostart(Base):
 
 
 class Registration(Base):
-    """A family that a user of an earlier version registered: a file since, which the first start of a server makes."""
+    """A registered family of an earlier version. The first start of the server moves it into a file."""
 
     __tablename__ = "registrations"
 
     type: Mapped[str] = mapped_column(String(20), primary_key=True)
     """`core.types.ModelType`."""
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
-    """In lower case, so that two spellings of one name cannot both be registered; the record has it as given."""
+    """In lower case, so that two spellings of a name cannot both be registered; the record has the original spelling."""
     record: Mapped[dict[str, object]] = mapped_column(JSON)
     """`catalog.family.Family`, encoded."""
     persist: Mapped[bool] = mapped_column()
-    """Whether it outlives the server."""
+    """Whether it survives a restart of the server."""
     created_at: Mapped[float] = mapped_column(Float)
     """Unix time."""
 
@@ -72,7 +72,7 @@ class User(Base):
     """A salted scrypt hash, with its parameters."""
     scopes: Mapped[list[str]] = mapped_column(JSON)
     owner: Mapped[str] = mapped_column(String(32), default="", server_default="")
-    """Owner id of what this person makes; random, so that a later user of the same name or id does not inherit it."""
+    """Owner id of this person's rows; random, so that a later user with an equal name or id does not inherit them."""
     created_at: Mapped[float] = mapped_column(Float)
     """Unix time."""
 
@@ -85,20 +85,20 @@ class Key(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
     prefix: Mapped[str] = mapped_column(String(16))
-    """The first characters of the secret, by which its owner recognises it."""
+    """The first characters of the secret, by which people recognise it."""
     hash: Mapped[str] = mapped_column(String(64), unique=True)
-    """SHA-256 of the secret, which has 256 random bits, so that a slow hash would protect nothing."""
+    """SHA-256 of the secret. A slow hash is not needed, because the secret has 256 random bits."""
     user_id: Mapped[int | None] = mapped_column(Integer, default=None)
-    """The person who logged in; None for an API key."""
+    """The user who logged in; None for an API key."""
     owner: Mapped[str] = mapped_column(String(32), default="", server_default="")
-    """Owner id of what is made with it: that of the person, else the key's id or that of the key it stands in for."""
+    """Owner id of the rows created with it: that of the user, else the key's id or that of the key that it replaces."""
     scopes: Mapped[list[str]] = mapped_column(JSON)
     models: Mapped[list[str] | None] = mapped_column(JSON, default=None)
-    """The only models it may use; None for all."""
+    """The models that it may use; None for all."""
     bases: Mapped[dict[str, str] | None] = mapped_column(JSON, default=None)
-    """The only knowledge bases it may use, each with `read` or `write`; None for all that its scopes allow."""
+    """The knowledge bases that it may use, each with `read` or `write`; None for all that its scopes allow."""
     makers: Mapped[list[str] | None] = mapped_column(JSON, default=None)
-    """Ids of the limited keys that it was made with, whose limits its use counts for, too; None for none."""
+    """Ids of the limited keys that created it; its requests count against their limits too. None if there are none."""
     requests_per_minute: Mapped[int | None] = mapped_column(Integer, default=None)
     tokens_per_minute: Mapped[int | None] = mapped_column(Integer, default=None)
     created_at: Mapped[float] = mapped_column(Float)
@@ -110,7 +110,7 @@ class Key(Base):
 
 
 class Event(Base):
-    """Something that happened to a model."""
+    """An event of a model."""
 
     __tablename__ = "events"
     __table_args__ = (Index("ix_events_uid_id", "uid", "id"),)
@@ -125,7 +125,7 @@ class Event(Base):
 
 
 class KnowledgeBase(Base):
-    """A knowledge base. Its name is data: no path and no pattern is ever made of it."""
+    """A knowledge base. Its name is data, and is never used as a path or a pattern."""
 
     __tablename__ = "knowledge_bases"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -134,26 +134,28 @@ class KnowledgeBase(Base):
     name: Mapped[str] = mapped_column(String(200), unique=True)
     description: Mapped[str] = mapped_column(Text, default="")
     language: Mapped[str] = mapped_column(String(20), default="")
-    """Of its documents, as a BCP 47 tag; empty for any."""
+    """The language of its documents as a BCP 47 tag; empty for any."""
     embedding_model: Mapped[str | None] = mapped_column(String(200), default=None)
-    """None searches by words alone."""
+    """None searches words only."""
     rerank_model: Mapped[str | None] = mapped_column(String(200), default=None)
     chat_model: Mapped[str | None] = mapped_column(String(200), default=None)
-    """Answers where a question names none."""
+    """The model that answers questions that name none."""
     chunking: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
     """`knowledge.documents.splitter.Chunking`, encoded."""
     prompts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
-    """Templates that take the place of the usual ones: `answer`, `empty`."""
+    """Prompt templates that replace the default ones: `answer`, `empty`."""
     generation: Mapped[int] = mapped_column(Integer, default=1)
-    """Of the chunks that searches see. Indexing anew makes the next one beside it, then this counts up."""
+    """The generation of the chunks that searches see. Re-indexing builds the next one beside it, then increments this."""
     dimension: Mapped[int | None] = mapped_column(Integer, default=None)
     """Length of a vector of this generation; None until the first text was embedded."""
+    probe: Mapped[dict[str, object]] = mapped_column(JSON, default=dict, server_default="{}")
+    """`knowledge.indexing.probes.Probe`, encoded: how well its model finds what is in it; empty until it is measured."""
     temporary: Mapped[bool] = mapped_column(default=False)
-    """Made for one talk about files; deleted when it has not been used for a while."""
+    """Whether it was created for a chat about files; it is deleted when it has not been used for some time."""
     owner: Mapped[str] = mapped_column(String(32), default="", server_default="")
-    """Owner id of a temporary base, which nobody else may use; empty for bases that keys share."""
+    """Owner id of a temporary base, which only this owner may use; empty for shared bases."""
     extra: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
-    """What other systems' clients say of a base and want back."""
+    """Fields that clients of other systems store with a base."""
     created_at: Mapped[float] = mapped_column(Float)
     """Unix time."""
     used_at: Mapped[float] = mapped_column(Float)
@@ -161,7 +163,7 @@ class KnowledgeBase(Base):
 
 
 class KnowledgeDocument(Base):
-    """A document of a base. Its bytes are a file named by their hash, below the home folder."""
+    """A document of a base. Its content is a file in the home folder, named by its hash."""
 
     __tablename__ = "knowledge_documents"
     __table_args__ = (UniqueConstraint("base_id", "name"), {"sqlite_autoincrement": True})
@@ -169,32 +171,32 @@ class KnowledgeDocument(Base):
     id: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     base_id: Mapped[int] = mapped_column(ForeignKey("knowledge_bases.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(1000))
-    """As its owner calls it; may look like a path and never is one."""
+    """The name that its owner gave it; it may look like a path, and is never used as one."""
     hash: Mapped[str] = mapped_column(String(64), index=True)
-    """SHA-256 of its bytes."""
+    """SHA-256 of its content."""
     size: Mapped[int] = mapped_column(BigInteger)
-    """Bytes."""
+    """Size of its content in bytes."""
     modified_at: Mapped[float | None] = mapped_column(Float, default=None)
-    """Unix time of the file where it came from."""
+    """Unix time at which the original file was modified."""
     details: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
-    """What was given with it, and what the file says of itself; filters look here."""
+    """Metadata from the upload and from the file itself, which filters search."""
     chunking: Mapped[dict[str, object] | None] = mapped_column(JSON, default=None)
-    """Where it is cut in another way than its base."""
+    """Its own chunking, if it differs from its base's."""
     enabled: Mapped[bool] = mapped_column(default=True)
-    """Whether searches see it."""
+    """Whether searches include it."""
     edited: Mapped[bool] = mapped_column(default=False)
-    """Somebody changed its chunks by hand; indexing anew keeps them unless told otherwise."""
+    """Whether its chunks were edited by hand; re-indexing then keeps them unless the request says otherwise."""
     fingerprint: Mapped[str] = mapped_column(String(64), default="")
-    """Of everything its chunks were made from; the same again is nothing to do. Empty before it was indexed."""
+    """Hash of everything its chunks depend on; an equal one means that nothing has to be done. Empty before indexing."""
     state: Mapped[str] = mapped_column(String(10), default="waiting")
-    """`waiting`, `working`, `ready`, `failed`, `cancelled` or `stored`: kept, and not to be indexed."""
+    """`waiting`, `working`, `ready`, `failed`, `cancelled` or `stored` (not to be indexed)."""
     error: Mapped[str] = mapped_column(Text, default="")
     notes: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """What is in its bytes and not in its text, a sentence in each line."""
+    """What its loader did not read, one sentence per line."""
     chunks: Mapped[int] = mapped_column(Integer, default=0)
     characters: Mapped[int] = mapped_column(Integer, default=0)
     version: Mapped[int] = mapped_column(Integer, default=1)
-    """Counts up with its bytes."""
+    """Incremented when its content changes."""
     created_at: Mapped[float] = mapped_column(Float)
     """Unix time."""
     updated_at: Mapped[float] = mapped_column(Float)
@@ -202,7 +204,7 @@ class KnowledgeDocument(Base):
 
 
 class KnowledgeText(Base):
-    """What was read in a document; spans of chunks are character offsets into it."""
+    """The text of a document. Spans of chunks are character offsets in it."""
 
     __tablename__ = "knowledge_texts"
 
@@ -213,7 +215,7 @@ class KnowledgeText(Base):
 
 
 class KnowledgeChunk(Base):
-    """A piece of a document. A new text is a new row, so that an id means one text for ever and indexes can be compared."""
+    """A piece of a document. A changed text is a new row, so an id always means one text and indexes can be compared by ids."""
 
     __tablename__ = "knowledge_chunks"
     __table_args__ = (
@@ -227,34 +229,37 @@ class KnowledgeChunk(Base):
     document_id: Mapped[int] = mapped_column(ForeignKey("knowledge_documents.id", ondelete="CASCADE"))
     generation: Mapped[int] = mapped_column(Integer)
     position: Mapped[int] = mapped_column(Integer)
-    """Its place in the document, from 0."""
+    """Its index in the document, from 0."""
     text: Mapped[str] = mapped_column(Text)
     hash: Mapped[str] = mapped_column(String(64))
-    """SHA-256 of the text: where its vector is found."""
+    """SHA-256 of the text, the key of its vector."""
     start: Mapped[int | None] = mapped_column(Integer, default=None)
-    """Character offset in the document's text; None for a chunk that somebody wrote."""
+    """Character offset in the document's text; None for a chunk that was written by hand."""
     end: Mapped[int | None] = mapped_column(Integer, default=None)
     page: Mapped[int | None] = mapped_column(Integer, default=None)
+    """The page where it begins."""
+    page_breaks: Mapped[list[list[int]]] = mapped_column(JSON, default=list, server_default="[]")
+    """Offset in `text` and page of each place where another page begins."""
     heading: Mapped[str] = mapped_column(Text, default="")
     enabled: Mapped[bool] = mapped_column(default=True)
     edited: Mapped[bool] = mapped_column(default=False)
     extra: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
-    """What other systems' clients keep with a chunk and want back."""
+    """Fields that clients of other systems store with a chunk."""
 
 
 class KnowledgeVector(Base):
-    """What a model made of a text; shared by all bases, so that a text is embedded once."""
+    """The vector of a text by an embedding model; shared by all bases, so that each text is embedded once."""
 
     __tablename__ = "knowledge_vectors"
 
     model: Mapped[str] = mapped_column(String(200), primary_key=True)
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     vector: Mapped[bytes] = mapped_column(LargeBinary)
-    """float32, little endian, of unit length."""
+    """float32, little-endian, normalized to length 1."""
 
 
 class JobRow(Base):
-    """Work that goes on in the background and after a restart; see `modelyard.jobs`."""
+    """Work that continues in the background and after a restart; see `modelyard.jobs`."""
 
     __tablename__ = "jobs"
     __table_args__ = (Index("ix_jobs_state", "state", "finished_at"), Index("ix_jobs_owner", "owner", "created_at"))
@@ -265,24 +270,24 @@ class JobRow(Base):
     state: Mapped[str] = mapped_column(String(10))
     """`jobs.types.JobState`."""
     owner: Mapped[str] = mapped_column(String(32))
-    """Owner id of who asked for it; see `core.access.Owner`."""
+    """Owner id of the caller that created it; see `core.access.Owner`."""
     parameters: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
-    """What to do, as its kind wrote it."""
+    """The parameters of the work, in the format of its kind."""
     details: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
-    """What its kind keeps of it beside that."""
+    """Other data that its kind stores."""
     done: Mapped[int] = mapped_column(BigInteger, default=0)
     total: Mapped[int | None] = mapped_column(BigInteger, default=None)
-    """None while nobody knows how much there is to do."""
+    """None while the amount of work is unknown."""
     unit: Mapped[str] = mapped_column(String(20), default="")
-    """What `done` and `total` count: `bytes`, `documents`, `steps`."""
+    """The unit of `done` and `total`: `bytes`, `documents`, `steps`."""
     message: Mapped[str] = mapped_column(Text, default="")
-    """For people: what is done now, or what it waits for."""
+    """For people: the current step, or what the job waits for."""
     result: Mapped[dict[str, object] | None] = mapped_column(JSON, default=None)
     error_code: Mapped[str] = mapped_column(String(50), default="")
-    """`code` of an error in `core.errors`; empty while nothing went wrong."""
+    """`code` of an error in `core.errors`; empty if there is none."""
     error: Mapped[str] = mapped_column(Text, default="")
     attempts: Mapped[int] = mapped_column(Integer, default=0)
-    """Runs that have failed."""
+    """Number of failed runs."""
     created_at: Mapped[float] = mapped_column(Float)
     """Unix time."""
     started_at: Mapped[float | None] = mapped_column(Float, default=None)
@@ -292,7 +297,7 @@ class JobRow(Base):
 
 
 class JobEventRow(Base):
-    """Something that happened to a job. The number counts up over all jobs, so clients can go on where they stopped."""
+    """An event of a job. Numbers increase over all jobs, so that clients can continue where they stopped."""
 
     __tablename__ = "job_events"
     __table_args__ = (Index("ix_job_events_job", "job_id", "seq"), {"sqlite_autoincrement": True})
@@ -302,25 +307,25 @@ class JobEventRow(Base):
     at: Mapped[float] = mapped_column(Float)
     """Unix time."""
     type: Mapped[str] = mapped_column(String(20))
-    """`state`, or what the job itself reports: `metrics`, `message`."""
+    """`state`, or a type that the job itself reports: `metrics`, `message`."""
     data: Mapped[dict[str, object]] = mapped_column(JSON)
 
 
 class KnowledgeJob(JobRow):
-    """What a job on documents has beside what all jobs have; its row in `jobs` is read and written with it."""
+    """The additional columns of a job on documents; its row in `jobs` is read and written together with it."""
 
     __tablename__ = "knowledge_jobs"
 
     id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     base_id: Mapped[int] = mapped_column(ForeignKey("knowledge_bases.id", ondelete="CASCADE"), index=True)
     generation: Mapped[int] = mapped_column(Integer)
-    """The one that it writes."""
+    """The generation that the job writes."""
     settings: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
-    """What a new generation changes in its base, once it is complete."""
+    """Settings of the base that a new generation changes when it is complete."""
 
 
 class KnowledgeTask(Base):
-    """One document of a job."""
+    """One document of an indexing job."""
 
     __tablename__ = "knowledge_tasks"
     __table_args__ = (Index("ix_knowledge_tasks_job", "job_id", "state"), {"sqlite_autoincrement": True})
@@ -329,26 +334,26 @@ class KnowledgeTask(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("knowledge_jobs.id", ondelete="CASCADE"))
     document_id: Mapped[int] = mapped_column(ForeignKey("knowledge_documents.id", ondelete="CASCADE"), index=True)
     force: Mapped[bool] = mapped_column(default=False)
-    """Also where nothing has changed, and over what was edited by hand."""
+    """Whether to index it even if nothing has changed, and to overwrite chunks that were edited by hand."""
     state: Mapped[str] = mapped_column(String(10), default="waiting")
     """`waiting`, `done`, `unchanged`, `failed` or `cancelled`."""
     error: Mapped[str] = mapped_column(Text, default="")
     chunks: Mapped[int] = mapped_column(Integer, default=0)
     embedded: Mapped[int] = mapped_column(Integer, default=0)
-    """Chunks that had no vector yet."""
+    """Number of chunks that were embedded, because they had no vector yet."""
 
 
 class Conversation(Base):
-    """A talk that can be gone on with."""
+    """A stored conversation."""
 
     __tablename__ = "conversations"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     owner: Mapped[str] = mapped_column(String(32), default="", index=True)
-    """Owner id of who began it; see `core.access.Owner`."""
+    """Owner id of the caller that began it; see `core.access.Owner`."""
     title: Mapped[str] = mapped_column(String(200), default="")
     kind: Mapped[str] = mapped_column(String(50), default="")
-    """`knowledge`, or what another system's client calls it."""
+    """`knowledge`, or the type that a client of another system gives it."""
     created_at: Mapped[float] = mapped_column(Float)
     """Unix time."""
     updated_at: Mapped[float] = mapped_column(Float)
@@ -365,15 +370,15 @@ class Message(Base):
     id: Mapped[str] = mapped_column(String(32), unique=True)
     conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     owner: Mapped[str] = mapped_column(String(32), default="", server_default="")
-    """Owner id of who asked, which is that of its conversation where it has one."""
+    """Owner id of the caller that asked; equal to that of its conversation, if it has one."""
     kind: Mapped[str] = mapped_column(String(50), default="")
     question: Mapped[str] = mapped_column(Text)
     answer: Mapped[str] = mapped_column(Text, default="")
     citations: Mapped[list[dict[str, object]]] = mapped_column(JSON, default=list)
     details: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
-    """Model, bases, usage."""
+    """Model, bases and usage."""
     score: Mapped[int | None] = mapped_column(Integer, default=None)
-    """Feedback, 0 to 100; None before there was any."""
+    """Feedback from 0 to 100; None if there is none."""
     reason: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[float] = mapped_column(Float)
     """Unix time."""

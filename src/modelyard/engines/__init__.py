@@ -1,16 +1,16 @@
-"""How a model is run. One engine is one file or folder, and one line in the registry or an entry point of another
-package.
+"""Engines: libraries that run models. An engine is one file or folder, and one line in the registry or an entry point of
+another package.
 
-An engine says what it is (`profile`), which libraries are missing, how well it fits a model and a machine, whether a
-launch makes sense (`check`), and which command starts a replica. All of that is pure; a test reads the command
-without a GPU. Importing an engine's file imports no heavy library.
+An engine declares its `profile`, which libraries are missing, how well it suits a model and a machine, whether a
+launch is valid (`check`), and the command that starts a replica. All of this is pure; a test checks the command
+without a GPU. Importing an engine's file imports no large library.
 
-What each parameter of a request means to an engine is a table, `rules.py` in the engine's folder. An engine whose own
-server differs from OpenAI's has a front in its replica that mends the difference where it arises, so that the gateway
-stays a relay of bytes.
+`rules.py` in an engine's folder is a table of what the engine does with each request parameter. If an engine's own
+server deviates from OpenAI's API, a front inside its replica corrects that, so that the gateway stays
+a relay of bytes.
 
-To add one, read "An engine of your own" in docs/engines.md, which says what each member means and what a replica must
-answer, and copy `examples/plugin-engine/`.
+To add an engine, read "An engine of your own" in docs/engines.md, which says what each member means and what a replica
+must answer, and copy `examples/plugin-engine/`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an engine is: its profile, what it fits, how it checks a launch, and the command that runs it. Starts nothing."""
+"""The base class of engines: profile, fit, checks of a launch, and the command that runs a replica. Starts nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from modelyard.core.types import Recipe as Recipe
 from modelyard.core.types import Step as Step
 
 PYTHON = "python-of-the-engine"
-"""As `argv[0]` of a `Command`: the interpreter of the engine's environment where one is installed, else the server's own.
+"""Placeholder in `argv[0]` for the interpreter of the engine's environment if one is installed, else the server's own.
 
 Use this and not `sys.executable`, also for an engine without an `environment`."""
 
@@ -30,31 +30,31 @@ ADAPTERS = "lora_modules"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is known of an engine before anything is launched on it: how people call it and what it runs in general."""
+    """General properties of an engine: its names, and the models that it can run."""
 
     title: str
-    """The name that people read. Clients of Xinference compare it letter by letter."""
+    """The name for people. Xinference's clients compare it exactly."""
     formats: frozenset[str] = frozenset()
-    """Formats of the weights that it runs, such as `pytorch` or `ggufv2`."""
+    """Weight formats that it runs, such as `pytorch` or `ggufv2`."""
     types: tuple[ModelType, ...] = (ModelType.LLM,)
-    """Types of the models that it runs."""
+    """Types of models that it runs."""
     aliases: frozenset[str] = frozenset()
-    """Other names that people and systems have for it: in lower case, with `_` for dots, dashes and spaces."""
+    """Other names for it, in lower case, with `_` for dots, dashes and spaces."""
     devices: frozenset[str] = frozenset({"cpu", "gpu"})
-    """Where estimates expect its models. What an installed build can really use, `Engine.uses_gpus` says."""
+    """Devices that estimates assume. `Engine.uses_gpus` says what an installed build can use."""
     memory: Runtime | None = None
-    """What it takes beside weights and cache. With it, an estimate can try any context, number of requests and type of
+    """Its memory beside weights and cache. With it, an estimate can vary context, number of requests and type of
     cache; without it, an estimate is `Engine.footprint` of a launch without options."""
     weightless: str = ""
-    """The format of its models where these have no files, such as `remote`; excludes `formats`.
+    """The format of its models if these have no files, such as `remote`; excludes `formats`.
 
-    `runs` is False for every model, and `fits` compares `model.format` with this value. Such an engine is launched only
-    where the launch names it, stands in no list of a model's engines, and cannot be estimated.
+    `runs` is False for every model, and `fits` compares `model.format` with this value. Such an engine is never chosen
+    automatically, stands in no list of a model's engines, and cannot be estimated.
     """
     only_by_name: bool = False
-    """Whether only launches that name it get it. It is listed and estimated like others, but never chosen automatically."""
+    """Whether it is used only by launches that name it. It is listed and estimated, but never chosen automatically."""
     rank: int = 0
-    """Where several engines could run a model, those with a higher rank are named first."""
+    """If several engines could run a model, those with a higher rank are listed first."""
 
     def __post_init__(self) -> None:
         if self.weightless and self.formats:
@@ -65,7 +65,7 @@ class Profile:
 
     @property
     def remote(self) -> bool:
-        """Whether its replicas are servers that somebody else runs, so that its commands are `Remote`."""
+        """Whether its replicas are servers run by others, so that its commands are `Remote`."""
         return self.weightless == "remote"
 
     def runs(self, model: Model) -> bool:
@@ -75,7 +75,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well an engine suits a model, from 0, not at all, to 100; `reason` says why for people."""
+    """How well an engine suits a model: `score` is 0, not at all, to 100, and `reason` is for people."""
 
     score: int
     reason: str
@@ -83,37 +83,37 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How to run one replica."""
+    """How to run one replica: a launch plan's process."""
 
     argv: tuple[str, ...]
     """`argv[0]` is the interpreter or program, absolute, or `PYTHON`."""
     address: Address
-    """Where it will listen."""
+    """The address where it will listen."""
     tasks: frozenset[Task]
     """What its models can do: each task is one of OpenAI's paths that the replica answers, such as `Task.CHAT`."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """Added to the server's own environment, of which a replica gets no secrets and no settings of the server."""
+    """Added to the server's environment without its secrets and settings."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    """What the gateway must send with each request, such as the replica's token."""
+    """Headers that the gateway must send with each request, such as the replica's token."""
     health_path: str = "/health"
-    """Answers 200 once the weights are loaded, something else before."""
+    """Answers 200 once the weights are loaded, another status before."""
     start_timeout: float | None = None
-    """Seconds; None leaves it to the settings."""
+    """Seconds; None means the setting `start_timeout`."""
     rules: Rules = NO_RULES
-    """What each request parameter means to this launch, as `engines.rules.rules_of` makes it.
+    """What the engine does with each request parameter in this launch; `engines.rules.rules_of` makes it.
 
-    For a task without a table every parameter passes unread by the gateway, so engines of this repository need one.
+    The gateway passes on all parameters of a task without a table, so engines of this repository need one for each task.
     """
     context_length: int | None = None
-    """Tokens that one request may have, where the options make that less than the model's own."""
+    """Maximum tokens of a request, if the options make it smaller than the model's own."""
     hot_adapters: bool = False
-    """Adapters come and go while it runs, by `POST /v1/load_lora_adapter` and `/v1/unload_lora_adapter` as vLLM has them.
-    Such a replica starts without any; one that is not so serves those of its launch as soon as it is ready."""
+    """Whether adapters can be loaded while it runs, with vLLM's `POST /v1/load_lora_adapter` and `/v1/unload_lora_adapter`.
+    Such a replica starts without adapters; others serve those of their launch as soon as they are ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A server that somebody else runs: there is no process, only an address."""
+    """A server run by others, which has no process here, only an address."""
 
     address: Address
     tasks: frozenset[Task]
@@ -122,24 +122,24 @@ class Remote:
     rules: Rules = NO_RULES
     context_length: int | None = None
     key_variable: str = ""
-    """Variable of the server's environment whose value the gateway sends as the key, once the owner's bindings allow that."""
+    """Environment variable of the server with the key to send, if the owner's bindings allow that."""
 
 
 class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The options of an engine that has none."""
+    """The options of an engine without options."""
 
 
 class Engine(ABC):
-    """One way to run models: the base class of every engine. Instances hold no state; `ENGINES` names one of each.
+    """Base class of all engines. Instances are stateless; `ENGINES` has one of each.
 
-    Importing an engine's module must not import anything heavy: what it needs is imported inside the replica's process.
+    Importing an engine's module must not import large libraries; they are imported in the replica's process.
     A subclass sets `name` and `profile` and defines `fits`, `footprint` and `command`; the other methods have defaults.
     Its module ends with `engine = Name()`. docs/engines.md ("An engine of your own") says what each member means and what
     a replica must answer.
     """
 
     name: str
-    """The name that it is registered by."""
+    """The name that it is registered under."""
     profile: Profile
     Options: type[msgspec.Struct] = NoOptions
     """The engine's launch options: a msgspec struct, each field with a default and a description.
@@ -149,7 +149,7 @@ class Engine(ABC):
     """
 
     environment: Recipe | None = None
-    """How the engine's own virtual environment is made; None when it runs on what the server itself has."""
+    """The recipe of the engine's own virtual environment; None if it runs with the server's libraries."""
 
     def __new__(cls) -> Self:
         """An instance of a class that has what it must have; classes that several engines share may lack it."""
@@ -161,37 +161,36 @@ class Engine(ABC):
         return super().__new__(cls)
 
     def missing(self) -> tuple[str, ...]:
-        """One sentence for each library or program that the server's own interpreter lacks and how to get it.
+        """Sentences about libraries or programs that the server's own interpreter lacks, with the way to get them.
 
-        Empty when the engine can run. It is not called for an engine whose environment is installed.
+        Empty if the engine can run. Not called for an engine whose environment is installed.
         """
         if self.environment is None or importable(self.environment.proof):
             return ()
         return (f"{self.profile.title} is not installed: modelyard engine install {self.name}.",)
 
     def uses_gpus(self) -> bool:
-        """Whether this engine, as it is installed, computes on GPUs when it is given some. Called where there are any."""
+        """Whether this engine, as installed, can compute on GPUs. Called only if there are GPUs."""
         return "gpu" in self.profile.devices
 
     @abstractmethod
     def fits(self, model: Model, hardware: Hardware) -> Fit:
-        """How well this engine would run `model` here.
+        """How well this engine would run `model` here. Never raises, and reads no files except `model.path`.
 
-        Never raises and never touches the disk beyond `model.path`, which is None for a model that the catalog knows and
-        that is not on this machine yet.
+        `model.path` is None for a model of the catalog that is not on this machine yet.
         """
 
     @abstractmethod
     def footprint(self, launch: Launch) -> Footprint:
-        """Bytes that one replica is expected to take, from the model's shape and the options.
+        """Expected memory of one replica in bytes, by the model's shape and the options.
 
-        Where no engine is named, an engine whose footprint fits into memory is chosen before one with a higher score whose
-        footprint does not: too small a figure draws large models, unless the profile says `only_by_name`.
-        Raises what `check` raises for wrong options.
+        If no engine is named, an engine whose footprint fits into memory is chosen before one with a higher score whose
+        footprint does not. Too small a figure attracts large models, unless the profile says `only_by_name`.
+        Raises the errors of `check` for wrong options.
         """
 
     def check(self, launch: Launch) -> None:
-        """Raises `UnknownOption` or `InvalidParameter` when an option is wrong, so that a launch is refused before it starts.
+        """Raise `UnknownOption` or `InvalidParameter` for wrong options, so that a launch is refused before it starts.
 
         The model's files may not be on this machine yet.
         """
@@ -207,24 +206,24 @@ class Engine(ABC):
         """
 
     def privileges(self, launch: Launch) -> Iterable[Privilege]:
-        """What in a launch's options could run code, read files other than weights, or send secrets.
+        """The options of a launch that could run code, read files other than weights, or send secrets.
 
-        Only callers who act for the server's owner may launch with these. Without a word from the engine, that is every
-        option. Raises what `check` raises for wrong options.
+        Only callers with the owner's trust may launch with these. By default that is every
+        option. Raises the errors of `check` for wrong options.
         """
         return [
             Privilege(name, f"the engine '{self.name}' does not say what its options may do") for name in launch.options
         ]
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
-        """Raises `InvalidParameter` about `lora_modules` when this engine cannot serve an adapter on that launch.
+        """Raise `InvalidParameter` about `lora_modules` if this engine cannot serve an adapter with that launch.
 
-        That the adapter suits the model itself has been checked before. Never touches the disk.
+        Whether the adapter suits the model was checked before. Reads no files.
         """
         raise InvalidParameter(ADAPTERS, f"the {self.profile.title} engine does not load adapters.")
 
     def explain(self, log: Sequence[str], exit_code: int | None) -> str:
-        """The sentence that says why a replica died, from the last lines of its output."""
+        """A sentence with the reason why a replica died, from the last lines of its output."""
         return last_words(log, exit_code)
 
 
@@ -232,14 +231,14 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 def importable(module: str) -> bool:
-    """Whether this process could import a module, found without importing it."""
+    """Whether this process could import a module, without importing it."""
     return importlib.util.find_spec(module) is not None
 
 
 def read_options(engine: str, kind: type[S], options: Mapping[str, Json]) -> S:
-    """`options` as the engine's struct; text such as `"4096"` or `"true"` is converted, as a command line gives it.
+    """Convert `options` to the engine's struct; text such as `"4096"` or `"true"`, as on a command line, is converted.
 
-    Raises `UnknownOption` for a key the engine does not have and `InvalidParameter` for a value of the wrong type.
+    Raises `UnknownOption` for an unknown key and `InvalidParameter` for a value of the wrong type.
     """
     known = set(kind.__struct_encode_fields__)
     for key in options:
@@ -257,13 +256,13 @@ REASONS = {
     "trust_remote_code": "it runs Python that comes with the model's files",
     "allowed_media_hosts": "it opens addresses of the server's own network",
 }
-"""Why an option is a privilege."""
+"""Option → why it is a privilege."""
 
 
 def option_privileges(options: msgspec.Struct, open_options: frozenset[str]) -> Iterator[Privilege]:
-    """A privilege for each option that differs from its default, is not among the open ones and has no rule of its own.
+    """Yield a privilege for each option that differs from its default, is not open and has no rule of its own.
 
-    An option that an engine gains is therefore closed until somebody lists it.
+    An option that is added to an engine therefore needs a privilege until it is listed as open.
     """
     for each in msgspec.structs.fields(options):
         default = each.default if each.default is not msgspec.NODEFAULT else each.default_factory()
@@ -272,23 +271,23 @@ def option_privileges(options: msgspec.Struct, open_options: frozenset[str]) -> 
 
 
 def template_privileges(template: str) -> Iterator[Privilege]:
-    """A privilege where a chat template is the path of a file and not Jinja itself, which has braces."""
+    """Yield a privilege if a chat template is the path of a file instead of Jinja text, which contains braces."""
     if template and "{" not in template:
         yield Privilege("chat_template", "a template that is not Jinja text is a file of the server, read into prompts")
 
 
 def token_header(token: str) -> tuple[tuple[bytes, bytes], ...]:
-    """The header with which the gateway shows a replica's token; none where there is no token."""
+    """The header with which the gateway sends a replica's token; empty without a token."""
     return ((b"authorization", b"Bearer " + token.encode()),) if token else ()
 
 
 def flag(name: str, value: str) -> list[str]:
-    """An argument with its value, in one word where the value begins with a dash and would be read as another argument."""
+    """An argument with its value, in one word if the value begins with a dash and would be parsed as another argument."""
     return [f"{name}={value}"] if value.startswith("-") else [name, value]
 
 
 def last_words(log: Sequence[str], exit_code: int | None) -> str:
-    """The last line that speaks of an error, or else how the process ended and its last line."""
+    """The last line that contains an error, else how the process ended and its last line."""
     if exit_code == -signal.SIGKILL:
         return f"{describe_exit(exit_code)}, most likely because the machine ran out of memory"
     lines = [line.strip() for line in log if line.strip()]
@@ -300,7 +299,7 @@ def last_words(log: Sequence[str], exit_code: int | None) -> str:
 
 
 def describe_exit(exit_code: int | None) -> str:
-    """How a process ended, for people: negative codes are signals."""
+    """How a process ended, for people; negative codes are signals."""
     if exit_code is None:
         return "still running"
     if exit_code < 0:

@@ -1,4 +1,4 @@
-"""Helpers of ASGI middleware: read a whole body, forward another one, answer, and fetch the files that a body names."""
+"""Helpers for ASGI middleware: read a whole body, forward another one, answer, and fetch the files that a body names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modelyard.engines.media import Media, MediaRefused, read
 
 
 async def respond(send: Send, status: int, body: bytes) -> None:
-    """Send a whole JSON answer."""
+    """Send a complete JSON answer."""
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -24,7 +24,7 @@ async def refuse(send: Send, param: str, message: str) -> None:
 
 
 async def whole_body(receive: Receive) -> bytes | None:
-    """Read the body of a request; None when the client disconnected."""
+    """Read the body of a request; None if the client disconnected."""
     parts = []
     while True:
         message = await receive()
@@ -36,16 +36,16 @@ async def whole_body(receive: Receive) -> bytes | None:
 
 
 async def forward(app: App, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-    """Call the application with another body in the request."""
+    """Call the application with another body for the request."""
     length = (b"content-length", str(len(body)).encode())
     kept = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"transfer-encoding")]
     await app({**scope, "headers": [*kept, length]}, replay(body, receive), send)
 
 
 async def with_data(media: Media, body: bytes, receive: Receive, send: Send) -> bytes | None:
-    """Fetch what the addresses in a body name, and return the body with data in their place, see `media.py`.
+    """Fetch the addresses in a body, and return the body with the data in their place; see `media.py`.
 
-    None when the request was answered with a refusal, or when the client disconnected, which cancels the fetches.
+    None if the request was answered with a refusal, or if the client disconnected, which cancels the fetches.
     """
     try:
         request = read(body)

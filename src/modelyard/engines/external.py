@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server that somebody else runs, as an engine: an address and a key, and nothing to start."""
+"""An OpenAI-compatible server run by others, as an engine: an address and a key, and nothing to start."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ALIASES = {"api_base": "base_url", "model": "upstream_model"}
 
 
 class ExternalOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Options of a launch on somebody else's server."""
+    """Options of a launch on a server run by others."""
 
     base_url: Annotated[str, Meta(description="Where its API begins: https://api.example.com/v1; required")] = ""
     api_key_env: Annotated[
@@ -61,7 +61,7 @@ class External(Engine):
         return Footprint(0, 0, 0)
 
     def check(self, launch: Launch) -> None:
-        self.command(launch, Address(), "")  # it starts nothing: a remote server is what its options say
+        self.command(launch, Address(), "")  # starts nothing, because a remote server is fully described by its options
 
     def command(self, launch: Launch, listen: Address, token: str) -> Remote:
         given: dict[str, Json] = {ALIASES.get(key, key): value for key, value in launch.options.items()}
@@ -81,12 +81,12 @@ class External(Engine):
         )
 
     def privileges(self, launch: Launch) -> Iterable[Privilege]:
-        """None: where a key may go is the owner's decision, whoever asks."""
+        """None: the owner's bindings decide where a key may be sent, whoever launches."""
         return ()
 
 
 def address_of(base_url: str) -> Address:
-    """Host, port and prefix of an API's base URL. Raises `InvalidParameter`."""
+    """Parse an API's base URL into host, port and prefix. Raises `InvalidParameter`."""
     if not base_url:
         raise InvalidParameter("base_url", "is required: where the API begins, such as https://api.example.com/v1.")
     parts = urlsplit(base_url.strip())
@@ -102,7 +102,7 @@ def address_of(base_url: str) -> Address:
 
 
 def with_key(remote: Remote, environment: Mapping[str, str]) -> Remote:
-    """A remote server with the key of its variable. Raises `InvalidParameter` when the variable holds none.
+    """Add the key in its environment variable to a remote server. Raises `InvalidParameter` if the variable has no key.
 
     Whether the variable may be sent there must have been checked before.
     """
@@ -115,7 +115,7 @@ def with_key(remote: Remote, environment: Mapping[str, str]) -> Remote:
 
 
 def bearer(variable: str, value: str) -> tuple[tuple[bytes, bytes], ...]:
-    """The header that carries a key. Raises `InvalidParameter` when it cannot be one."""
+    """The header with a key. Raises `InvalidParameter` if the value is not valid in a header."""
     key = value.strip()
     if not key.isascii() or not key.isprintable():
         raise InvalidParameter(

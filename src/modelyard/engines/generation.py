@@ -9,51 +9,51 @@ from typing import Any, Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """The form that an answer is held to."""
+    """A grammar that an answer must follow."""
 
     kind: Literal["json", "regex", "choice", "grammar", "lark"]
-    """`grammar` is written by users, in Lark's or llama.cpp's notation; `lark` by us, in that of the library."""
+    """`grammar` is written by users, in Lark's or llama.cpp's notation; `lark` by us, in the notation of llguidance."""
     text: str
-    """A JSON schema, an expression, a JSON list of texts, or a grammar."""
+    """A JSON schema, a regular expression, a JSON list of texts, or a grammar."""
     instead: Grammar | None = None
-    """Another that the answer may follow as well."""
+    """An alternative grammar that the answer may follow."""
     thoughts: Literal["none", "open", "possible"] = "none"
-    """Whether free thoughts come first: `open`, up to `</think>`; `possible`, if it begins with `<think>`."""
+    """Whether thoughts precede the answer: `open`, up to `</think>`; `possible`, if it begins with `<think>`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """Sampling parameters of one answer. Temperature 0 takes the likeliest tokens."""
+    """Sampling parameters of one answer. Temperature 0 picks the likeliest tokens."""
 
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = 0
-    """0 is all."""
+    """0 means all."""
     min_p: float = 0.0
     repetition: float = 1.0
-    """Counts the prompt too."""
+    """Repetition penalty; the prompt counts too."""
     presence: float = 0.0
     frequency: float = 0.0
     seed: int | None = None
     bias: Mapping[int, float] = field(default_factory=dict)
     logprobs: int | None = None
-    """How many of the likeliest tokens to tell beside the chosen one; None tells nothing."""
+    """Number of the likeliest tokens to return with the chosen one; None returns no log probabilities."""
     prompt_logprobs: int | None = None
-    """The same for each token of the prompt but the first."""
+    """`logprobs` for each token of the prompt except the first."""
     grammar: Grammar | None = None
     least: int = 0
-    """Tokens before which neither a token of `ends` nor a stop string ends the answer."""
+    """Minimum number of tokens, before which neither a token of `ends` nor a stop string ends the answer."""
     ends: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSource:
-    """What a prompt depends on beside its tokens: adapter and pictures. Only prompts of equal sources share a cache."""
+    """What a prompt's keys and values depend on beside its tokens. Only prompts of equal sources share a cache."""
 
     adapter: str = ""
-    """Which adapter reads and writes; empty is the model alone. Another adapter under an old name has another word here."""
+    """The cache key of the adapter that computes; empty for the model alone. A reloaded adapter has another key."""
     pictures: tuple[bytes, ...] = ()
-    """The files of the pictures that the prompt's places for pictures stand for, in order."""
+    """The files of the prompt's pictures, in order."""
 
 
 NOTHING = PromptSource()
@@ -61,115 +61,115 @@ NOTHING = PromptSource()
 
 @dataclass(frozen=True, slots=True)
 class SampledToken:
-    """A chosen token, or one of a prompt with what the model thought of it."""
+    """A chosen token, or a token of the prompt, with its log probability."""
 
     token: int
     logprob: float = 0.0
     top: tuple[tuple[int, float], ...] = ()
-    """The likeliest tokens and their logarithms, best first."""
+    """The likeliest tokens and their log probabilities, best first."""
     complete: bool = False
-    """The grammar of the answer allows nothing after it."""
+    """Whether the grammar of the answer allows nothing after it."""
     problem: str | None = None
-    """Why this answer cannot go on; the token is of no use."""
+    """Why this answer cannot continue; the token is then invalid."""
 
 
 class Backend(Protocol):
-    """Weights with room for several answers, each a row numbered from 0. Called from one thread only."""
+    """Weights with space for several answers, each a row numbered from 0. Called from one thread only."""
 
     rows: int
-    """Most answers at once."""
+    """Maximum number of concurrent answers."""
 
     def begin(self, row: int, params: SamplingParams, prompt: Sequence[int], source: PromptSource) -> None:
         """Begin a new answer in a row."""
         ...
 
     def read(self, row: int, start: int, tokens: Sequence[int]) -> Sequence[SampledToken]:
-        """Tokens `start …` of a row, whose tokens before are known already.
+        """Read the tokens `start …` of a row, whose earlier tokens are in the cache.
 
-        Returns what the model thought of the prompt's tokens `start + 1 …`, one for each that it has read, where `params`
-        has `prompt_logprobs`, else nothing. Raises `InvalidParameter` when the row's pictures cannot be read; the other
-        rows are as they were.
+        If `params` has `prompt_logprobs`, returns the log probabilities of the prompt's tokens `start + 1 …`, one for each
+        token read, else nothing. Raises `InvalidParameter` if the row's pictures cannot be read; the other
+        rows are unchanged.
         """
         ...
 
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> list[SampledToken | None]:
-        """The next token of each of the first rows, given its last one; None skips a row.
+        """Return the next token of each of the first rows, given its last one; None skips a row.
 
-        `lengths` has how many tokens are known of each row, of those without an answer too if it goes on.
+        `lengths` has the number of cached tokens of each row, including rows that are skipped.
         """
         ...
 
     def copy(self, source: int, target: int, length: int) -> None:
-        """What is known of the first tokens of a row becomes known of another; the answers stay where they are."""
+        """Copy the first `length` cached tokens of a row to another row. The answers are not moved."""
         ...
 
     def move(self, source: int, target: int, length: int) -> None:
-        """An answer, with the tokens that are known of it, moves to another row."""
+        """Move an answer with its cached tokens to another row."""
         ...
 
     def reset(self) -> None:
-        """Forget everything that was computed."""
+        """Delete everything that was computed."""
         ...
 
     def load_adapter(self, key: str, path: str, scale: float) -> None:
-        """From now on answers may have this key as their source's adapter. Raises `InvalidParameter`."""
+        """Load an adapter, so that sources may have this key. Raises `InvalidParameter`."""
         ...
 
     def unload_adapter(self, key: str) -> None:
-        """Unload an adapter, which no answer uses any more."""
+        """Unload an adapter that no answer uses any more."""
         ...
 
 
 class Language(Protocol):
-    """What a language model's files say about text."""
+    """What a language model's files say about text: tokenizer, chat template, and defaults."""
 
     context: int
-    """Tokens that prompt and answer may have together."""
+    """Maximum tokens of prompt and answer together."""
     ends: frozenset[int]
-    """Tokens that end an answer."""
+    """Ids of the tokens that end an answer."""
     defaults: Mapping[str, float]
-    """What the model's makers recommend for `temperature`, `top_p`, `top_k`, `min_p`, `repetition_penalty`."""
+    """Recommended `temperature`, `top_p`, `top_k`, `min_p`, `repetition_penalty` in the model's files."""
     fill_ends: frozenset[int]
-    """Tokens that beside those end what fills a hole."""
+    """Ids of further tokens that end a fill-in-the-middle answer."""
     vocabulary: int
     thinks: bool
     """Whether its chats have thoughts between `<think>` and `</think>`."""
     thinking: bool | None
-    """What the template's switch for thoughts is where a request does not turn it; None leaves it to the template."""
+    """The default of the template's thinking switch; None leaves it to the template."""
     template: str
-    """The chat template; empty when there is none."""
+    """The chat template; empty if there is none."""
     blind: str
-    """Why it takes no pictures, as a clause; empty when it takes them."""
+    """Why it accepts no pictures, as a clause; empty if it accepts them."""
     backend: Backend
 
     def problem(self, grammar: Grammar) -> str:
-        """Why answers cannot be made to follow a grammar; empty when they can. From any thread; may take a while."""
+        """Why answers cannot follow a grammar; empty if they can. Thread-safe; may take a second."""
         ...
 
     def encode(self, text: str, special: bool) -> list[int]:
-        """Tokens of a text; with `special`, with those that begin and end a text."""
+        """Tokens of a text; with `special`, including those that begin and end a text."""
         ...
 
     def decode(self, tokens: Sequence[int], skip_special: bool = True) -> str:
-        """Text of tokens; bytes that are no characters yet are U+FFFD."""
+        """Text of tokens; incomplete characters are U+FFFD."""
         ...
 
     def render(self, messages: list[dict[str, Any]], **variables: Any) -> str:
-        """A conversation as its template writes it. Raises `InvalidParameter` when the template refuses it.
+        """Render a conversation with the chat template. Raises `InvalidParameter` if the template refuses it.
 
         The content of a message is a text, or a list of parts of type `text` and, without their files, `image`.
         """
         ...
 
     def fill(self, prefix: str | list[int], suffix: str) -> list[int]:
-        """Tokens of a prompt whose answer stands between a text, or its tokens, and another text.
+        """Tokens of a prompt whose answer fills the gap between a text, or its tokens, and a suffix.
 
-        Raises `InvalidParameter` about `suffix` when the model has no tokens for that.
+        Raises `InvalidParameter` about `suffix` if the model has no tokens for that.
         """
         ...
 
     def look(self, text: str, pictures: tuple[bytes, ...]) -> list[int]:
-        """Tokens of a rendered conversation with pictures. Takes its time, so it is called from a thread of its own.
+        """Tokens of a rendered conversation with pictures. Slow, so call it in a thread.
 
         Raises `InvalidParameter` for pictures that cannot be read or have no place in the text.
         """

@@ -1,4 +1,4 @@
-"""The event loop of our replicas: uvloop where it is installed, which relays a chunk in a third of the time."""
+"""The event loop of replicas: uvloop if it is installed, which relays a chunk in a third of the time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
-    """Run until `main` is done, as `asyncio.run` does."""
+    """Run until `main` is done, like `asyncio.run`."""
     try:
         import uvloop
     except ImportError:

@@ -1,7 +1,7 @@
-"""Addresses of pictures, sound and video in a request: each is fetched here, and the engine gets a `data:` URL in its place.
+"""Fetches the addresses of pictures, sound and video in a request, and puts `data:` URLs in their place.
 
-Engines that fetch would do so from any host, this machine and its network included. So no address reaches them: those of the
-known fields are replaced, and a request with one in any other field of a media part is refused.
+Engines that fetch would do so from any host, including this machine and its network. So no address reaches them: addresses
+in known fields are replaced, and a request with one in any other field of a media part is refused.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from modelyard.core.errors import AddressRefused, FetchFailed
 from modelyard.core.fetching import Fetched, Hosts, excerpt
 
 MOST_FILES = 32
-"""Addresses in one request."""
+"""Maximum number of addresses in one request."""
 MOST_BYTES = 64 * 1024 * 1024
-"""Of all files of one request together."""
+"""Maximum bytes of all files of one request together."""
 LARGEST = {"image": 20 * 1024 * 1024, "audio": MOST_BYTES, "video": MOST_BYTES}
 AT_ONCE = 4
-"""Files that a replica fetches at the same time."""
+"""Number of files that a replica fetches concurrently."""
 SECONDS = 20.0
 DEEPEST = 12
-"""Levels of lists and objects in a part."""
+"""Maximum nesting of lists and objects in a part."""
 
 KINDS = {
     **dict.fromkeys(("image_url", "image", "images", "input_image"), "image"),
     **dict.fromkeys(("video_url", "video", "videos", "input_video"), "video"),
     **dict.fromkeys(("audio_url", "audio", "audios", "input_audio"), "audio"),
 }
-"""Fields of a part that hold an address, as text, as an object with `url`, or as a list of these; and the kind of file."""
+"""Fields of a part with an address (as text, as an object with `url`, or as a list of these) → the kind of file."""
 TEXT_TYPES = frozenset({"text", "input_text", "output_text", "refusal", "thinking", "reasoning", "tool_reference"})
 TEXT_FIELDS = frozenset({"text", "thinking", "refusal", "reasoning", "type", "uuid", "id", "name", "title", "detail"})
-"""Fields that no engine opens, whatever they say."""
+"""Fields that no engine opens, whatever they contain."""
 DATA_FIELDS = frozenset(
     {"data", "b64_json", "file_data", "image_embeds", "audio_embeds", "video_embeds", "prompt_embeds"}
 )
-"""Fields of base64, which may begin like the path of a file."""
+"""Fields with base64 data, which may begin like a file path."""
 NESTED = frozenset({"content", "parts"})
 CONVERSATIONS = ("messages", "conversation", "conversations")
 PART_FIELDS = (*CONVERSATIONS, "input", "prompt", "query", "queries", "documents")
-"""Fields of a request with parts in them."""
+"""Fields of a request that contain parts."""
 RAW_FIELDS = ("multi_modal_data", "multimodal_data", "image_data", "video_data", "audio_data", *KINDS)
 PROCESSOR_FIELDS = ("mm_processor_kwargs", "media_io_kwargs")
-"""Arguments of the libraries that read media. Such a library takes an address or the path of a file for a picture."""
+"""Arguments for the libraries that read media, which accept an address or a file path in place of a picture."""
 SPECIAL = frozenset({*RAW_FIELDS, *PROCESSOR_FIELDS})
 
 TYPES = {"image": ("image/",), "audio": ("audio/", "video/"), "video": ("video/", "image/gif")}
@@ -65,14 +65,14 @@ SIGNATURES = (
 USUAL = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
 
 ADDRESS = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:|[/\\~]|\.\.?/)")
-"""How an address or the path of a file begins."""
+"""Matches the beginning of an address or a file path."""
 
 WORDS = re.compile(r"[\w +-]{0,100}")
-"""Values of arguments that are no addresses and no paths."""
+"""Matches argument values that are neither addresses nor paths."""
 
 
 class MediaRefused(Exception):
-    """A request with an address that the engine does not get."""
+    """A request with an address that must not reach the engine."""
 
     def __init__(self, param: str, message: str) -> None:
         super().__init__(message)
@@ -81,10 +81,10 @@ class MediaRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AddressPlace:
-    """Where in a request an address stands."""
+    """The position of an address in a request."""
 
     holder: Any
-    """The list or object that has it."""
+    """The list or object that contains it."""
     key: str | int
     kind: str
     param: str
@@ -95,22 +95,22 @@ class AddressPlace:
 
 
 def read(body: bytes) -> dict[str, Any] | None:
-    """The request in a body, where there are parts of which an engine could fetch something; None for the many that have none.
+    """The parsed request, if an engine could fetch something from its parts; None for most requests.
 
-    Raises `MediaRefused` for what is no JSON: the engine's parser could read it differently.
+    Raises `MediaRefused` for a body that is not JSON, because the engine's parser could interpret it differently.
     """
     try:
         request: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
         try:
-            request = json.loads(body)  # takes a little more, such as NaN, and so do engines in Python
+            request = json.loads(body)  # accepts extensions such as NaN, like engines in Python
         except (ValueError, RecursionError) as error:
             raise MediaRefused("body", f"is no JSON: {error}.") from None
     return request if isinstance(request, dict) and not is_plain(request) else None
 
 
 def is_plain(request: Mapping[str, Any]) -> bool:
-    """Whether a request has texts and numbers only, where an engine looks for addresses."""
+    """Whether a request has only texts and numbers where an engine looks for addresses."""
     if not SPECIAL.isdisjoint(request):
         return False
     for name in PART_FIELDS:
@@ -123,7 +123,7 @@ def is_plain(request: Mapping[str, Any]) -> bool:
 
 
 def _is_plain_item(item: Any, name: str) -> bool:
-    """A message whose content is a text, a text, a number, or a list of numbers."""
+    """Whether an item is a message with text, a text, a number, or a list of numbers."""
     if isinstance(item, dict):
         content = item.get("content")
         is_message = name in CONVERSATIONS and (content is None or isinstance(content, str))
@@ -132,7 +132,7 @@ def _is_plain_item(item: Any, name: str) -> bool:
 
 
 def places(request: MutableMapping[str, Any]) -> list[AddressPlace]:
-    """Every address to be fetched. Raises `MediaRefused` for addresses in fields that are not known."""
+    """Every address to fetch. Raises `MediaRefused` for addresses in unknown fields."""
     found: list[AddressPlace] = []
     for name in PART_FIELDS:
         value = request.get(name)
@@ -152,7 +152,7 @@ def places(request: MutableMapping[str, Any]) -> list[AddressPlace]:
 
 
 def _parts(value: Any, param: str, depth: int) -> Iterator[AddressPlace]:
-    """The addresses in messages, documents or parts, however they are nested."""
+    """The addresses in messages, documents or parts, at any nesting."""
     _check_depth(param, depth)
     if isinstance(value, list):
         for each in value:
@@ -179,7 +179,7 @@ def _part(part: dict[str, Any], param: str, depth: int) -> Iterator[AddressPlace
 
 
 def _slot(holder: Any, key: str | int, kind: str, param: str, depth: int) -> Iterator[AddressPlace]:
-    """The addresses in a field that holds them."""
+    """The addresses in a field that contains them."""
     value = holder[key]
     _check_depth(param, depth)
     if isinstance(value, str):
@@ -202,7 +202,7 @@ def is_data(url: str) -> bool:
 
 
 def _place(holder: Any, key: str | int, kind: str, param: str) -> AddressPlace:
-    """Where an address stands that is fetched. Raises `MediaRefused` for all but addresses of the web."""
+    """The position of an address to fetch. Raises `MediaRefused` unless it is an http or https address."""
     value = str(holder[key])
     if not kind or not value.lower().startswith(("http://", "https://")):
         raise MediaRefused(param, f"'{excerpt(value)}' is not an http, https or data address.")
@@ -215,7 +215,7 @@ def _check_depth(param: str, depth: int) -> None:
 
 
 def _check(value: Any, param: str, name: str, depth: int) -> None:
-    """Raises `MediaRefused` for an address in a field that has none as far as we know."""
+    """Raise `MediaRefused` for an address in a field that is not known to have one."""
     _check_depth(param, depth)
     if isinstance(value, str):
         could = ":" in value if name in DATA_FIELDS else "://" in value or ADDRESS.match(value)
@@ -229,7 +229,7 @@ def _check(value: Any, param: str, name: str, depth: int) -> None:
 
 
 def _check_arguments(value: Any, param: str, depth: int) -> None:
-    """Raises `MediaRefused` for arguments that could make a library open a file or an address."""
+    """Raise `MediaRefused` for arguments that could make a library open a file or an address."""
     _check_depth(param, depth)
     if isinstance(value, str) and not WORDS.fullmatch(value):
         raise MediaRefused(param, f"may not hold '{excerpt(value)}', which a library could open.")
@@ -245,23 +245,23 @@ def _check_arguments(value: Any, param: str, depth: int) -> None:
 
 @dataclass(slots=True)
 class Media:
-    """Fetches for one replica."""
+    """Fetches media for one replica."""
 
     hosts: Hosts
     none: str = ""
-    """Why this model takes no media, where it takes none: then nothing is fetched, and the request is refused."""
+    """Why the model accepts no media, if so: then nothing is fetched, and the request is refused."""
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def replaced(self, request: dict[str, Any]) -> bytes:
         """The body of a request with data in place of addresses. Raises `MediaRefused`.
 
-        It is written anew in any case, so that the engine reads it as it was read here.
+        It is always encoded again, so that the engine parses what was checked here.
         """
         await self.bring(request)
         return json.dumps(request).encode()
 
     async def bring(self, request: MutableMapping[str, Any]) -> bool:
-        """Replace the addresses in a request, in place; whether there were any. Raises `MediaRefused`."""
+        """Replace the addresses in a request, in place; returns whether there were any. Raises `MediaRefused`."""
         found = places(request)
         if found and self.none:
             raise MediaRefused(found[0].param, self.none)
@@ -271,7 +271,7 @@ class Media:
         return bool(found)
 
     async def _all(self, found: Sequence[AddressPlace]) -> list[str]:
-        """A `data:` URL for each address, in order; one address that stands there twice is fetched once."""
+        """A `data:` URL for each address, in order; repeated addresses are fetched once."""
         left = [MOST_BYTES]
         distinct = {(place.url, place.kind): place for place in found}
         try:
@@ -295,7 +295,7 @@ class Media:
 
 
 async def fetched(url: str, kind: str, param: str, hosts: Hosts, most: int = MOST_BYTES) -> Fetched:
-    """The file at an address. Raises `MediaRefused`."""
+    """Fetch the file at an address. Raises `MediaRefused`."""
     accept = (*TYPES[kind], *UNTYPED)
     try:
         return await fetching.fetch(url, hosts=hosts, max_bytes=most, seconds=SECONDS, accept=accept)
@@ -304,7 +304,7 @@ async def fetched(url: str, kind: str, param: str, hosts: Hosts, most: int = MOS
 
 
 def data_url(file: Fetched, kind: str) -> str:
-    """A file as a `data:` URL of a type that engines read as this kind."""
+    """A file as a `data:` URL with a type that engines accept for this kind."""
     named = file.content_type
     if not re.fullmatch(rf"{kind}/[\w.+-]{{1,60}}", named):
         signed = next((name for mark, name in SIGNATURES if file.data.startswith(mark)), "") if kind == "image" else ""

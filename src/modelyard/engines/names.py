@@ -1,4 +1,4 @@
-"""Engines by the names that people use, and which of them could run a model: those of this server, and others of Xinference."""
+"""Engines by name, and the engines that could run a model: those of this server, and others of Xinference."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ ELSEWHERE = {
     "diffusers": Profile("diffusers", PYTORCH, (ModelType.IMAGE, ModelType.VIDEO)),
     "whisper": Profile("whisper", PYTORCH, (ModelType.AUDIO,)),
 }
-"""Engines of Xinference that have no plug-in here yet, so that a refusal can say who could run a model. What MLX takes beside
-weights and cache is a guess."""
+"""Engines of Xinference that are not supported here, so that a refusal can name them. MLX's memory beside
+weights and cache is an estimate."""
 
 
 def profile_of(name: str) -> Profile | None:
-    """The profile of an engine, here or elsewhere; None for a name that nobody knows."""
+    """The profile of an engine, supported here or not; None for an unknown name."""
     return ENGINES.get(name).profile if name in ENGINES else ELSEWHERE.get(name)
 
 
 def profiles() -> Iterator[tuple[str, Profile]]:
-    """Every engine with its profile: those of this server first, the best known of them at the front."""
+    """Every engine with its profile: those of this server first, the best known ones at the front."""
     here = [(name, ENGINES.get(name).profile) for name in ENGINES]
     yield from sorted(here, key=lambda entry: -entry[1].rank)
     yield from ((name, profile) for name, profile in ELSEWHERE.items() if name not in ENGINES)
 
 
 def canonical_name(name: str) -> str:
-    """The registered name of an engine that somebody calls `llama.cpp`, `vLLM` or `sentence-transformers`."""
+    """The registered name of an engine, for names such as `llama.cpp`, `vLLM` or `sentence-transformers`."""
     if name in ENGINES:
         return name
     plain = name.strip().lower().replace(".", "_").replace("-", "_").replace(" ", "_")
@@ -46,7 +46,7 @@ def canonical_name(name: str) -> str:
 
 
 def title_of(name: str) -> str:
-    """The title of an engine: its name where nobody knows it."""
+    """The title of an engine, or the name itself if it is unknown."""
     profile = profile_of(name)
     return profile.title if profile else name
 

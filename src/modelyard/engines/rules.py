@@ -1,7 +1,7 @@
-"""Tables of what each parameter means to an engine.
+"""Tables of what engines do with each parameter.
 
-`table` refuses by name each known parameter that the engine is not said to honour, so that none is dropped in silence: a
-new field of a request is refused until an engine's table says more. A launch without tables refuses nothing.
+`table` refuses by name each known parameter that an engine is not said to support, so that none is dropped silently: a new
+field of a request is refused until it is added to an engine's table. A launch without tables refuses nothing.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def _own(kind: type[msgspec.Struct]) -> frozenset[str]:
 
 LLAMA_CPP, VLLM, SGLANG = _own(LlamaCppFields), _own(VllmFields), _own(SglangFields)
 VLLM_CHAT = _own(VllmChatFields)
-"""The fields that an engine's own API adds."""
+"""The fields that vLLM's API adds."""
 
 IGNORED = frozenset(OpenAiFields.__struct_fields__) | {
     *("prediction", "verbosity", "stream_options.include_obfuscation"),
-    "cache_prompt",  # llama.cpp's switch for a cache that the others always have
+    "cache_prompt",  # llama.cpp's switch for a prompt cache, which the other engines always have
 }
-"""Parameters that ask nothing of a model here, whatever the engine."""
+"""Parameters without effect on every engine."""
 
 SAMPLING = frozenset(
     {
@@ -48,7 +48,7 @@ SAMPLING = frozenset(
         *("logit_bias", "response_format", "request_id", "ignore_eos"),
     }
 )
-"""Parameters of chats and completions that every engine honours."""
+"""Parameters of chats and completions that every engine supports."""
 CHAT = SAMPLING | {
     *("messages", "max_completion_tokens", "logprobs", "top_logprobs", "tools", "tool_choice", "parallel_tool_calls"),
     *("enable_thinking", "chat_template_kwargs", "knowledge"),
@@ -63,14 +63,14 @@ EVERY: Mapping[Task, frozenset[str]] = {
     Task.EMBEDDING: EMBEDDING,
     Task.RERANK: RERANK,
 }
-"""What every engine honours."""
+"""Task → parameters that every engine supports."""
 
 INNER = ("stream_options.continuous_usage_stats", "response_format.structures", "response_format.format")
-"""Fields inside objects that not every engine has: statistics in each event, and vLLM's `structural_tag`."""
+"""Fields inside objects that only some engines have: statistics in each event, and vLLM's `structural_tag`."""
 TOOLS_INSTEAD = "OpenAI replaced it; use 'tools' and 'tool_choice'"
 OLD: Mapping[str, Rule] = {"functions": Refuse(TOOLS_INSTEAD), "function_call": Refuse(TOOLS_INSTEAD)}
 OF_COMPLETIONS: Mapping[str, Rule] = dict.fromkeys(("best_of", "suffix"), Refuse("chats have no such parameter"))
-"""Refused in chats, though no struct of theirs has these fields: an engine would drop them in silence."""
+"""Refused in chats although chat structs lack these fields, because an engine would drop them silently."""
 
 RENAMED: Mapping[str, Rule] = {
     "repeat_penalty": Rename("repetition_penalty"),
@@ -78,17 +78,17 @@ RENAMED: Mapping[str, Rule] = {
     "grammar": Rename("guided_grammar"),
     "json_schema": Rename("guided_json"),
 }
-"""llama.cpp's names of what engines that speak vLLM's dialect have too."""
+"""llama.cpp's names of parameters that engines with vLLM's names have too."""
 JSON_OBJECT = Replace("response_format", {"type": "json_object"})
 
 
 def table(
     task: Task, lacks: str, honours: Iterable[str], rules: Mapping[str, Rule] | None = None
 ) -> Mapping[str, Rule]:
-    """The rules of an engine for one task: what it honours beside what every engine does, and special rules.
+    """The rules of an engine for one task: the parameters that it supports beyond the common ones, and special rules.
 
-    `lacks` says why all others are refused. An engine that does less than `EVERY` needs a `Refuse` in `rules` for each
-    parameter of `EVERY` that it does not honour.
+    `lacks` is the reason for refusing all others. An engine that lacks a parameter of `EVERY` needs a `Refuse` for it
+    in `rules`.
     """
     fields = REQUESTS[task].__struct_fields__
     refused: Rule = Refuse(lacks)
@@ -103,19 +103,19 @@ def table(
 
 
 def rules_of(title: str, honours: Mapping[Task, Iterable[str]], special: Mapping[Task, Mapping[str, Rule]]) -> Rules:
-    """The rules of the engine with that title, for the tasks that `honours` names."""
+    """The rules of the engine with that title, for the tasks in `honours`."""
     lacks = f"{title} has no such parameter"
     return Rules({task: table(task, lacks, names, special.get(task)) for task, names in honours.items()})
 
 
 @functools.cache
 def without_tools(rules: Rules, why: str) -> Rules:
-    """The rules of a launch that cannot offer tools. Made once, because the gateway keeps what it makes of rules."""
+    """The rules of a launch that cannot offer tools. Create them once, because the gateway caches by identity."""
     refused: Mapping[str, Rule] = dict.fromkeys(("tools", "tool_choice"), Refuse(why))
     return with_special(rules, refused, refused)
 
 
 def with_special(rules: Rules, chat: Mapping[str, Rule], completion: Mapping[str, Rule]) -> Rules:
-    """The rules with others for some parameters of chats and of completions."""
+    """The rules, with others for some parameters of chats and completions."""
     special = {Task.CHAT: chat, Task.COMPLETION: completion}
     return Rules({task: {**found, **special.get(Task(task), {})} for task, found in rules.by_task.items()})

@@ -12,11 +12,11 @@ from modelyard.engines.base import PYTHON, Command, Engine, token_header
 
 CONFIG_VARIABLE = "SERVED_REPLICA_CONFIG"
 TOKEN_VARIABLE = "SERVED_REPLICA_TOKEN"
-"""The token travels in the environment: other users can read argument lists."""
+"""Environment variable with the replica's token; argument lists are readable by every user."""
 
 
 class ReplicaConfig(msgspec.Struct, kw_only=True, frozen=True):
-    """All that the replica's process needs to know, except the token."""
+    """The configuration of the replica's process, except for its token."""
 
     uid: str
     engine: str
@@ -26,11 +26,11 @@ class ReplicaConfig(msgspec.Struct, kw_only=True, frozen=True):
     host: str
     port: int
     options: dict[str, Any]
-    """As the engine checked them at launch; it reads them again with its own struct."""
+    """The options as the engine checked them at launch; the replica decodes them with the engine's struct again."""
     context_length: int = 0
-    """Tokens that one request may have; 0 leaves it to the model."""
+    """Maximum tokens of a request; 0 means the model's own limit."""
     chat_template: str = ""
-    """Jinja text that takes the place of the model's own."""
+    """Jinja text that replaces the model's own."""
     stop: tuple[str, ...] = ()
     """Strings that end every chat answer."""
     stop_token_ids: tuple[int, ...] = ()
@@ -38,11 +38,11 @@ class ReplicaConfig(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class ServedEngine(Engine):
-    """An engine that brings no server of its own: its replicas run `modelyard.serving`."""
+    """An engine without a server of its own: its replicas run `modelyard.serving`."""
 
     @abstractmethod
     def load(self, config: ReplicaConfig) -> Any:
-        """The weights, ready to compute; runs inside the replica, in a thread of its own."""
+        """Load the weights; called inside the replica, in a separate thread."""
 
 
 def configure(
@@ -68,7 +68,7 @@ def configure(
 
 
 def environment(config: ReplicaConfig, token: str) -> dict[str, str]:
-    """The configuration and the token as variables."""
+    """The configuration and the token as environment variables."""
     made = {CONFIG_VARIABLE: msgspec.json.encode(config).decode(), "HF_HUB_OFFLINE": "1"}
     return made | ({TOKEN_VARIABLE: token} if token else {})
 

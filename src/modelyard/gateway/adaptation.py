@@ -1,4 +1,4 @@
-"""Adapts a request to its replica: the few rewrites that users need. All else is forwarded byte for byte. Pure."""
+"""Rewrites a request for its replica, if that is necessary. Otherwise the bytes are forwarded unchanged. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from modelyard.gateway.parameters import rewrites
 from modelyard.protocol.requests import with_changes
 
 THINKING_KEYS = ("enable_thinking", "thinking")
-"""Names of the thinking switch in chat templates; both are set when the route does not say which one the template has."""
+"""Names of the thinking switch in chat templates; both are set if the route does not name the template's."""
 
 
 def adapt_body(call: ModelCall, route: Route, task: str = "") -> bytes:
-    """The body for the replica: the same object, unless a rewrite applies.
+    """Return the body for the replica: the client's bytes object itself, unless a rewrite applies.
 
-    `enable_thinking` moves into `chat_template_kwargs`, under the name that the template has for it; `model` becomes
-    `route.upstream_name`; and the engine's rules for the task rename and convert. All other values keep their bytes.
+    `enable_thinking` moves into `chat_template_kwargs`, under the template's name for it; `model` becomes
+    `route.upstream_name`; and the engine's rules for the task rename and convert parameters. Other values keep their bytes.
     """
     switches = thinking_kwargs(call, route)
     rename = route.upstream_name is not None and route.upstream_name != call.model
@@ -38,9 +38,9 @@ def adapt_body(call: ModelCall, route: Route, task: str = "") -> bytes:
 
 
 def thinking_kwargs(call: ModelCall, route: Route) -> dict[str, Any] | None:
-    """The `chat_template_kwargs` that a request stands for; None if they can stay as they are.
+    """Return the request's `chat_template_kwargs` with the thinking switch; None if they can stay unchanged.
 
-    A switch among the client's own `chat_template_kwargs` wins over `enable_thinking`, and counts whatever its name.
+    A switch in the client's `chat_template_kwargs`, under either name, takes precedence over `enable_thinking`.
     """
     thinking = getattr(call.request, "enable_thinking", UNSET)
     given: dict[str, Any] = getattr(call.request, "chat_template_kwargs", None) or {}

@@ -1,6 +1,6 @@
 """The gateway: a pure ASGI app that finds the replica, or the app of this process, that answers an inference request.
 
-It reads the route table that was published last and nothing else: no database, no engine, no management routes. Requests from
+It reads only the last published route table: no database, no engine, no management routes. Requests from
 inside this process, of apps behind the gateway and of background work, enter at `serve_inside`.
 """
 
@@ -51,7 +51,7 @@ from modelyard.gateway.upstream import Pool
 log = logging.getLogger(__name__)
 
 JSON_HEADERS: Headers = [(b"content-type", b"application/json")]
-"""What a replica learns of a request from inside this process."""
+"""The headers that a replica receives for a request from inside this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class Mount:
 
 
 class Gateway:
-    """Serves the paths of `PATHS`, and apps at paths of their own. Everything runs on one event loop; `publish` may be called
-    on it at any time."""
+    """Serves the paths of `PATHS`, and mounted apps. Use it on one event loop; `publish` may be called there at any
+    time."""
 
     def __init__(self, settings: Settings, traffic: Traffic) -> None:
         self.on_publish: Callable[[], None] = lambda: None
@@ -74,23 +74,23 @@ class Gateway:
         self._table = self._models = RouteTable()
         self._app_routes: Mapping[str, Route] = {}
         self._mounts: dict[str, Mount] = {}
-        """Path → the app behind it."""
+        """Path → mounted app."""
         self._access = Access()
         self._keys: frozenset[str] = frozenset()
-        """Ids of the keys in force."""
+        """Ids of the valid keys."""
         self._limits = Limits()
         self._pool = Pool(settings.connect_timeout)
         self._open = OpenRequests()
         self._relay = Relay(settings, traffic, self._pool)
 
     def publish(self, table: RouteTable) -> None:
-        """Route by this table from now on. Requests under way keep the replica they have."""
+        """Use this table for new requests. Requests in progress keep their replica."""
         self._models = table
         self._table = RouteTable({**self._app_routes, **table.routes}, table.version) if self._app_routes else table
         self.on_publish()
 
     def chats(self, grant: Grant | None = None) -> str | None:
-        """The first chat model, by name, that is ready and that a key may use; None if there is none."""
+        """The first ready chat model, by name, that a key may use; None if there is none."""
         for name, route in sorted(self._models.routes.items()):
             if route.endpoints and Task.CHAT in route.tasks and (grant is None or grant.sees(name)):
                 return name
@@ -104,38 +104,38 @@ class Gateway:
         return ReplicaState.READY if route.endpoints else route.state
 
     def count(self, grant: Grant | None) -> None:
-        """Count a request of a management route that asks models, as if it were one to this gateway. Raises `RateLimited`."""
+        """Count a request of a management route that uses models, like a request to this gateway. Raises `RateLimited`."""
         if grant is not None:
             self._limits.begin(grant)
 
     def set_apps(self, routes: Mapping[str, Route]) -> None:
-        """Publish routes to apps of this process, such as knowledge bases, in place of those of the last call."""
+        """Publish routes to apps of this process, such as knowledge bases, replacing those of the previous call."""
         self._app_routes = routes
         self.publish(self._models)
 
     def mount(self, path: str, app: App, methods: Sequence[str] = ("POST",)) -> None:
-        """Let an app of this process answer at a path, whether its requests name a model or not.
+        """Mount an app of this process at a path. Its requests need not name a model.
 
-        Its requests take a key with the scope for inference and count like any other. It asks models through `sender`.
+        They need a key with the scope for inference, and are counted like other requests. The app uses models through `sender`.
         """
         self._mounts[path] = Mount(app, methods)
 
     def sender(self, caller: Caller) -> Sender:
-        """Asks models on behalf of a caller, from inside this process."""
+        """A sender of requests to models on behalf of a caller, from inside this process."""
         return Sender(self.serve_inside, caller)
 
     def admit(self, access: Access) -> None:
-        """Use these keys from now on. Answers under way go on."""
+        """Use these keys for new requests. Answers in progress continue."""
         self._access = access
         self._keys = frozenset(grant.id for grant in access.grants.values())
         self._limits.keep({quota.id for grant in access.grants.values() for quota in grant.quotas})
 
     def abort(self, uid: str, request_id: str, grant: Grant | None, block_seconds: float = 0.0) -> bool:
-        """End the requests of that name, and refuse the name for a while; returns whether there were any."""
+        """Abort the requests with this id, and refuse the id for some time; returns whether there were any."""
         return self._open.abort(uid, request_id, grant, block_seconds)
 
     def handles(self, path: str) -> bool:
-        """Whether the gateway answers at a path, with whatever method."""
+        """Whether the gateway answers at a path, for any method."""
         return path in PATHS or path in self._mounts
 
     async def close(self) -> None:
@@ -155,7 +155,7 @@ class Gateway:
                 exchange.status, exchange.outcome = LEFT, "left"
             except ModelyardError as error:
                 await self._refuse(exchange, error, headers, receive, send)
-            except Exception as error:  # the top of a request: a defect is answered like any error
+            except Exception as error:  # the top of a request: an unexpected error is answered like any other
                 log.exception("request %s failed", exchange.request_id.decode())
                 if exchange.started_answer:
                     raise
@@ -164,7 +164,7 @@ class Gateway:
     async def serve_inside(self, caller: Caller, path: str, body: bytes, client: RequestClient, send: Send) -> None:
         """Answer a POST of JSON from inside this process.
 
-        Raises a `ModelyardError` where nothing was sent, or where the answer broke off, and `ClientLeft`.
+        Raises `ClientLeft`, or a `ModelyardError` if nothing was sent or the answer was interrupted.
         """
         exchange = Exchange(caller.request_id or request_id([]), "POST", path, time.monotonic())
         exchange.body_read, exchange.bytes_in, exchange.grant = True, len(body), caller.grant
@@ -181,11 +181,11 @@ class Gateway:
                 if client.left:
                     exchange.status, exchange.outcome = exchange.status or LEFT, "left"
             if exchange.outcome in ("broken", "aborted"):
-                raise client.aborted or UpstreamFailed(exchange.model, "its answer broke off.")
+                raise client.aborted or UpstreamFailed(exchange.model, "its answer was interrupted.")
 
     @contextmanager
     def _counted(self, exchange: Exchange) -> Iterator[None]:
-        """Count a request from its begin to its end: for the meter, for its key, and in the log."""
+        """Count a request from its beginning to its end: in the metrics, for its key, and in the access log."""
         self.meter.begin()
         try:
             yield
@@ -220,12 +220,12 @@ class Gateway:
     async def _answer(
         self, exchange: Exchange, scope: Scope, call: ModelCall, grant: Grant | None, client: RequestClient, send: Send
     ) -> None:
-        """Answer by the route of the model. `grant` says which models may be used; None for all."""
+        """Answer by the route of the model. `grant` has the models that may be used; None for all."""
         route = lookup.find_for(self._table, call, grant)
         exchange.model = route.name
         lookup.check(route, PATHS[exchange.path].task, call)
         with self._open.track(route.uid, names(exchange, call), client, exchange.grant):
-            if route.app is not None:  # the tokens are counted where that app asks models
+            if route.app is not None:  # the tokens are counted when the app sends requests to models
                 await AppCall(route.app, exchange, client, send).run(scope, call.body)
                 return
             if exchange.grant is not None and exchange.grant.counts_tokens:
@@ -234,7 +234,7 @@ class Gateway:
             await self._relay.run(request, client, send)
 
     def _admit_again(self, grant: Grant | None) -> Grant | None:
-        """Check and count a request of a key that was let in before. Raises `InvalidKey`, `PermissionDenied`, `RateLimited`."""
+        """Check and count a further request of an admitted key. Raises `InvalidKey`, `PermissionDenied`, `RateLimited`."""
         if grant is None:
             return None
         if grant.id not in self._keys or (grant.expires_at is not None and grant.expires_at <= time.time()):
@@ -246,7 +246,7 @@ class Gateway:
     async def _refuse(
         self, exchange: Exchange, error: ModelyardError, headers: Headers, receive: Receive, send: Send
     ) -> None:
-        """Answer with an error. The rest of a body that is still being sent is read for a moment, then the connection closes."""
+        """Answer with an error. If the body is still being sent, it is read for a moment before the connection is closed."""
         exchange.status = error.status
         own = [(b"x-request-id", exchange.request_id)]
         if isinstance(error, MethodNotAllowed):
@@ -267,7 +267,7 @@ class Gateway:
         return ["OPTIONS", *(mount.methods if mount else [PATHS[path].method])]
 
     def _mount(self, exchange: Exchange) -> Mount | None:
-        """The app at a request's path, if there is one. Raises `MethodNotAllowed`."""
+        """The app mounted at a request's path, if there is one. Raises `MethodNotAllowed`."""
         mount = self._mounts.get(exchange.path)
         if mount is not None:
             exchange.known_path = True
@@ -276,7 +276,7 @@ class Gateway:
         return mount
 
     def _path(self, exchange: Exchange) -> InferencePath:
-        """The row of the table. Raises `PathNotFound` or `MethodNotAllowed`."""
+        """The path's row in the table. Raises `PathNotFound` or `MethodNotAllowed`."""
         path = PATHS.get(exchange.path)
         if path is None:
             raise PathNotFound(exchange.method, exchange.path)
@@ -287,6 +287,6 @@ class Gateway:
 
 
 def names(exchange: Exchange, call: ModelCall) -> set[str]:
-    """The names by which a client can abort its request."""
+    """The ids by which a client can abort its request."""
     given = getattr(call.request, "request_id", None)
     return {exchange.request_id.decode(), *([given] if isinstance(given, str) else [])}

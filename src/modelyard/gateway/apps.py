@@ -1,7 +1,7 @@
 """Apps of this process that answer inference requests in place of a replica.
 
-An app is plain ASGI. It may raise a `ModelyardError` at any moment, and is cancelled when its client leaves or its request is
-aborted, so it need not watch for either. `caller_of(scope)` says whose request it is; a `Sender` for that caller asks models.
+An app is plain ASGI. It may raise a `ModelyardError` at any moment. It is cancelled when its client disconnects or its request is
+aborted, so it need not check for either. `caller_of(scope)` returns the request's caller, for a `Sender` to models.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
 
 
 def caller_of(scope: Scope) -> Caller:
-    """The caller of a request that the gateway handed to an app."""
+    """The caller of a request that the gateway passed to an app."""
     caller: Caller = scope["state"]["caller"]
     return caller
 
 
 @dataclass(slots=True)
 class AppCall:
-    """An app at work on one request."""
+    """The run of an app for one request."""
 
     app: App
     exchange: Exchange
@@ -39,11 +39,11 @@ class AppCall:
     downstream: Send
     task: asyncio.Task[object] | None = None
     headers: Headers | None = None
-    """Those of the answer, once it has begun."""
+    """The headers of the answer, once it has begun."""
     last: bytes = b""
 
     async def run(self, scope: Scope, body: bytes) -> None:
-        """Answer a request. Raises a `ModelyardError` or `ClientLeft`, both only before anything was sent."""
+        """Answer a request. Raises a `ModelyardError` or `ClientLeft`, only before anything was sent."""
         self.task = asyncio.current_task()
         self.client.hold(self)
         try:
@@ -54,7 +54,7 @@ class AppCall:
             await self._end_early()
         except ModelyardError as error:
             await self._break_off(error)
-        except Exception as error:  # the top of an app: a defect in mid-stream becomes the last event of the stream
+        except Exception as error:  # the top of an app: an unexpected error during a stream becomes its last event
             if self.headers is None:
                 raise
             log.exception("the app behind '%s' failed", self.exchange.model or self.exchange.path)
@@ -68,7 +68,7 @@ class AppCall:
             self.task.cancel()
 
     async def send(self, message: Message) -> None:
-        """Pass a message of the app on to the client, and note it in the exchange."""
+        """Pass a message of the app to the client, and record it in the exchange."""
         exchange = self.exchange
         if message["type"] == "http.response.start":
             self.headers = response_headers(message["headers"], exchange.request_id)
@@ -105,7 +105,7 @@ class AppCall:
 
 
 def replay(body: bytes) -> Receive:
-    """A `receive` that gives a body and then waits for ever: the app is cancelled when its client leaves."""
+    """A `receive` that returns a body and then waits forever, because the app is cancelled when its client disconnects."""
     rest: list[bytes] = [body]
 
     async def receive() -> Message:

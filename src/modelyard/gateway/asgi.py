@@ -1,4 +1,4 @@
-"""The answers that the gateway gives by itself: errors, and `OPTIONS`. What replicas answer never comes through here."""
+"""The answers of the gateway itself: errors, and `OPTIONS`. Answers of replicas do not pass through here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ClientLeft(Exception):
 
 
 def header(headers: Headers, name: bytes) -> bytes | None:
-    """The value of a header; names in ASGI are lower case."""
+    """The value of a header, or None; names in ASGI are lower case."""
     for key, value in headers:
         if key == name:
             return value
@@ -26,7 +26,7 @@ def header(headers: Headers, name: bytes) -> bytes | None:
 
 
 async def send_error(send: Send, error: ModelyardError, headers: Headers, more: bool = False) -> int:
-    """Answer with the error envelope; returns the length of its body. With `more`, the answer stays open for `linger`."""
+    """Answer with the error envelope; returns its length in bytes. With `more`, the answer stays open for `linger`."""
     body = errors.encode(error)
     own = [(name.encode(), value.encode()) for name, value in errors.headers(error).items()]
     fixed = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
@@ -36,10 +36,10 @@ async def send_error(send: Send, error: ModelyardError, headers: Headers, more: 
 
 
 async def end_stream(send: Send, headers: Headers, last: bytes, error: ModelyardError) -> None:
-    """End an answer that has begun and cannot be finished: a stream of events with the error as its last event.
+    """End an answer that has begun and cannot be completed: a stream gets the error as its last event.
 
-    Any other answer is left incomplete: the server then closes the connection, so that nobody takes it for a whole one.
-    `last` is what was sent last.
+    Any other answer is left incomplete. The server then closes the connection, so that no client takes it for complete.
+    `last` is the data that was sent last.
     """
     kind = header(headers, b"content-type") or b""
     if not kind.startswith(b"text/event-stream") or header(headers, b"content-length") is not None:
@@ -56,9 +56,9 @@ async def send_options(send: Send, allowed: Sequence[str], headers: Headers) -> 
 
 
 async def linger(receive: Receive, send: Send) -> None:
-    """Read the rest of a request for a moment, then close.
+    """Read the rest of a request for a moment, then close the connection.
 
-    A connection that is closed while the client still sends is reset, and the client loses the answer it was sent.
+    If it were closed while the client still sends, it would be reset, and the client would lose the answer.
     """
     limit = LINGER_BYTES
     try:

@@ -1,4 +1,4 @@
-"""Picks the replica for a request: the least busy one, and on a tie the one that served the conversation before. Pure."""
+"""Picks the replica for a request: the least busy one, and among equals the one of the conversation's last request. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import msgspec
 from modelyard.core.types import Endpoint
 
 PREFIX = 2048
-"""Characters of each text that affinity depends on."""
+"""Characters of each text that the affinity key depends on."""
 
 
 def pick(
     endpoints: Sequence[Endpoint], in_flight: Mapping[str, int], avoid: Collection[str], key: bytes
 ) -> Endpoint | None:
-    """The endpoint with the fewest requests in flight among those not in `avoid`; None when there is none.
+    """Return the endpoint with the fewest requests in flight that is not in `avoid`; None if there is none.
 
-    Ties are broken by rendezvous hashing of `key`, so equal keys meet again, and a replica that comes or goes moves only
-    its own share of them.
+    Among equals, rendezvous hashing of `key` decides, so that equal keys get the same replica, and a replica that is added or
+    removed moves only its own share of the keys.
     """
     free = [endpoint for endpoint in endpoints if endpoint.replica not in avoid]
     if len(free) < 2:
@@ -30,7 +30,7 @@ def pick(
 
 
 def affinity(request: msgspec.Struct) -> bytes:
-    """A key that stays the same during a conversation and differs between conversations: all up to the user's first message."""
+    """A key that is constant during a conversation and differs between conversations: the texts up to the first user message."""
     messages = getattr(request, "messages", None)
     if messages is None:
         given = getattr(request, "prompt", None) or getattr(request, "input", None) or getattr(request, "query", "")

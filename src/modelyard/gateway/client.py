@@ -1,4 +1,4 @@
-"""The client of one request: whether it still waits, and the work to abort when it does not."""
+"""The client of one request: whether it still waits, and the work to abort if it does not."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from modelyard.gateway.upstream import UpstreamLost, UpstreamProblem
 
 
 class Work(Protocol):
-    """What produces an answer: a connection to a replica, or an app of this process."""
+    """Something that produces an answer: a connection to a replica, or an app of this process."""
 
     def abort(self, problem: UpstreamProblem) -> None: ...
 
 
 class RequestClient:
-    """Aborts its work at the moment at which the client leaves or its request is aborted."""
+    """Aborts its work when the client disconnects or its request is aborted."""
 
     def __init__(self) -> None:
         self.left = False
@@ -29,7 +29,7 @@ class RequestClient:
         self.work: Work | None = None
 
     def leave(self) -> None:
-        """Note that the client disconnected, and abort its work."""
+        """Record that the client disconnected, and abort its work."""
         self.left = True
         if self.work:
             self.work.abort(UpstreamLost("the client left"))
@@ -41,7 +41,7 @@ class RequestClient:
             self.work.abort(UpstreamLost("the request was aborted"))
 
     def hold(self, work: Work) -> None:
-        """Abort this work, until `release`, when the client leaves. Raises `ClientLeft` or `RequestAborted` if it is too late."""
+        """Abort this work if the client disconnects before `release`. Raises `ClientLeft` or `RequestAborted` if it did."""
         if self.gone is not None:
             work.abort(UpstreamLost("nobody waits for the answer"))
             raise self.gone
@@ -49,17 +49,17 @@ class RequestClient:
 
     @property
     def gone(self) -> ClientLeft | RequestAborted | None:
-        """Why nobody waits for the answer any more; None while the client waits."""
+        """Why no client waits for the answer any more; None while it waits."""
         return ClientLeft() if self.left else self.aborted
 
     def release(self) -> None:
-        """Let the finished work go; its connection may serve other requests."""
+        """Stop tracking the finished work; its connection may serve other requests."""
         self.work = None
 
 
 @contextmanager
 def watched(receive: Receive) -> Iterator[RequestClient]:
-    """A client that leaves when `receive` reports a disconnect. The body of its request must have been read."""
+    """A client that is set as disconnected when `receive` says so. The body of its request must have been read."""
     client = RequestClient()
     watching = asyncio.create_task(_watch(client, receive))
     try:

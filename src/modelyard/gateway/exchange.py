@@ -1,4 +1,4 @@
-"""The record of one request: filled in on its way, read by the meter, the limits and the access log at its end."""
+"""The record of one request: filled in by the gateway, read by metrics, limits and access log at its end."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from modelyard.core.access import Grant
 from modelyard.gateway.middleware.tokens import Tap
 
 LEFT = 499
-"""Status in logs and metrics of a request whose client left before it was answered."""
+"""Status in logs and metrics of a request whose client disconnected before it was answered."""
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer. Times are monotonic seconds."""
+    """One request and its answer. Times are in monotonic seconds."""
 
     request_id: bytes
     method: str
@@ -26,15 +26,15 @@ class Exchange:
     replica: str = ""
     status: int = 0
     outcome: str = "complete"
-    """`complete`, `broken` when the replica broke off, `left` when the client did, `aborted` when somebody ended it."""
+    """`complete`, `broken` (by the replica), `left` (the client disconnected), or `aborted` (by the request's id)."""
     started_answer: bool = False
     first_byte: float = 0.0
     ended: float = 0.0
     body_read: bool = False
-    """Whether the whole request body was taken in."""
+    """Whether the whole request body was received."""
     bytes_in: int = 0
     bytes_out: int = 0
     grant: Grant | None = None
-    """What the key allows; None if no key is required."""
+    """The key's grant; None if no key is required."""
     tap: Tap | None = None
-    """Counts tokens, for keys that have a limit of them."""
+    """Counts tokens, for keys with a token limit."""

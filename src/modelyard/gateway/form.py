@@ -1,4 +1,4 @@
-"""Reads a multipart form far enough to route it: the value of its field `model`, and the place of that value. Pure."""
+"""Finds the field `model` of a multipart form: its value, and the position of that value. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ BOUNDARY = re.compile(rb'boundary=(?:"([^"]{1,200})"|([^;\s]{1,200}))', re.IGNOR
 NAME = re.compile(rb'content-disposition:[^\r\n]*?;\s*name="?(?P<name>[^";\r\n]*)"?(?P<rest>[^\r\n]*)', re.IGNORECASE)
 NAME_LIMIT = 500
 MOST_PARTS = 1000
-"""Parts that are looked at; there is no form of so many fields."""
+"""Maximum number of parts that are searched."""
 LONGEST_HEAD = 16 << 10
-"""Bytes of the headers of a part. Looking for their end further would take quadratic time in a form of many parts."""
+"""Maximum bytes of a part's headers. Searching further for their end would take quadratic time in a form of many parts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ByteSpan:
-    """The place of a value in a body."""
+    """The position of a value in a body."""
 
     start: int
     end: int
@@ -37,11 +37,11 @@ def boundary(content_type: bytes | None) -> bytes:
 
 
 def find_model(body: bytes, content_type: bytes | None) -> tuple[str, ByteSpan]:
-    """The name of the model and its place. Raises `WrongContentType`, `MalformedBody` or `InvalidParameter`."""
+    """The name of the model and its position. Raises `WrongContentType`, `MalformedBody` or `InvalidParameter`."""
     divider = boundary(content_type)
     start = body.find(divider)
     if start < 0:
-        raise MalformedBody("The form has none of the parts that its content-type announces.")
+        raise MalformedBody("The form does not contain the boundary that its content-type names.")
     for _ in range(MOST_PARTS):
         head = start + len(divider)
         if body.startswith(b"--", head):
@@ -49,7 +49,7 @@ def find_model(body: bytes, content_type: bytes | None) -> tuple[str, ByteSpan]:
         end_of_head = body.find(b"\r\n\r\n", head, head + LONGEST_HEAD)
         end = body.find(b"\r\n" + divider, head)
         if end < 0 or end_of_head < 0:
-            raise MalformedBody("The form breaks off in the middle of a part.")
+            raise MalformedBody("The form ends in the middle of a part.")
         if end_of_head < end and (found := NAME.search(body, head, end_of_head)) and found["name"] == b"model":
             return _name(body[end_of_head + 4 : end]), ByteSpan(end_of_head + 4, end)
         start = end + 2

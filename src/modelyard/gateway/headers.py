@@ -1,4 +1,4 @@
-"""Headers that the gateway forwards, and headers that it drops. Pure."""
+"""Decides which headers the gateway forwards. Pure."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ HOP_BY_HOP = frozenset(
 )
 FRAMING = frozenset({b"host", b"content-length", b"expect"})
 CREDENTIALS = frozenset({b"authorization", b"cookie", b"x-api-key", b"api-key"})
-"""A client's credentials for this server are never sent to a replica or to a foreign provider."""
+"""Headers with credentials for this server, which are never sent to a replica or an external provider."""
 CODING = frozenset({b"accept-encoding"})
 NOT_UP = HOP_BY_HOP | FRAMING | CREDENTIALS | {b"x-request-id"}
 NOT_DOWN = HOP_BY_HOP | {b"date", b"server", b"set-cookie", b"x-request-id"}
-"""uvicorn writes `date` and `server`; a provider's cookies would be set for this server's origin."""
+"""Response headers that are dropped: uvicorn writes `date` and `server`; cookies would be set for this server's origin."""
 
 SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 def request_id(headers: Headers) -> bytes:
-    """The client's request id if it is sane, else a new one."""
+    """The client's request id if it is well-formed, else a new one."""
     given = header(headers, b"x-request-id")
     if given is not None and SANE_ID.fullmatch(given):
         return given
@@ -44,7 +44,7 @@ def request_id(headers: Headers) -> bytes:
 def request_head(
     target: bytes, client: Headers, endpoint: Endpoint, identity: bytes, length: int, plain: bool = False
 ) -> bytes:
-    """The head of a POST to a replica; with `plain`, its answer must not be compressed, because something is read in it."""
+    """The head of a POST to a replica. With `plain` the answer must not be compressed, because the gateway reads parts of it."""
     address = endpoint.address
     host = "localhost" if address.uds else f"{address.host}:{address.port}"
     own = {name.lower() for name, _ in endpoint.headers}
@@ -57,7 +57,7 @@ def request_head(
 
 
 def response_headers(upstream: Headers, identity: bytes) -> Headers:
-    """The headers of a replica's answer for the client. `content-length` stays; names must be lower case."""
+    """The headers of a replica's answer for the client. `content-length` is kept; names must be lower case."""
     dropped = NOT_DOWN | _connection_options(upstream)
     passed = [pair for pair in upstream if pair[0] not in dropped]
     passed.append((b"x-request-id", identity))
@@ -65,7 +65,7 @@ def response_headers(upstream: Headers, identity: bytes) -> Headers:
 
 
 def error_headers(upstream: Headers, identity: bytes, length: int) -> Headers:
-    """The headers of an error whose body was rewritten: those that describe the old body are dropped."""
+    """The headers of an error whose body was rewritten, without those that describe the old body."""
     passed = [pair for pair in response_headers(upstream, identity) if not pair[0].startswith(b"content-")]
     return [*passed, (b"content-type", b"application/json"), (b"content-length", str(length).encode())]
 

@@ -1,8 +1,8 @@
-"""HTTP/1.1 connections with bounds on what a client may send before a request is understood.
+"""HTTP/1.1 connections with limits on what a client may send before its request is understood.
 
-uvicorn's own protocol takes heads of any size, waits for them and for bodies for ever, queues pipelined requests without end,
+uvicorn's own protocol accepts heads of any size, waits for them and for bodies forever, queues pipelined requests without limit,
 and loses the body of a request that asks for an upgrade (`Upgrade: h2c`, which Java's HttpClient and `curl --http2` send).
-`BoundedProtocol` is that protocol with limits. How large a body may be is not decided here, because it depends on the route.
+`BoundedProtocol` adds limits. The size of a body is limited elsewhere, because the limit depends on the route.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from modelyard.protocol import errors
 
 MAX_HEADERS = 256
 MAX_PIPELINED = 16
-"""Requests of one connection that wait for the answer to the one before."""
+"""Maximum number of requests on one connection that wait for the answer to an earlier one."""
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 8 * 1024 * 1024
-"""What is still read, and thrown away, after an answer to a request that was not read to its end. A socket that is closed
-while its client sends is reset, and the client may lose the answer."""
+"""Bytes that are still read and discarded after the answer to a request that was not read completely. If the socket were
+closed while its client sends, it would be reset, and the client could lose the answer."""
 HEAD_LINGER_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Limits of a connection; the settings of the same names are their manual."""
+    """Limits of a connection; see the settings of the same names."""
 
     max_head_bytes: int = 64 * 1024
     head_timeout: float = 30.0
@@ -41,11 +41,11 @@ class Bounds:
     body_window: float = 15.0
     """Seconds over which the rate of a body is measured; two slow windows in a row end the request."""
     write_window: float = 120.0
-    """Seconds after which a connection is dropped if its client took nothing of an answer that waits for it."""
+    """Seconds after which a connection is closed if its client reads nothing of a waiting answer."""
 
 
 class Stage(Enum):
-    """Where in a request the parser is."""
+    """The parser's position in a request."""
 
     IDLE = "idle"
     HEAD = "head"
@@ -59,21 +59,21 @@ def bounded(settings: Settings) -> type[BoundedProtocol]:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. Every callback runs on the event loop, so that nothing here needs a lock."""
+    """One connection. Every callback runs on the event loop, so no locks are needed."""
 
     bounds = Bounds()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._stage = Stage.IDLE
-        self._unfinished = 0  # bytes since the last complete head, portion of a body, or message
-        self._fed = 0  # the same with what the parser is being given: no head in it is longer
-        self._arrived = 0  # bytes of the body within the present window
-        self._slow = False  # whether the window before was slow
-        self._surplus = 0  # bytes that were read only to be thrown away
-        self._discarding = False  # what comes from now on is thrown away
-        self._upgrade = False  # the request asks for an upgrade, which it does not get
-        self._replaying = False  # the parser reads a head again, for the body behind it
+        self._unfinished = 0  # bytes since the last complete head, part of a body, or message
+        self._fed = 0  # `_unfinished` plus the bytes being parsed: an upper bound of the head's size
+        self._arrived = 0  # bytes of the body in the current window
+        self._slow = False  # whether the previous window was slow
+        self._surplus = 0  # bytes that were read to be discarded
+        self._discarding = False  # whether all further bytes are discarded
+        self._upgrade = False  # whether the request asks for an upgrade, which is not supported
+        self._replaying = False  # whether the parser reads a head again, for the body after it
         self._refusal: ModelyardError | None = None
         self._serving: Any = None  # the request that is being answered; `cycle` is the newest one
         self._timer: asyncio.TimerHandle | None = None
@@ -142,7 +142,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if old:
             self.cycle.send = Unframed(self.cycle).send  # type: ignore[method-assign]
         self._stage = Stage.BODY
-        self.headers = []  # what follows are trailers, which are no headers of a request that is being answered
+        self.headers = []  # what follows are trailers, which must not be added to the headers of a request in progress
         if not self.pipeline:
             self._serving = self.cycle
 
@@ -155,7 +155,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self._upgrade:
-            return  # the parser takes the rest for another protocol; `_feed` goes on with it as a body
+            return  # the parser treats the rest as another protocol; `_feed` continues with it as a body
         self._stage, self._unfinished = Stage.IDLE, 0
         self._stop_timer()
         super().on_message_complete()
@@ -172,7 +172,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return False
 
     def _note_host_of_target(self) -> None:
-        """A target such as `http://name:port/path` names a host, too; one that differs from the header's is a second host."""
+        """A target such as `http://name:port/path` also names a host; if it differs from the header, there are two hosts."""
         if self.url[:1] in (b"/", b"*"):
             return
         target = httptools.parse_url(self.url)
@@ -185,13 +185,13 @@ class BoundedProtocol(HttpToolsProtocol):
     # limits
 
     def _check_head(self) -> None:
-        """Raises, which stops the parser, with the reason in `_refusal`."""
+        """Raise, which stops the parser, with the reason in `_refusal`."""
         if self._fed > self.bounds.max_head_bytes and self._head_size() > self.bounds.max_head_bytes:
             self._refusal = self._head_too_large()
         elif len(self.headers) > MAX_HEADERS:
             self._refusal = HeadTooLarge(f"The request has more than {MAX_HEADERS} headers.")
         elif self._upgrade and self.parser.get_method() == b"CONNECT":
-            self._refusal = BadRequest("This server is no proxy: it takes no CONNECT.")
+            self._refusal = BadRequest("This server is not a proxy: CONNECT is not supported.")
         elif len(self.pipeline) >= MAX_PIPELINED:
             self._refusal = BadRequest(f"More than {MAX_PIPELINED} requests wait on this connection.")
         if self._refusal is not None:
@@ -211,10 +211,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def _head_is_late(self) -> None:
         self._timer = None
         if self.flow.read_paused:
-            self._start_timer()  # the rest of it may be here already, unread by us
+            self._start_timer()  # the rest may have arrived already, but is not read yet
         elif self._stage is Stage.IDLE and not self._unfinished:
             self._discarding = True
-            self.transport.close()  # nothing came at all, so there is nothing to answer
+            self.transport.close()  # nothing was received, so there is nothing to answer
         else:
             self._refuse(
                 RequestTimeout(
@@ -224,7 +224,7 @@ class BoundedProtocol(HttpToolsProtocol):
             )
 
     def _measure_body(self) -> None:
-        """Called at the end of each window while a body arrives. A body that nobody reads yet may stand still."""
+        """Called at the end of each window while a body arrives. A body that the app does not read yet may pause."""
         self._timer = None
         cycle, rate = self.cycle, self.bounds.min_body_rate
         awaited = cycle is self._serving and not (cycle.body or self.flow.read_paused or cycle.waiting_for_100_continue)
@@ -249,10 +249,10 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._watch_writing()
 
-    # the end of a request that is not taken
+    # refusing a request
 
     def _refuse(self, error: ModelyardError) -> None:
-        """Answer with an error where no answer is under way, and close when what is under way has ended."""
+        """Answer with an error if no answer is in progress, and close the connection when the current answers have ended."""
         self._discarding = True
         self._stop_timer()
         if self.transport.is_closing():
@@ -269,7 +269,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._answer(error)
 
     def _drop_newest(self) -> None:
-        """Give the request up whose body does not come right: for the app its client is gone."""
+        """Drop the request whose body is invalid; its app receives a disconnect."""
         dropped = self.cycle
         dropped.disconnected = True
         dropped.message_event.set()
@@ -278,7 +278,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle = self.pipeline[0][0] if self.pipeline else self._serving
 
     def _answer(self, error: ModelyardError) -> None:
-        """Write the error, end our side of the connection, and read on for a moment."""
+        """Write the error, close our side of the connection, and keep reading for a moment."""
         body = errors.encode(error)
         head = (
             f"HTTP/1.1 {error.status} {_PHRASES.get(error.status, 'Bad Request')}\r\ncontent-type: application/json\r\n"
@@ -290,10 +290,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def _linger_over_body(self) -> None:
-        """An answer is complete before its request is: take the rest for a moment, so that the connection can be used again."""
+        """The answer is complete before its request is: read the rest for a moment, so that the connection can be reused."""
         self._stop_timer()
         if self.expect_100_continue:
-            self.transport.close()  # whether the body still comes is the client's choice, so what follows has no certain meaning
+            self.transport.close()  # the client may or may not send the body, so the meaning of further bytes is unknown
         else:
             self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
@@ -302,7 +302,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._surplus > limit:
             self.transport.close()
 
-    # timers: at most one for the request that arrives, and one for the answer that is not taken
+    # timers: at most one for the request that arrives, and one for the answer that is not read
 
     def _start_timer(self) -> None:
         if self._stage is not Stage.BODY:
@@ -325,7 +325,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # upgrades
 
     def _feed(self, data: bytes) -> None:
-        """Parse. The parser stops behind a head that asks for an upgrade; a fresh one goes on with that request's body."""
+        """Parse. The parser stops after a head that asks for an upgrade; a new one continues with that request's body."""
         while True:
             try:
                 self.parser.feed_data(data)
@@ -336,7 +336,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
 
     def _read_as_body(self) -> None:
-        """A parser that stands behind a head with the framing of the request whose upgrade was refused."""
+        """A parser positioned after a head with the framing of the request whose upgrade was refused."""
         framing = [pair for pair in self.scope["headers"] if pair[0] in (b"content-length", b"transfer-encoding")]
         self._upgrade, self._replaying = False, True
         self.parser = httptools.HttpRequestParser(self)
@@ -344,7 +344,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class Unframed:
-    """Answers to a client of HTTP/1.0, which does not know chunks: a body without a length ends with the connection."""
+    """Answers to an HTTP/1.0 client, which does not support chunked bodies: a body without a length ends with the connection."""
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
@@ -352,7 +352,7 @@ class Unframed:
         self._endless = False
 
     async def send(self, message: Any) -> None:
-        """Send a message of the application; the cycle takes each part of an endless body for all that is left of it."""
+        """Send a message of the application; the cycle would otherwise take each part for the whole remaining body."""
         if message["type"] == "http.response.start":
             self._endless = all(name.lower() != b"content-length" for name, _ in message.get("headers", ()))
             if self._endless:
@@ -363,7 +363,7 @@ class Unframed:
 
 
 class _Flow(FlowControl):
-    """Reads no more of a connection while a request waits in its queue, whatever the request before it asks for."""
+    """Stops reading from a connection while requests wait in its queue, even if an earlier request resumes reading."""
 
     def __init__(self, transport: asyncio.Transport, queue: deque[Any]) -> None:
         super().__init__(transport)

@@ -1,4 +1,4 @@
-"""Finds the route of a model's name, and checks that it can serve a request. Pure; errors say what would work instead."""
+"""Finds the route of a model's name, and checks that it can serve a request. Pure; errors suggest alternatives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modelyard.gateway.parameters import refusals
 from modelyard.protocol.inference import Knowledge
 
 LISTED = 20
-"""Most names that an error lists."""
+"""Maximum number of names that an error lists."""
 
 
 def find(table: RouteTable, name: str, grant: Grant | None = None) -> Route:
@@ -28,7 +28,7 @@ def find(table: RouteTable, name: str, grant: Grant | None = None) -> Route:
 
 
 def find_for(table: RouteTable, call: ModelCall, grant: Grant | None) -> Route:
-    """The route of a request: of its model, or of the first knowledge base that its field `knowledge` names. Raises as `find`."""
+    """The route of a request: that of its model, or of the first base in its field `knowledge`. Raises the errors of `find`."""
     knowledge = getattr(call.request, "knowledge", UNSET)
     if not isinstance(knowledge, Knowledge):
         return find(table, call.model, grant)
@@ -38,7 +38,7 @@ def find_for(table: RouteTable, call: ModelCall, grant: Grant | None) -> Route:
 
 
 def check(route: Route, task: Task, call: ModelCall) -> None:
-    """Raises `UnsupportedTask`, `UnsupportedParameter`, or `ModelNotReady` when nothing takes requests."""
+    """Raise `UnsupportedTask`, `UnsupportedParameter`, or `ModelNotReady` if no endpoint accepts requests."""
     answers = bool(route.endpoints) or route.app is not None
     if task not in route.tasks and (route.tasks or answers):
         raise UnsupportedTask(route.name, task, sorted(route.tasks))

@@ -1,6 +1,6 @@
-"""Reads a request far enough to route it: its content type, its body up to the limit, the fields that are checked.
+"""Reads and checks the parts of a request that routing needs: content type, body up to the limit, and known fields.
 
-The replica gets the bytes of the client, unless something in them has to be corrected (`protocol/requests.py`).
+The replica receives the client's bytes, unless they have to be corrected (`protocol/requests.py`).
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """A request to a model: its body, and the fields of it that are checked."""
+    """A request to a model: its body, and its checked fields."""
 
     body: bytes
     request: msgspec.Struct
     model: str
     place: ByteSpan | None = None
-    """The bytes of a form that are the model's name; None for JSON."""
+    """The position of the model's name in a form; None for JSON."""
 
 
 async def read_call(
     path: InferencePath, exchange: Exchange, headers: Headers, receive: Receive, limit: int
 ) -> ModelCall:
-    """Read and check a request, and note in `exchange` what was read.
+    """Read and check a request, and record in `exchange` what was read.
 
     Raises `WrongContentType`, `BodyTooLarge`, `MalformedBody`, `InvalidParameter`, and `ClientLeft`.
     """
@@ -54,15 +54,15 @@ async def read_call(
 
 
 def json_call(path: InferencePath, body: bytes) -> ModelCall:
-    """Check a body of JSON. Raises `MalformedBody` or `InvalidParameter`."""
+    """Check a JSON body. Raises `MalformedBody` or `InvalidParameter`."""
     request, body = read(body, path.request, path.plain)
     return ModelCall(body, request, cast(str, request.model))  # type: ignore[attr-defined]
 
 
 def check_content_type(headers: Headers) -> None:
-    """Raises `WrongContentType` unless the content type is JSON.
+    """Raise `WrongContentType` unless the content type is JSON.
 
-    A page of another site can send a body of no type, or of a form's type, without a preflight request of the browser.
+    Pages of other sites can send bodies without a type, or with that of a form, without a preflight request.
     """
     given = header(headers, b"content-type")
     if not is_json(given) and (given is not None or has_body(headers)):
@@ -73,19 +73,19 @@ def check_content_type(headers: Headers) -> None:
 
 
 def is_json(content_type: bytes | None) -> bool:
-    """Whether a `content-type` is JSON: `application/json`, or a kind of it such as `application/ld+json`."""
+    """Whether a `content-type` is JSON: `application/json`, or a derived type such as `application/ld+json`."""
     kind = (content_type or b"").partition(b";")[0].strip().lower()
     return kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json"))
 
 
 def has_body(headers: Headers) -> bool:
-    """Whether a request announces a body that is not empty."""
+    """Whether a request's headers announce a non-empty body."""
     length = header(headers, b"content-length")
     return header(headers, b"transfer-encoding") is not None or (length is not None and length.strip(b"0") != b"")
 
 
 async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises `BodyTooLarge` as soon as more than `limit` bytes came, or are announced."""
+    """Read the whole body. Raises `BodyTooLarge` as soon as more than `limit` bytes have arrived, or are announced."""
     announced = header(headers, b"content-length")
     if announced is not None and int(announced) > limit:
         raise BodyTooLarge(limit)

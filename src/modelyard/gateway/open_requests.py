@@ -1,4 +1,4 @@
-"""The requests under way, by the names that their clients gave them, so that another request can abort them."""
+"""The requests in progress, by the ids that their clients gave them, so that other requests can abort them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import RequestAborted
 
 MAX_BLOCKED = 10_000
-"""Most names that are remembered as aborted."""
+"""Maximum number of aborted ids that are remembered."""
 
 
 class Abortable(Protocol):
@@ -23,24 +23,24 @@ class Abortable(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenRequest:
-    """One request under way."""
+    """One request in progress."""
 
     request: Abortable
     owner: str
-    """Owner id of the key that it came with."""
+    """Owner id of the request's key."""
 
 
 class OpenRequests:
-    """Requests by model uid and name: the body's `request_id`, or the `X-Request-ID` header. Two requests may share a name."""
+    """Requests by model uid and id: the body's `request_id`, or the `X-Request-ID` header. Several requests may share an id."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], list[OpenRequest]] = {}
         self._blocked: dict[tuple[str, str, str], float] = {}
-        """Model uid, name and owner id of refused requests → the monotonic time at which the refusal ends."""
+        """Model uid, request id and owner id of refused requests → the monotonic time at which the refusal ends."""
 
     @contextmanager
     def track(self, uid: str, names: set[str], request: Abortable, grant: Grant | None) -> Iterator[None]:
-        """Make a request abortable during a block. Raises `RequestAborted` for a name that is still refused."""
+        """Make a request abortable during a block. Raises `RequestAborted` for an id that is still refused."""
         owner = Owner.of(grant).id
         for name in names:
             if self._blocked and time.monotonic() < self._blocked.get((uid, name, owner), 0.0):
@@ -58,9 +58,9 @@ class OpenRequests:
                     del self._entries[uid, name]
 
     def abort(self, uid: str, name: str, grant: Grant | None, block_seconds: float) -> bool:
-        """Abort the requests of that name, and refuse the name for a while; returns whether there were any.
+        """Abort the requests with this id, and refuse the id for some time; returns whether there were any.
 
-        Requests of other owners are neither found nor refused, because their names can be guessed. An administrator finds all.
+        Requests of other owners are neither found nor refused, because ids can be guessed. An administrator finds all.
         """
         owner = Owner.of(grant)
         found = [entry for entry in self._entries.get((uid, name), []) if owner.sees(entry.owner)]

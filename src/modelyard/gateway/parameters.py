@@ -1,6 +1,6 @@
-"""Applies an engine's rules to one request: which parameters are refused, and what changes in the body. Pure.
+"""Applies an engine's rules to one request: which parameters are refused, and how the body changes. Pure.
 
-Plain bodies hold only what every engine honours, so for most requests there is nothing to do.
+Plain bodies contain only parameters that every engine supports, so most requests need no changes.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def refusals(route: Route, task: str, call: ModelCall) -> Iterator[tuple[str, st
 
 
 def rewrites(route: Route, task: str, call: ModelCall) -> dict[str, Any]:
-    """The fields to change for the engine; `UNSET` takes one out."""
+    """The fields to change for the engine; `UNSET` removes a field."""
     found: dict[str, Any] = {}
     if type(call.request) in PLAIN:
         return found
@@ -98,7 +98,7 @@ def rewrites(route: Route, task: str, call: ModelCall) -> dict[str, Any]:
 
 
 def with_client_names(body: bytes, route: Route, task: str, call: ModelCall) -> bytes:
-    """An engine's error with the parameter names that the client used, where the rules renamed them for the engine."""
+    """An engine's error in which parameters that the rules renamed have the client's names again."""
     if type(call.request) in PLAIN:
         return body
     names = {
@@ -122,20 +122,20 @@ def _engine_name(rule: Rule) -> str:
 
 @functools.lru_cache(maxsize=256)
 def active_rules(rules: Rules, task: str) -> ActiveRules:
-    """The rules of a task that refuse or change something."""
+    """The rules of a task that refuse or change parameters."""
     given = rules.by_task.get(task, {})
     return tuple((name, rule) for name, rule in given.items() if not isinstance(rule, Honour | Ignore))
 
 
 @functools.lru_cache(maxsize=256)
 def refuses_plain(rules: Rules, task: str) -> bool:
-    """Whether some rule refuses a parameter that plain bodies may hold."""
+    """Whether a rule refuses a parameter that plain bodies may contain."""
     fields = {name for kind in PLAIN for name in kind.__struct_fields__}
     return any(isinstance(rule, Refuse) and name in fields for name, rule in active_rules(rules, task))
 
 
 def uses(call: ModelCall, name: str) -> bool:
-    """Whether the request uses a parameter, rather than leaving it out or spelling its default."""
+    """Whether the request uses a parameter, with a value other than its default."""
     given = value(call, name)
     if name in TRUE_BY_DEFAULT:
         return given is False

@@ -1,4 +1,4 @@
-"""Every path that is forwarded to replicas, as a table. A path that is not in it is never forwarded."""
+"""A table of every path that is forwarded to replicas. Other paths are never forwarded."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from modelyard.protocol.replies import (
 
 
 class BodyFormat(StrEnum):
-    """The format of a request's body, which says where the model's name is."""
+    """The format of a request's body, which determines where the model's name is."""
 
     JSON = "json"
     FORM = "form"
@@ -46,7 +46,7 @@ class BodyFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InferencePath:
-    """What one path accepts."""
+    """What one path accepts and returns."""
 
     task: Task
     request: type[msgspec.Struct]
@@ -54,7 +54,7 @@ class InferencePath:
     method: str = "POST"
     format: BodyFormat = BodyFormat.JSON
     plain: type[msgspec.Struct] | None = None
-    """The fields of bodies that every engine takes as they are, so that they need no further checks."""
+    """The fields of bodies that every engine accepts unchanged, so that they need no further checks."""
     answers: Mapping[str, Any] = field(default_factory=dict)
     """Content type → type of an answer, for `/openapi.json`; `bytes` for a file."""
     events: type[msgspec.Struct] | None = None

@@ -1,6 +1,6 @@
 """Forwards one request to a replica and its answer back: picks the replica, retries before the head, never parses the answer.
 
-Whatever goes wrong after the head was sent ends the answer so that nobody can take it for a complete one.
+After the head was sent, an error ends the answer such that no client takes it for complete.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from modelyard.protocol.errors import translated
 log = logging.getLogger(__name__)
 
 ERROR_BYTES = 64 * 1024
-"""Bytes that are read of an engine's error."""
+"""Maximum bytes of an engine's error that are read."""
 
 PENALTY_SECONDS = 2.0
-"""How long a replica that could not be reached is passed over while others can."""
+"""Seconds for which an unreachable replica is avoided while others are available."""
 
 
 @dataclass(slots=True)
 class RelayRequest:
-    """One request on its way to a replica."""
+    """One request to forward to a replica."""
 
     exchange: Exchange
     route: Route
@@ -56,7 +56,7 @@ class RelayRequest:
 
 @dataclass(slots=True)
 class Relay:
-    """State that all requests share: the pool, the counters, and the replicas that could not be reached lately."""
+    """State that all requests share: the connection pool, the counters, and the replicas that were unreachable lately."""
 
     settings: Settings
     traffic: Traffic
@@ -65,9 +65,9 @@ class Relay:
     """Replica → monotonic time until which others are preferred."""
 
     async def run(self, request: RelayRequest, client: RequestClient, send: Send) -> None:
-        """Answer a request from one replica after the other, until one answers.
+        """Try replicas one after the other until one answers.
 
-        Raises a `ModelyardError` or `ClientLeft`, both only before anything was sent.
+        Raises a `ModelyardError` or `ClientLeft`, only before anything was sent.
         """
         tried: set[str] = set()
         problem: UpstreamProblem | None = None
@@ -83,13 +83,13 @@ class Relay:
         raise _last_error(request.route, problem)
 
     def _pick(self, request: RelayRequest, tried: set[str]) -> Endpoint | None:
-        """The next replica to try; None when all were. Raises `RateLimited` when those left have all they may have."""
+        """The next replica to try; None if all were tried. Raises `RateLimited` if the remaining ones are at their limit."""
         endpoints = [endpoint for endpoint in request.route.endpoints if endpoint.replica not in tried]
         if endpoints and (limit := request.route.request_limit) is not None:
             endpoints = [each for each in endpoints if self.traffic.in_flight.get(each.replica, 0) < limit]
             if not endpoints:
                 raise RateLimited(
-                    f"model '{request.route.name}' takes {limit} requests at a time on each of its replicas.", 1
+                    f"model '{request.route.name}' accepts {limit} requests at a time on each of its replicas.", 1
                 )
         if len(endpoints) < 2:
             return endpoints[0] if endpoints else None
@@ -100,7 +100,7 @@ class Relay:
         return pick(endpoints, in_flight, self.penalties, key) or pick(endpoints, in_flight, (), key)
 
     async def _attempt(self, request: RelayRequest, endpoint: Endpoint, client: RequestClient, send: Send) -> None:
-        """Answer from one replica. Raises `ConnectFailed` or `UpstreamLost` only if not one byte of an answer came."""
+        """Forward the answer of one replica. Raises `ConnectFailed` or `UpstreamLost` only if no byte of the answer arrived."""
         request.exchange.replica = endpoint.replica
         self.traffic.begin(endpoint.replica)
         try:
@@ -117,7 +117,7 @@ class Relay:
     async def _send(self, request: RelayRequest, endpoint: Endpoint, client: RequestClient) -> Connection:
         """Send the request and wait for the head of the answer.
 
-        A replica may have closed a kept-alive connection at the moment we used it: the request is sent once more, on a fresh
+        A replica may have closed a kept-alive connection at the moment we used it. Then the request is sent once more, on a new
         connection.
         """
         body = adapt_body(request.call, request.route, PATHS[request.exchange.path].task)
@@ -148,7 +148,7 @@ class Relay:
                 raise
 
     async def _answer(self, request: RelayRequest, connection: Connection, client: RequestClient, send: Send) -> None:
-        """Forward the answer as it comes."""
+        """Forward the answer while it arrives."""
         exchange, traffic = request.exchange, self.traffic
         exchange.status = connection.status
         if connection.status >= 400 and header(connection.headers, b"content-encoding") is None:
@@ -183,7 +183,7 @@ class Relay:
     async def _pass_error(
         self, request: RelayRequest, connection: Connection, client: RequestClient, send: Send
     ) -> None:
-        """Forward an engine's error in our envelope. Nothing is sent before it is complete, so it can be replaced."""
+        """Forward an engine's error in our envelope. Nothing is sent before it is complete, so that its body can be replaced."""
         exchange, parts = request.exchange, bytearray()
 
         async def gather(data: bytes) -> None:
@@ -212,7 +212,7 @@ class Relay:
         last: bytes,
         send: Send,
     ) -> None:
-        """End an answer that the replica did not finish: a stream with an error event, any other with a broken connection."""
+        """End an answer that the replica did not complete: a stream with an error event, others with a broken connection."""
         exchange = request.exchange
         if client.left:
             exchange.outcome = "left"
@@ -224,7 +224,7 @@ class Relay:
 
 
 def _error(route: Route, problem: UpstreamProblem) -> ModelyardError:
-    """The public error of a problem for which no other replica is tried."""
+    """The public error of a problem after which no other replica is tried."""
     if isinstance(problem, Stalled):
         return UpstreamTimeout(route.name, problem.seconds)
     return UpstreamFailed(route.name, f"{problem}.")

@@ -1,6 +1,6 @@
-"""Requests to models from inside this process: they go through the gateway like any other, without a socket before it.
+"""Requests to models from inside this process, which pass through the gateway without a socket.
 
-An app behind the gateway sends with the grant and the request id of its caller, so that limits, counts and aborting hold for that
+An app behind the gateway sends with its caller's grant and request id, so that limits, counts and aborting apply to that
 caller. The server's own background work sends with a grant of its own.
 """
 
@@ -24,19 +24,19 @@ from modelyard.protocol import errors
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a model is asked for."""
+    """The caller on whose behalf a model is used."""
 
     grant: Grant | None = None
-    """What the caller's key allows; None where no key is asked for."""
+    """The grant of the caller's key; None if no key is required."""
     request_id: bytes = b""
-    """Of the caller's request; where it is empty, each question to a model gets an id of its own."""
+    """The id of the caller's request; if empty, each request to a model gets its own id."""
     admitted: bool = True
-    """Whether the caller's request was checked and counted already. If not, each question to a model is a request of the
-    caller's: it takes the scope for inference and the right to use the model, and counts."""
+    """Whether the caller's request was checked and counted already. If not, each request to a model is checked
+    for the scope of inference and the right to use the model, and counted."""
 
 
 Serve = Callable[[Caller, str, bytes, RequestClient, Send], Coroutine[Any, Any, None]]
-"""`Gateway.serve_inside`."""
+"""The type of `Gateway.serve_inside`."""
 
 
 class Sender:
@@ -47,7 +47,7 @@ class Sender:
         self._caller = caller
 
     async def __call__(self, path: str, body: bytes) -> Answer:
-        """POST a body of JSON; returns when the head of the answer is there.
+        """POST a JSON body; returns when the head of the answer has arrived.
 
         Raises a `ModelyardError` for a refusal of the gateway, and for an answer of the replica with status 400 or more.
         """
@@ -64,7 +64,7 @@ class Sender:
 
 
 class Answer:
-    """An answer that is still coming. Its reader must close it, which cancels whatever still produces it.
+    """An answer that is still being produced. The reader must close it, which cancels the producer.
 
     The gateway writes with `send`, which waits while more than `HIGH_WATER` bytes are unread.
     """
@@ -85,7 +85,7 @@ class Answer:
         self._work.add_done_callback(lambda _: _wake(self._reader))
 
     async def send(self, message: Message) -> None:
-        """Take a message of the answer."""
+        """Receive an ASGI message of the answer."""
         if message["type"] == "http.response.start":
             self.status, self.headers = message["status"], message["headers"]
             _wake(self._reader)
@@ -100,7 +100,7 @@ class Answer:
             await self._writer
 
     async def head(self) -> None:
-        """Wait for the status and the headers. Raises what kept the answer from coming."""
+        """Wait for the status and the headers. Raises the error if there is no answer."""
         while not self.status and not self._work.done():
             await self._wait()
         if not self.status:
@@ -108,12 +108,12 @@ class Answer:
             raise InternalError("There was no answer.")
 
     async def read(self) -> bytes:
-        """The bytes that came since the last call, empty at the end. Raises a `ModelyardError` for an answer that broke off."""
+        """The bytes since the last call, empty at the end. Raises a `ModelyardError` for an interrupted answer."""
         while not self._parts and not self._complete and not self._work.done():
             await self._wait()
         if not self._parts and not self._complete:
             self._work.result()
-            raise InternalError("The answer broke off.")
+            raise InternalError("The answer was interrupted.")
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts, self._size = [], 0
         _wake(self._writer)
@@ -127,14 +127,14 @@ class Answer:
         return b"".join(parts)
 
     async def aclose(self) -> None:
-        """Cancel what still produces the answer, and wait for its end."""
+        """Cancel the producer of the answer, and wait for its end."""
         if not self._work.done():
             if not self._complete:
                 self.client.leave()
                 self._work.cancel()
             await asyncio.wait([self._work])
         if not self._work.cancelled():
-            self._work.exception()  # it was raised to the reader, or nobody wants to know any more
+            self._work.exception()  # retrieved, so that asyncio does not log it: the reader received it, or closed the answer
 
     async def _wait(self) -> None:
         self._reader = asyncio.get_running_loop().create_future()
@@ -147,7 +147,7 @@ def _wake(waiter: asyncio.Future[None] | None) -> None:
 
 
 def _error(status: int, headers: Headers, body: bytes) -> Exception:
-    """The error that an answer with status 400 or more reports."""
+    """The error in an answer with status 400 or more."""
     try:
         value: object = msgspec.json.decode(body)
     except msgspec.MsgspecError:

@@ -1,6 +1,6 @@
-"""A pooled HTTP/1.1 client with one job: send a request, and hand on the bytes of its answer as they come.
+"""A pooled HTTP/1.1 client: sends a request, and passes on the bytes of its answer while they arrive.
 
-It knows nothing of models or of ASGI. A connection serves one exchange at a time; what it reads ahead is bounded.
+It is independent of models and ASGI. A connection serves one exchange at a time; its read buffer is limited.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from modelyard.core.types import Address
 from modelyard.core.wording import reason
 
 HIGH_WATER = 256 * 1024
-"""Bytes that wait for a slow client before we stop reading from the replica."""
+"""Bytes that wait for a slow client before reading from the replica pauses."""
 IDLE_LIMIT = 64
-"""Connections kept open to one address while nothing uses them."""
+"""Maximum number of idle connections to one address."""
 IDLE_SECONDS = 60.0
 
 
 class UpstreamProblem(Exception):
-    """An exchange with a replica failed; the text says how."""
+    """An exchange with a replica failed; the text has the reason."""
 
 
 class ConnectFailed(UpstreamProblem):
@@ -61,7 +61,7 @@ class Suspended:
 
 
 def begin(awaitable: Awaitable[None]) -> Suspended | None:
-    """Run an awaitable at once, up to its first wait; returns None if it finished, else what is left of it."""
+    """Run an awaitable at once, up to its first wait. Returns None if it finished, else the rest of it."""
     rest = awaitable.__await__()
     try:
         return Suspended(next(rest), rest)
@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
         self.status = 0
         self.headers: Headers = []
         self.received = False
-        """Whether any byte of the current answer came."""
+        """Whether any byte of the current answer has arrived."""
         self.complete = False
         self.keep_alive = False
         self.idle_since = 0.0
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
         self._last_received = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    # What the relay calls.
+    # Methods for the relay.
 
     def send(self, head: bytes, body: bytes, timeout: float) -> None:
         """Send a request. Its answer must begin within `timeout` seconds."""
@@ -111,7 +111,7 @@ class Connection(asyncio.Protocol):
         self.transport.writelines([head, body])
 
     async def head(self, stall_timeout: float) -> None:
-        """Wait for `status` and `headers`. From here on, silence may last `stall_timeout` seconds."""
+        """Wait for `status` and `headers`. Afterwards the replica may be silent for at most `stall_timeout` seconds."""
         while not self._has_head:
             await self._wait()
         self._patience = stall_timeout
@@ -120,10 +120,10 @@ class Connection(asyncio.Protocol):
             self._timer = self._loop.call_later(stall_timeout, self._check)
 
     async def pump(self, forward: Callable[[bytes], Awaitable[None]]) -> bytes:
-        """Forward the body as it comes, up to its last bytes: those are returned, maybe none.
+        """Forward the body while it arrives, except for its last bytes, which are returned and may be empty.
 
-        While the client keeps up, `forward` is begun right where the bytes were received: waking this task for each
-        chunk would cost as much again as everything else. So it may run outside of any task.
+        While the client keeps up, `forward` is called directly in the callback that received the bytes, because waking this task
+        for each chunk would double the cost. So it may run outside of any task.
         """
         while True:
             while not self._parts and not self.complete and self._suspended is None:
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
             await forward(data)
 
     def _take(self) -> bytes:
-        """All bytes that came since the last call."""
+        """All bytes since the last call."""
         parts = self._parts
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._parts = []
@@ -157,14 +157,14 @@ class Connection(asyncio.Protocol):
         return self.complete and self.keep_alive and self._problem is None and not self.transport.is_closing()
 
     def abort(self, problem: UpstreamProblem) -> None:
-        """Close at once and wake who waits with `problem`. An engine stops generating when its connection closes."""
+        """Close at once and raise `problem` in the waiting task. An engine stops generating when its connection closes."""
         self._fail(problem)
         self.transport.abort()
 
-    # What the event loop calls.
+    # Callbacks of the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's are transports in shape only
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's transports are not subclasses
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -197,11 +197,11 @@ class Connection(asyncio.Protocol):
         if self.on_lost:
             self.on_lost(self)
 
-    # What the parser calls; raising here stops it. A 1xx answer comes through the same callbacks before the real one.
+    # Callbacks of the parser; an exception stops it. A 1xx answer causes these callbacks before the final one does.
 
     def on_message_begin(self) -> None:
         if not self._waiting or self.complete:
-            raise NotHttp("it sent an answer that nobody asked for")
+            raise NotHttp("it sent an answer without a request")
         self.headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -229,7 +229,7 @@ class Connection(asyncio.Protocol):
         if self._has_head:
             self._finish(self._parser.should_keep_alive())
 
-    # Inside.
+    # Private methods.
 
     def _finish(self, keep_alive: bool) -> None:
         self.complete = True
@@ -260,7 +260,7 @@ class Connection(asyncio.Protocol):
             self._waiter.set_result(None)
 
     def _check(self) -> None:
-        """The timer: silence counts only while somebody waits for the replica, not while the client is slow."""
+        """The timer. Silence counts only while a task waits for the replica, not while the client is slow."""
         idle = self._loop.time() - self._last_received if self._waiter is not None else 0.0
         if idle >= self._patience:
             self.abort(Stalled(self._patience))
@@ -269,7 +269,7 @@ class Connection(asyncio.Protocol):
 
 
 class Pool:
-    """Connections by address, the idle ones kept for the next request."""
+    """Connections by address; idle ones are kept for the next request."""
 
     def __init__(self, connect_timeout: float) -> None:
         self._connect_timeout = connect_timeout
@@ -277,7 +277,7 @@ class Pool:
         self._tls: ssl.SSLContext | None = None
 
     def reuse(self, address: Address) -> Connection | None:
-        """An idle connection, the most recently used one; it may turn out to be stale."""
+        """An idle connection, the most recently used one; the replica may have closed it."""
         idle = self._idle.get(address)
         while idle:
             connection = idle.pop()
@@ -288,7 +288,7 @@ class Pool:
         return None
 
     async def connect(self, address: Address) -> Connection:
-        """A fresh connection; raises `ConnectFailed`."""
+        """Open a connection. Raises `ConnectFailed`."""
         loop = asyncio.get_running_loop()
 
         def make() -> Connection:
@@ -302,13 +302,13 @@ class Pool:
                     tls = self._context() if address.tls else None
                     _, connection = await loop.create_connection(make, address.host, address.port, ssl=tls)
         except TimeoutError:
-            raise ConnectFailed(f"{address} did not take a connection within {self._connect_timeout:g} s") from None
+            raise ConnectFailed(f"{address} did not accept a connection within {self._connect_timeout:g} s") from None
         except OSError as error:
             raise ConnectFailed(f"{address} cannot be reached ({reason(error)})") from None
         return connection
 
     def put_back(self, connection: Connection) -> None:
-        """Keep a connection whose answer is complete, if another request may follow on it."""
+        """Keep a connection whose answer is complete, if it can be used again."""
         idle = self._idle.setdefault(connection.address, [])
         if not connection.reusable or len(idle) >= IDLE_LIMIT:
             connection.transport.close()
@@ -318,7 +318,7 @@ class Pool:
         idle.append(connection)
 
     def close(self) -> None:
-        """Close the idle connections; those in use end with their requests."""
+        """Close the idle connections; those in use are closed with their requests."""
         for idle in list(self._idle.values()):
             for connection in list(idle):
                 connection.transport.abort()

@@ -1,6 +1,6 @@
-"""Asking models from Python: an engine in a child process of its own, or a server that runs already.
+"""Inference from Python: with an engine in a child process of its own, or with a running server.
 
-`Engine` launches a model and answers requests; `InferClient` asks a server. Names and results are those of
+`Engine` launches a model and answers requests; `InferClient` sends requests to a server. Names and results are those of
 ms-swift's inference, on which `modelyard.llm` builds.
 """
 

@@ -1,7 +1,7 @@
-"""A private Modelyard server in a child process: a home folder and a port of its own, and it ends when its parent does.
+"""A private Modelyard server in a child process, with its own home folder and port. It ends when its parent ends.
 
-The child stands under the same shim as every replica: the shim holds the read end of a pipe whose other end only this
-process has. However this process ends, SIGKILL included, the shim ends the server and everything below it.
+The child runs under the shim, like every replica: the shim holds the read end of a pipe whose other end only this
+process has. However this process ends, also by SIGKILL, the shim ends the server and all its descendants.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from modelyard.core.private import private_folder
 
 SHIM = Path(modelyard.__file__).parent / "runtime" / "shim.py"
 GRACE = 10.0
-"""Seconds between the request to end and SIGKILL."""
+"""Seconds between SIGTERM and SIGKILL."""
 PATIENCE = 120.0
-"""Seconds that a server may take until it listens; a hang, not a slow start."""
+"""Seconds until a server must listen, after which it is considered hung."""
 LAST_LINES = 5
 
 
 def private_home() -> Path:
-    """A temporary home folder that sees the user's engines; whoever makes it removes it."""
+    """Create a temporary home folder with access to the user's engine environments; the caller removes it."""
     home = Path(tempfile.mkdtemp(prefix="modelyard-"))
     engines = Settings().engines_folder
     private_folder(engines.parent)
@@ -43,7 +43,7 @@ def private_home() -> Path:
 
 
 class PrivateServer:
-    """A running server. It ends with `close`, with the last reference to it, with this process, and by `with`."""
+    """A running server. It ends with `close`, with a `with` block, with the last reference to it, and with this process."""
 
     def __init__(self) -> None:
         self.home = private_home()
@@ -71,7 +71,7 @@ class PrivateServer:
         self.client = Client(self.url)
 
     def _url(self, process: subprocess.Popen[bytes], readiness: int) -> str:
-        """Wait for the line with which the server says that it is ready. Raises `CannotStart` when it ends without one."""
+        """Wait for the server's ready line, and return its URL. Raises `CannotStart` if the server ends before."""
         watch = threading.Timer(PATIENCE, process.kill)
         watch.daemon = True
         watch.start()
@@ -85,7 +85,7 @@ class PrivateServer:
         raise CannotStart(f"The private server did not start: {' / '.join(lines) or 'it printed nothing'}")
 
     def log(self) -> str:
-        """What the server has written."""
+        """The output of the server."""
         return (self.home / "server.log").read_text(encoding="utf-8", errors="replace")
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class PrivateServer:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment as it is now, without the settings of a shared server."""
+    """The current environment of this process, without settings of a shared server."""
     shared = ("HOST", "PORT", "HOME", "DATABASE_URL", "INSECURE", "AUTH", "API_KEY", "ENDPOINT")
     taken = {f"MODELYARD_{name}" for name in shared}
     kept = {name: value for name, value in os.environ.items() if name not in taken}
@@ -102,7 +102,7 @@ def environment() -> dict[str, str]:
 
 
 def end(process: subprocess.Popen[bytes], lifeline: int, home: Path) -> None:
-    """Ask the shim to end everything below it, wait, and delete the home folder."""
+    """Let the shim end everything below it, wait, and delete the home folder."""
     with suppress(OSError):
         os.write(lifeline, f"stop {GRACE:g}\n".encode())
     os.close(lifeline)

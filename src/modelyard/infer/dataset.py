@@ -1,7 +1,7 @@
-"""Answers the questions of a data set into a file of results. A bad row is recorded and stops nothing; a run can be resumed.
+"""Answers the questions of a data set and writes the results to a file. Bad rows are recorded; a run can be continued.
 
-Rows are ms-swift's: `query`, `response` (the expected answer), `history`, `system`, `images`; or `messages` as OpenAI has
-them.
+Rows have ms-swift's format: `query`, `response` (the expected answer), `history`, `system`, `images`; or OpenAI's
+`messages`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class DatasetQuestion:
-    """One row, numbered from 0 over all files, or what is wrong with it."""
+    """One row, numbered from 0 over all files, or its error."""
 
     number: int
     row: Row
@@ -33,16 +33,16 @@ class DatasetQuestion:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended."""
+    """The outcome of a run."""
 
     answered: int
     failed: int
     kept: int
-    """Rows that an earlier run had answered."""
+    """Number of rows that an earlier run answered."""
 
 
 def questions(files: Sequence[str], sample: int | None = None) -> list[DatasetQuestion]:
-    """The rows of `.jsonl` or `.json` files, the first `sample` of them. Raises `BadRequest` for a file that cannot be read."""
+    """The rows of `.jsonl` or `.json` files, the first `sample` of them. Raises `BadRequest` for an unreadable file."""
     found: list[DatasetQuestion] = []
     for file in files:
         for row in _rows(Path(file).expanduser()):
@@ -61,9 +61,9 @@ def run(
     tick: Callable[[], None] = lambda: None,
     concurrency: int = CONCURRENCY,
 ) -> RunOutcome:
-    """Answer the questions that have no answer in `result` yet, and append each answer as it comes.
+    """Answer the questions that have no answer in `result` yet, and append each answer when it arrives.
 
-    After Ctrl-C the same call goes on where it was. Raises `ServerUnreachable` when the server does not answer.
+    After Ctrl-C the same call continues the run. Raises `ServerUnreachable` if the server does not answer.
     """
     done = _answered(result, questions)
     left = [question for question in questions if question.number not in done]
@@ -85,7 +85,7 @@ def run(
 
 
 def _answered(result: Path, questions: Sequence[DatasetQuestion]) -> set[int]:
-    """Numbers of the rows that a file of results has. Raises `BadRequest` when it belongs to other questions."""
+    """The row numbers in a file of results. Raises `BadRequest` if the file belongs to other questions."""
     found: set[int] = set()
     by_number = {question.number: question for question in questions}
     for record in _records(result):
@@ -99,10 +99,10 @@ def _answered(result: Path, questions: Sequence[DatasetQuestion]) -> set[int]:
 
 
 def _rows(path: Path) -> Iterator[Any]:
-    """Every row; one that is no JSON comes as the error it makes."""
+    """Yield every row; for a row that is not JSON, its error."""
     if not path.exists():
         raise BadRequest(
-            f"There is no file '{path}'. Questions come from .jsonl and .json files; ms-swift's datasets by name are not fetched."
+            f"There is no file '{path}'. Questions are read from .jsonl and .json files, not from ms-swift's named datasets."
         )
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -136,16 +136,16 @@ def _question(number: int, row: Any) -> DatasetQuestion:
 
 
 def _of_messages(number: int, row: Row, messages: list[Any]) -> DatasetQuestion:
-    """A conversation; what an assistant says last is the expected answer."""
+    """A row with messages; the final message of an assistant is the expected answer."""
     rest = list(messages) if all(isinstance(message, dict) for message in messages) else []
     label = rest.pop().get("content") if rest and rest[-1].get("role") == "assistant" else None
     if not rest or len(rest) < len(messages) - 1:
-        return DatasetQuestion(number, row, "its messages are no conversation")
+        return DatasetQuestion(number, row, "its messages are not a conversation")
     return DatasetQuestion(number, {**row, "messages": rest, "response": label, "query": str(rest[-1].get("content"))})
 
 
 def request_of(row: Row) -> InferRequest:
-    """The conversation of a row."""
+    """The conversation of a row, as a request."""
     if row.get("messages"):
         return InferRequest(row["messages"], images=row.get("images") or ())
     messages = [{"role": "system", "content": row["system"]}] if row.get("system") else []
@@ -178,7 +178,7 @@ def _answer(
 
 
 def _write(file: IO[str], record: Row) -> None:
-    """One whole line, so that a crash leaves at most the last one broken."""
+    """Write one complete line, so that a crash damages only the last one."""
     file.write(json.dumps(record, ensure_ascii=False) + "\n")
     file.flush()
 
@@ -190,13 +190,13 @@ def _records(result: Path) -> Iterator[Row]:
         try:
             record = json.loads(line)
         except ValueError:
-            continue  # cut off by a crash; that row is asked again
+            continue  # cut off by a crash; this row is asked again
         if isinstance(record, dict):
             yield record
 
 
 def _mend(result: Path) -> None:
-    """Let a new line begin where a crash cut the last one off."""
+    """Add a line break if a crash cut off the last line."""
     if result.is_file() and (data := result.read_bytes()) and not data.endswith(b"\n"):
         with result.open("ab") as file:
             file.write(b"\n")

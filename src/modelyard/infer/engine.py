@@ -1,4 +1,4 @@
-"""A model in a private child process, launched as a server launches it, with the methods of `InferClient`."""
+"""A model in a private child process, launched as on a server, with the methods of `InferClient`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Adapters = str | list[str] | tuple[str, ...] | Mapping[str, str]
 
 
 class Engine(InferClient):
-    """A model that is ready for requests. Close it, or use it in a `with` block; it ends with this process at the latest.
+    """A model that is ready for requests. Close it, or use it in a `with` block; it ends at the latest with this process.
 
-    `model` is an id of a hub or a path, `model_type` a name of ms-swift or of our catalog; `adapters` are `name=path`, or a path
-    for `default-lora`. Keyword arguments that are not listed are options of the engine, as `docs/reference/engines.md` has
-    them. Raises what a launch raises, with the engine's own words when it did not start.
+    `model` is a hub id or a path, `model_type` a name of ms-swift or of the catalog; `adapters` are `name=path`, or a path
+    for `default-lora`. Other keyword arguments are options of the engine, as listed in `docs/reference/engines.md`.
+    Raises the errors of a launch, with the engine's own message if it did not start.
     """
 
     backend = "auto"
@@ -48,7 +48,7 @@ class Engine(InferClient):
         )
         launch = body(spec)
         if model and Path(model).expanduser().exists() and not is_adapter(model) and "model_type" not in launch:
-            describe(launch["model_name"])  # as the server does, which takes seconds to start
+            describe(launch["model_name"])  # the server checks this too, but takes seconds to start
         self.server = PrivateServer()
         try:
             uid = self.server.client.models.launch(**launch)
@@ -62,7 +62,7 @@ class Engine(InferClient):
         super().__init__(base_url=self.server.url, api_key=None, model=uid)
 
     def _prepare(self, adapter: AdapterRequest | None) -> None:
-        """Load the adapter of a request where it is not loaded yet. Raises `AdapterNotFound` or `AdapterInvalid`."""
+        """Load a request's adapter if it is not loaded yet. Raises `AdapterNotFound` or `AdapterInvalid`."""
         if adapter is None:
             return
         with self._loading:
@@ -77,32 +77,32 @@ class Engine(InferClient):
             self._loaded[adapter.name] = adapter.path
 
     def close(self) -> None:
-        """Stop the model and its process, and wait until they are gone."""
+        """Stop the model and its process, and wait until they have ended."""
         super().close()
         self.server.client.close()
         self.server.close()
 
 
 class VllmEngine(Engine):
-    """An engine on vLLM."""
+    """A model on vLLM."""
 
     backend = "vllm"
 
 
 class TransformersEngine(Engine):
-    """An engine on Hugging Face transformers."""
+    """A model on Hugging Face transformers."""
 
     backend = "transformers"
 
 
 class LlamaEngine(Engine):
-    """An engine on llama.cpp."""
+    """A model on llama.cpp."""
 
     backend = "llama_cpp"
 
 
 def named_adapters(given: Adapters) -> list[tuple[str, str]]:
-    """Name and path of each adapter; the first one without a name is `default-lora`. Raises `BadRequest` for a second."""
+    """Name and path of each adapter; the first one without a name is `default-lora`. Raises `BadRequest` for a second one."""
     if isinstance(given, Mapping):
         return list(given.items())
     found: list[tuple[str, str]] = []

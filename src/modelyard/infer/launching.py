@@ -1,4 +1,4 @@
-"""Turns a model named in ms-swift's terms into the body of a launch: weights, engine, adapters, name."""
+"""Converts a model in ms-swift's terms to the body of a launch request: weights, engine, adapters, name."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from modelyard.engines.base import Profile
 from modelyard.engines.names import canonical_name, profiles
 
 DEFAULT_ADAPTER = "default-lora"
-"""The name of an adapter for which nobody gave one."""
+"""The name of an adapter that was given without one."""
 TRAINING = ("args.json", "sft_args.json")
-"""Files in which a training saves its arguments, the newest spelling first."""
+"""Files in which a training stores its arguments, the newer name first."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
-    """What to launch."""
+    """The model to launch."""
 
     model_type: str | None = None
-    """A name of ms-swift, or of our catalog."""
+    """A name of ms-swift or of the catalog."""
     model: str | None = None
-    """Id of a hub, or a path; also a full checkpoint, or a folder that is an adapter."""
+    """A hub id or a path; also a full checkpoint, or the folder of an adapter."""
     adapters: tuple[tuple[str, str], ...] = ()
-    """Name and path of each."""
+    """Name and path of each adapter."""
     backend: str = "auto"
     served_name: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Of the engine, and keys of a launch."""
+    """Options of the engine, and fields of a launch request."""
 
 
 def body(spec: LaunchSpec) -> dict[str, Any]:
-    """The body of `POST /v1/models`. Raises `NotFound`, `BadRequest`, and what a hub answers."""
+    """The body of `POST /v1/models`. Raises `NotFound`, `BadRequest`, and the errors of hubs."""
     path = spec.model
     adapters = list(spec.adapters)
     adapter = path if path and is_adapter(path) else None
@@ -57,7 +57,7 @@ def body(spec: LaunchSpec) -> dict[str, Any]:
     elif spec.model_type:
         made |= _of_type(spec.model_type)
     else:
-        raise BadRequest("Which model? Name one by model_type, such as qwen-7b-chat, or by model: an id or a path.")
+        raise BadRequest("No model; name one by model_type, such as qwen-7b-chat, or by model: an id or a path.")
     made["model_uid"] = spec.served_name or kind or _title(adapter, path)
     if engine := engine_of(spec.backend):
         made["model_engine"] = engine
@@ -67,12 +67,12 @@ def body(spec: LaunchSpec) -> dict[str, Any]:
 
 
 def engine_of(backend: str) -> str | None:
-    """The engine that ms-swift's `--infer_backend` means; None leaves it to the server. Raises `InvalidParameter`."""
+    """The engine for ms-swift's `--infer_backend`; None lets the server choose. Raises `InvalidParameter`."""
     name = canonical_name(backend)
     if name == "auto":
         return None
     if name == "lmdeploy":
-        raise InvalidParameter("infer_backend", "LMDeploy is no engine of Modelyard; vllm runs the same models.")
+        raise InvalidParameter("infer_backend", "Modelyard does not support LMDeploy; vllm runs the same models.")
     engines = [each for each, profile in profiles() if each in ENGINES and _infers(profile)]
     if name not in engines:
         backends = ("auto", "pt", *engines)
@@ -82,12 +82,12 @@ def engine_of(backend: str) -> str | None:
 
 
 def _infers(profile: Profile) -> bool:
-    """Whether an engine can be the backend of `infer`: it runs language models in processes of this machine."""
+    """Whether an engine can be the backend of `infer`: it runs language models in processes on this machine."""
     return ModelType.LLM in profile.types and not profile.remote
 
 
 def training(path: str | None) -> dict[str, Any]:
-    """The arguments that a training saved beside its checkpoint; empty where there are none."""
+    """The arguments that a training stored beside its checkpoint; empty if there are none."""
     for name in TRAINING:
         file = Path(path or "").expanduser() / name
         if path and file.is_file():
@@ -100,7 +100,7 @@ def training(path: str | None) -> dict[str, Any]:
 
 
 def absolute(name: str) -> str:
-    """A path that is there as every process finds it; every other name as it is. A path that is not there is an error."""
+    """The absolute path of an existing path; other names unchanged. Raises `BadRequest` for a path that does not exist."""
     place = Path(name).expanduser()
     if place.exists():
         return str(place.resolve())
@@ -110,7 +110,7 @@ def absolute(name: str) -> str:
 
 
 def _of_type(name: str) -> dict[str, Any]:
-    """The keys of a launch that say which weights a `model_type` means."""
+    """The fields of a launch request that select the weights of a `model_type`."""
     known = swift_models().get(name)
     if known is None:
         if not is_known(name):
@@ -121,7 +121,7 @@ def _of_type(name: str) -> dict[str, Any]:
 
 
 def _base(kind: str | None, notes: Mapping[str, Any]) -> dict[str, Any]:
-    """The base of an adapter: where the training found it, when that is still here, else what the name means."""
+    """The base of an adapter: its path at the training if that still exists, else by `model_type`."""
     noted = next((text for key in ("model_id_or_path", "model") if (text := _text(notes, key))), None)
     if noted and Path(noted).expanduser().is_dir():
         return {"model_name": absolute(noted)}
@@ -134,7 +134,7 @@ def _text(notes: Mapping[str, Any], key: str) -> str | None:
 
 
 def _title(adapter: str | None, path: str | None) -> str:
-    """A public name for a model without one: for an adapter, ms-swift's name of its base. Raises `AdapterInvalid`."""
+    """A public name for an unnamed model: for an adapter, ms-swift's name of its base. Raises `AdapterInvalid`."""
     if adapter:
         path = config_base(adapter) or adapter
         if name := name_of(path):

@@ -1,4 +1,4 @@
-"""A progress bar on stderr, where that is a terminal."""
+"""A progress bar on stderr, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def bar(total: int, done: int = 0) -> Iterator[Callable[[], None]]:
-    """The value is a function that says that one more is done."""
+    """Show a progress bar; the value is a function that counts one more."""
     if not sys.stderr.isatty():
         yield lambda: None
         return

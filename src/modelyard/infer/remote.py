@@ -1,4 +1,4 @@
-"""The client of a running server: `infer` sends many requests at once, `infer_async` one; both measure if they are asked to."""
+"""The client of a running server: `infer` sends requests concurrently, `infer_async` sends one; both can collect statistics."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from modelyard.infer.responses import ChatCompletionResponse, ChatCompletionStre
 from modelyard.infer.stats import InferStats, RequestSample
 
 CONCURRENCY = 64
-"""Requests under way at once; more wait here. Engines batch what they can and queue the rest."""
+"""Concurrent requests; further ones wait in the client. Engines batch what they can and queue the rest."""
 
 AnyRequest = InferRequest | Mapping[str, Any]
 Metrics = Sequence[InferStats] | None
 
 
 class InferClient:
-    """A client of a running server with the methods of an engine. `base_url` may end in `/v1`."""
+    """A client of a running server, with the methods of an engine. `base_url` may end in `/v1`."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class InferClient:
 
     @property
     def model(self) -> str:
-        """The model of requests that name no adapter: the given one, else the first that the server lists."""
+        """The model for requests without an adapter: the given one, else the first in the server's list."""
         if self._model is None:
             if not (found := self.models):
                 raise NotFound(f"No model runs at {self.base_url}.")
@@ -68,7 +68,7 @@ class InferClient:
     ) -> list[Any]:
         """Answers in the order of the requests: `ChatCompletionResponse`s, or with `stream` an iterator of chunks each.
 
-        Raises the first error; `infer_async` and `modelyard infer --val_dataset` go on after one.
+        Raises the first error; `infer_async` and `modelyard infer --val_dataset` continue after errors.
         """
         config = request_config or RequestConfig()
         bodies = [self._body(each, config, adapter_request) for each in infer_requests]
@@ -94,7 +94,7 @@ class InferClient:
         *,
         adapter_request: AdapterRequest | None = None,
     ) -> Any:
-        """One answer, or with `stream` an asynchronous iterator of its chunks."""
+        """Return one answer, or with `stream` an asynchronous iterator of its chunks."""
         config = request_config or RequestConfig()
         body = self._body(infer_request, config, adapter_request)
         request: Request[Any] = Request("POST", "/v1/chat/completions", lambda answer: answer, body=body)
@@ -109,10 +109,10 @@ class InferClient:
         return {**body, "stream": True, "stream_options": {"include_usage": True}} if config.stream else body
 
     def _prepare(self, adapter: AdapterRequest | None) -> None:
-        """Do nothing: the adapters of a running server were loaded by others."""
+        """Do nothing: the adapters of a running server are loaded already."""
 
     def _whole(self, body: dict[str, Any], metrics: Metrics) -> ChatCompletionResponse:
-        """One whole answer. With metrics it is streamed, because only a stream shows when the answer begins."""
+        """Return one whole answer. With metrics it is streamed, because only a stream shows when the answer begins."""
         if not metrics:
             request: Request[Any] = Request("POST", "/v1/chat/completions", lambda answer: answer, body=body)
             return read(ChatCompletionResponse, self._client.send(request))
@@ -163,7 +163,7 @@ class InferClient:
 
 
 def _has_content(chunk: dict[str, Any]) -> bool:
-    """Whether a chunk has a piece of the answer: text, thoughts or calls."""
+    """Whether a chunk has a piece of the answer: text, thoughts or tool calls."""
     return any(
         choice.get("delta", {}).get(name)
         for choice in chunk.get("choices") or ()
@@ -172,7 +172,7 @@ def _has_content(chunk: dict[str, Any]) -> bool:
 
 
 def _bar(total: int, wanted: bool) -> Any:
-    """A progress bar on stderr whose value is a function that moves it; a function that does nothing where none is wanted."""
+    """A progress bar on stderr whose value is a function that advances it, or a function without effect."""
     if not wanted:
         return nullcontext(lambda: None)
     from modelyard.infer.progress import bar

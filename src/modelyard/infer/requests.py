@@ -1,4 +1,4 @@
-"""Requests to an engine: messages, sampling parameters and an adapter; and the bodies of HTTP that they become. Pure."""
+"""Requests to an engine (messages, sampling parameters, adapter), and their HTTP bodies. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modelyard.core.wording import reason
 
 Messages = list[dict[str, Any]]
 IMAGE = "<image>"
-"""Where a picture belongs in a text, as ms-swift marks it."""
+"""The mark for the position of a picture in a text, as in ms-swift."""
 
 
 @dataclass
@@ -24,7 +24,7 @@ class InferRequest:
 
     messages: Messages
     images: Sequence[str] = ()
-    """Addresses, data URLs or paths, in the order of the `<image>` marks; without marks they stand before the last question."""
+    """URLs, data URLs or paths, in the order of the `<image>` marks; without marks they are put before the last question."""
     audios: Sequence[str] = ()
     videos: Sequence[str] = ()
     tools: Sequence[Mapping[str, Any]] | None = None
@@ -33,7 +33,7 @@ class InferRequest:
 
 @dataclass(frozen=True)
 class AdapterRequest:
-    """The adapter that answers: its public name, and where its files are if it is not loaded yet."""
+    """The adapter that answers: its public name, and the path of its files if it is not loaded yet."""
 
     name: str
     path: str = ""
@@ -41,7 +41,7 @@ class AdapterRequest:
 
 @dataclass
 class RequestConfig:
-    """How to answer. `None` leaves it to the model's own settings."""
+    """Sampling parameters. `None` means the model's own default."""
 
     max_tokens: int | None = None
     temperature: float | None = None
@@ -63,11 +63,11 @@ class RequestConfig:
     structured_outputs_regex: str | None = None
 
     def body(self, *, chat: bool = True) -> dict[str, Any]:
-        """The keys of a request's body, without those that have their default. Raises `InvalidParameter`."""
+        """The fields of a request's body that differ from their defaults. Raises `InvalidParameter`."""
         for name in ("num_beams", "length_penalty"):
             if getattr(self, name) != 1:
                 raise InvalidParameter(
-                    name, "beam search is not done here; draw with temperature, top_p and n instead."
+                    name, "beam search is not supported; sample with temperature, top_p and n instead."
                 )
         given: dict[str, Any] = {
             name: getattr(self, name)
@@ -97,11 +97,11 @@ class RequestConfig:
 
 
 def chat_body(request: InferRequest | Mapping[str, Any], config: RequestConfig) -> dict[str, Any]:
-    """The body of a chat request, without its model. Raises `InvalidParameter` for sounds and films."""
+    """The body of a chat request, without its model. Raises `InvalidParameter` for audio and video."""
     given = request if isinstance(request, InferRequest) else InferRequest(**request)
     for name in ("audios", "videos"):
         if getattr(given, name):
-            raise InvalidParameter(name, "no engine here takes them yet; images are taken.")
+            raise InvalidParameter(name, "no engine here supports it yet; images are supported.")
     body: dict[str, Any] = {"messages": with_images(given.messages, given.images), **config.body()}
     if given.tools:
         body["tools"] = list(given.tools)
@@ -111,7 +111,7 @@ def chat_body(request: InferRequest | Mapping[str, Any], config: RequestConfig) 
 
 
 def with_images(messages: Messages, images: Sequence[str]) -> Messages:
-    """The messages with pictures as OpenAI has them. Raises `InvalidParameter` when marks and pictures do not match."""
+    """The messages with pictures in OpenAI's format. Raises `InvalidParameter` if marks and pictures do not match."""
     if not images:
         return messages
     left = [picture(each) for each in images]
@@ -120,7 +120,7 @@ def with_images(messages: Messages, images: Sequence[str]) -> Messages:
     if not any(IMAGE in message["content"] for message in texts):
         last = next((message for message in reversed(texts) if message["role"] == "user"), None)
         if last is None:
-            raise InvalidParameter("images", "there is no question of a user that they could belong to.")
+            raise InvalidParameter("images", "there is no message of a user to put them into.")
         last["content"] = IMAGE * len(left) + last["content"]
     for message in texts:
         if IMAGE in message["content"]:
@@ -131,7 +131,7 @@ def with_images(messages: Messages, images: Sequence[str]) -> Messages:
 
 
 def _parts(text: str, left: list[dict[str, Any]]) -> Messages:
-    """A text and its pictures in order; the pictures are taken from the list."""
+    """A text and its pictures in order; the pictures are removed from the list."""
     first, *rest = text.split(IMAGE)
     parts: Messages = [{"type": "text", "text": first}] if first else []
     for piece in rest:
@@ -144,7 +144,7 @@ def _parts(text: str, left: list[dict[str, Any]]) -> Messages:
 
 
 def picture(where: str) -> dict[str, Any]:
-    """One picture as a part of a message; a file of this machine is put into it."""
+    """One picture as a part of a message; the content of a local file is embedded."""
     if "://" in where or where.startswith("data:"):
         return {"type": "image_url", "image_url": {"url": where}}
     try:
@@ -156,5 +156,5 @@ def picture(where: str) -> dict[str, Any]:
 
 
 def model_of(name: str, request: AdapterRequest | None) -> str:
-    """The model name that a request is sent to: the adapter's, if it has one."""
+    """The model name that a request is sent to: that of its adapter, if it has one."""
     return request.name if request is not None else name

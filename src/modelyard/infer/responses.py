@@ -1,4 +1,4 @@
-"""Responses as objects with attributes, as `openai` and ms-swift have them, whole and in chunks. Pure."""
+"""Responses as objects with attributes, like those of `openai` and ms-swift, whole and in chunks. Pure."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ T = TypeVar("T")
 
 
 def read(kind: type[T], answer: dict[str, Any]) -> T:
-    """Convert decoded JSON into one of these classes. Unknown fields are left out; null becomes the field's default."""
+    """Convert decoded JSON to one of these classes. Unknown fields are dropped; null becomes the field's default."""
     return msgspec.convert(_without_nulls(answer), kind, strict=False)
 
 
@@ -129,7 +129,7 @@ def _without_nulls(value: Any) -> Any:
 
 
 def assembled(chunks: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Put the chunks of a chat together into the whole response."""
+    """Join the chunks of a chat into a whole response."""
     whole: dict[str, Any] = {"choices": [], "usage": None}
     by_index: dict[int, dict[str, Any]] = {}
     for chunk in chunks:
@@ -158,7 +158,7 @@ def _add(choice: dict[str, Any], piece: dict[str, Any]) -> None:
 
 
 def _add_call(calls: list[dict[str, Any]], piece: dict[str, Any]) -> None:
-    """A piece of a tool call: the first has its name, later ones have more of its arguments."""
+    """Add a piece of a tool call: the first one has the name, later ones have more of the arguments."""
     number = piece.get("index") or 0
     while len(calls) <= number:
         calls.append({"type": "function", "function": {"name": "", "arguments": ""}})

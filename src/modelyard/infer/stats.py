@@ -1,4 +1,4 @@
-"""The figures of a run: the six of ms-swift, time to first token, and time per later token. Pure."""
+"""The statistics of a run: the six of ms-swift, time to first token, and time per later token. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RequestSample:
-    """The times and tokens of one answered request; times in seconds on one clock."""
+    """The times and tokens of one answered request; times are in seconds on one clock."""
 
     began: float
     first: float
-    """When the first piece of the answer came."""
+    """The time of the first piece of the answer."""
     ended: float
     prompt_tokens: int
     tokens: int
 
 
 class InferStats:
-    """Collects samples from any thread; `compute` reads them."""
+    """Collects samples, from any thread; `compute` summarises them."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
@@ -29,19 +29,18 @@ class InferStats:
         self._lock = threading.Lock()
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Delete all samples."""
         with self._lock:
             self._samples.clear()
 
     def add(self, sample: RequestSample) -> None:
-        """A request was answered."""
+        """Add the sample of an answered request."""
         with self._lock:
             self._samples.append(sample)
 
     def compute(self) -> dict[str, float]:
         """`num_prompt_tokens`, `num_generated_tokens`, `num_samples`, `runtime` (seconds), `samples/s`, `tokens/s`; and the
-
-        means of `ttft` and `tpot` in seconds, where there were answers to take them from.
+        means of `ttft` and `tpot` in seconds, if there were answers to compute them from.
         """
         with self._lock:
             samples = list(self._samples)
@@ -60,7 +59,7 @@ class InferStats:
 
 
 def six(prompt_tokens: int, tokens: int, samples: int, runtime: float) -> dict[str, float]:
-    """The six figures under ms-swift's names."""
+    """The six statistics under ms-swift's names."""
     return {
         "num_prompt_tokens": prompt_tokens,
         "num_generated_tokens": tokens,

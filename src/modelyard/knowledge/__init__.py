@@ -1,7 +1,7 @@
-"""Knowledge bases: documents in, chunks that searches find, answers with citations out.
+"""Knowledge bases: stores documents, searches their chunks, and answers questions with citations.
 
-`service.py` is the front. The four packages below it import downwards only: `answering` asks a model from what
-`search` finds; `search` reads the stores that `indexing` writes; `indexing` makes chunks, vectors and stores of what
-`documents` keeps. `types.py` has the types that they share, `models.py` the models that they ask. Rows of the
-database are the truth; stores can be made again from them.
+`service.py` is the interface of the package. Its four subpackages import only downwards: `answering` lets a model answer from
+what `search` finds; `search` reads the stores that `indexing` writes; `indexing` creates chunks, vectors and stores from the
+documents of `documents`. `types.py` has their common types, `models.py` their access to models. The rows of the
+database are authoritative; stores can be rebuilt from them.
 """

@@ -1,4 +1,4 @@
-"""The models that knowledge bases ask: what runs on this server, through a function that the server hands in."""
+"""The models that knowledge bases use, which run on this server and are called through a function that the server provides."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIRST_TEXTS, TEXTS_AT_ONCE = 8, 64
 REQUESTS_AT_ONCE = 2
 QUERIES_KEPT = 2048
 SHORT = 50
-"""Characters that every model can read: a shorter text is never refused for its length."""
+"""Characters that every model can read: shorter texts are never rejected for their length."""
 
 CHAT, COMPLETIONS, EMBEDDINGS, RERANK = "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank"
 
@@ -33,27 +33,27 @@ T = TypeVar("T")
 
 
 class ModelReply(Protocol):
-    """A model's answer while it comes."""
+    """A model's answer while it arrives."""
 
     async def read(self) -> bytes:
-        """The bytes that came since the last call, empty at the end."""
+        """The bytes since the last call, empty at the end."""
 
     async def body(self) -> bytes:
         """The whole body."""
 
     async def aclose(self) -> None:
-        """Cancel what still produces the answer."""
+        """Cancel the producer of the answer."""
 
 
 class Ask(Protocol):
-    """Posts a body of JSON to a path of OpenAI's. Raises a `ModelyardError` for every answer that is an error."""
+    """Sends a JSON body to one of OpenAI's paths. Raises a `ModelyardError` for every error response."""
 
     def __call__(self, path: str, body: bytes) -> Awaitable[ModelReply]: ...
 
 
 @dataclass(slots=True)
 class Questions:
-    """Questions that wait for their vectors, by model. Those that come during a request go together in the next one."""
+    """Queries that wait for their vectors, by model. Queries that arrive during a request share the next one."""
 
     waiting: dict[str, dict[str, Waiting]] = field(default_factory=dict)
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -66,34 +66,34 @@ class ServedModels:
         self._ask = ask
         self._clock = clock
         self._batch_size = AdaptiveSize(FIRST_TEXTS, TEXTS_AT_ONCE)
-        """Size of a model's next request: small for slow models, so that a question does not wait long behind it."""
+        """Texts in a model's next request: few for slow models, so that a query does not wait long behind it."""
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._vectors: OrderedDict[tuple[str, str], Sequence[float]] = OrderedDict()
-        """Model and question → its vector."""
+        """Model and query → its vector."""
         self._questions = Questions()
 
     def on_behalf_of(self, ask: Ask, *, alone: bool) -> ServedModels:
-        """The same models, asked through another function. With `alone`, questions never share a request with those of others."""
+        """These models, called through another function. With `alone`, queries never share a request with those of others."""
         other = ServedModels(ask)
-        other._vectors = self._vectors  # a vector that is remembered costs nobody anything
+        other._vectors = self._vectors  # cached vectors cost no tokens
         if not alone:
             other._questions = self._questions
         return other
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """A vector for each text, in requests of up to `TEXTS_AT_ONCE` texts."""
+        """Return a vector for each text, in requests of up to `TEXTS_AT_ONCE` texts."""
         found: dict[int, Sequence[float]] = {}
         remaining = deque(enumerate(texts))
         try:
             await asyncio.gather(*(self._embed_some(model, remaining, found) for _ in range(REQUESTS_AT_ONCE)))
         finally:
-            remaining.clear()  # where one request failed, no more are sent
+            remaining.clear()  # after a failed request, no more are sent
         return [found[place] for place in range(len(texts))]
 
     async def _embed_some(
         self, model: str, remaining: deque[tuple[int, str]], found: dict[int, Sequence[float]]
     ) -> None:
-        """Embed the remaining texts, a batch at a time, until there are none."""
+        """Embed the remaining texts, batch by batch."""
         while True:
             async with self._turns:
                 size = self._batch_size.size(model)
@@ -109,21 +109,21 @@ class ServedModels:
     async def _together(
         self, model: str, texts: Sequence[str], alone: Callable[[str, str], Awaitable[T]]
     ) -> Sequence[Sequence[float] | T]:
-        """The vectors of texts by one request; if it is refused, the result of `alone` for each text."""
+        """The vectors of texts by one request; if it is rejected, the result of `alone` for each text."""
         if len(texts) > 1:
             with suppress(BadRequest):
                 return await self._embed(model, texts)
         return [await alone(model, text) for text in texts]
 
     async def _one(self, model: str, text: str) -> Sequence[float]:
-        """The vector of one text; for a text longer than the model reads, the mean of its parts, weighted by length."""
+        """The vector of one text; of a text longer than the model's limit, the mean of its parts, weighted by length."""
         parts = await self._parts(model, text)
         if len(parts) == 1:
             return parts[0][0]
         return mean([vector for vector, _ in parts], [length for _, length in parts])
 
     async def _parts(self, model: str, text: str) -> list[tuple[Sequence[float], int]]:
-        """Vectors and lengths of the parts into which a text is halved until the model reads them. Raises `BadRequest`."""
+        """Vectors and lengths of the parts into which a text is halved until the model accepts them. Raises `BadRequest`."""
         try:
             return [((await self._embed(model, [text]))[0], len(text))]
         except BadRequest:
@@ -143,7 +143,7 @@ class ServedModels:
         return vectors
 
     async def embed_query(self, model: str, query: str) -> Sequence[float]:
-        """The vector of a question; the last `QUERIES_KEPT` are cached. Questions that come during a request go together next."""
+        """The vector of a query; the last `QUERIES_KEPT` are cached. Queries that arrive during a request share the next one."""
         key = (model, query)
         if (known := self._vectors.get(key)) is not None:
             self._vectors.move_to_end(key)
@@ -153,10 +153,10 @@ class ServedModels:
             answer = waiting[query] = asyncio.get_running_loop().create_future()
         if model not in tasks:
             tasks[model] = asyncio.create_task(self._embed_waiting(model))
-        return await asyncio.shield(answer)  # others may wait for the same vector
+        return await asyncio.shield(answer)  # other callers may wait for this vector
 
     async def _embed_waiting(self, model: str) -> None:
-        """Embed questions while there are some. However it ends, every future is resolved."""
+        """Embed the waiting queries. Resolves every future, also after an error."""
         waiting, answers = self._questions.waiting[model], list[Waiting]()
         try:
             while waiting:
@@ -176,7 +176,7 @@ class ServedModels:
             del self._questions.tasks[model]
 
     async def _vectors_of(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float] | ModelyardError]:
-        """The vector of each text, or the error of that text."""
+        """The vector of each text, or its error."""
         try:
             return await self._together(model, texts, self._vector)
         except ModelyardError as error:
@@ -189,7 +189,7 @@ class ServedModels:
             return error
 
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
-        """A relevance for each text, higher is better; a text longer than the model reads gets that of its best part."""
+        """A relevance for each text, higher is better; a text longer than the model's limit gets that of its best part."""
         try:
             return await self._rank(model, query, texts)
         except BadRequest:
@@ -217,11 +217,11 @@ class ServedModels:
         return [scores.get(number, 0.0) for number in range(len(texts))]
 
     def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        """The chunks of a streamed chat completion. Closing the iterator stops the model."""
+        """Yield the chunks of a streamed chat completion. Closing the iterator stops the model."""
         return self._streamed(CHAT, body)
 
     def complete(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        """The chunks of a streamed completion of a text. Closing the iterator stops the model."""
+        """Yield the chunks of a streamed text completion. Closing the iterator stops the model."""
         return self._streamed(COMPLETIONS, body)
 
     async def _streamed(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
@@ -248,7 +248,7 @@ class ServedModels:
 
 
 def _chunk(model: str, event: bytes) -> dict[str, Any]:
-    """The chunk in an event; an event that reports an error raises it."""
+    """Decode the chunk of an event. Raises the error that an event reports."""
     try:
         chunk = msgspec.json.decode(event, type=dict[str, Any])
     except msgspec.DecodeError as error:
@@ -259,7 +259,7 @@ def _chunk(model: str, event: bytes) -> dict[str, Any]:
 
 
 def halves(text: str) -> list[str]:
-    """The two halves of a text, cut at the best place shortly before its middle. Blank halves are left out."""
+    """The two halves of a text, cut at the best place shortly before its middle. Blank halves are dropped."""
     middle = len(text) // 2
     cut = text_cut(text, middle // 2, middle // 2, middle)
     behind = skip_blanks(text, cut)

@@ -1,4 +1,4 @@
-"""The front of this package: one object that creates its parts, starts and stops them, and serves the routes."""
+"""The interface of this package: one object that creates, starts and stops its parts, and serves the routes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from modelyard.core.access import LOCAL, Grant
 from modelyard.core.config import Settings
-from modelyard.core.errors import JobNotFound, KnowledgeBaseNotFound
+from modelyard.core.errors import JobNotFound, KnowledgeBaseNotFound, ModelyardError
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
 from modelyard.knowledge.answering.answer import Answering
@@ -24,6 +24,7 @@ from modelyard.knowledge.indexing.edits import Edits
 from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.jobs import IndexingJobs
 from modelyard.knowledge.indexing.pipeline import IndexingPipeline
+from modelyard.knowledge.indexing.probes import Probes
 from modelyard.knowledge.indexing.vectors import Vectors
 from modelyard.knowledge.indexing.worker import IndexingWorker
 from modelyard.knowledge.search.search import Search
@@ -31,12 +32,14 @@ from modelyard.knowledge.types import Chunk, Models
 
 SUMMARY_OF = "summary_of"
 """In `extra` of a base of summaries: the id of the base that they summarise, with which it is deleted."""
+PROBE_SECONDS = 5.0
+"""How long the creation of a base waits for its embedding model to take the reading test."""
 TEMPORARY_SECONDS = 7 * 24 * 3600
-"""How long a base that was made for one conversation stays after its last use."""
+"""Seconds after its last use in which a temporary base is kept."""
 
 
 class KnowledgeService:
-    """Knowledge bases: rows, files below `folder`, indexes and the worker. Models are asked through `models`."""
+    """Knowledge bases: rows, files in `folder`, indexes and the worker. Models are used through `models`."""
 
     def __init__(
         self, settings: Settings, database: Database, models: Models, any_model: Callable[[Grant | None], str | None]
@@ -50,40 +53,48 @@ class KnowledgeService:
         self.indexes = IndexPool(database, folder / "indexes", settings.vector_store, url, settings.max_open_indexes)
         self.indexes.on_change = self.bases.forget
         self.vectors = Vectors(database, models)
-        self.search = Search(database, self.indexes, models)
+        self.probes = Probes(database, self.vectors, models)
+        self.search = Search(database, self.indexes, models, self.probes)
         self.documents = Documents(database, self.blobs)
         self.edits = Edits(database, self.documents, self.indexes, self.vectors)
         self.jobs = IndexingJobs(database, settings.ocr)
         limits = LoadLimits(max_bytes=settings.max_document_bytes)
         self.indexing = IndexingPipeline(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
-        self.worker = IndexingWorker(database, self.indexes, self.jobs, self.indexing, self.search.forget)
+        self.worker = IndexingWorker(database, self.indexes, self.jobs, self.indexing, self.probes, self.search.forget)
+        self.probes.on_change = self.bases.forget
         self.answering = Answering(self.search, models, any_model)
         self.on_change: Callable[[Sequence[str]], None] = lambda names: None
         """Called with the names of all bases whenever one is created, renamed or deleted."""
         self._announcing = asyncio.Lock()
 
     async def open(self) -> None:
-        """Create folders, and announce the bases. Raises what an unusable store raises."""
+        """Create folders, and announce the bases. Raises the errors of an unusable store."""
         await asyncio.to_thread(self.blobs.open)
         await self.indexes.check()
         await self._announce()
 
     async def close(self) -> None:
-        """Close indexes, and the process that reads."""
+        """Close indexes, and the processes that read documents."""
         await self.indexing.close()
         await self.indexes.close()
 
     async def run(self) -> None:
-        """Run jobs for ever."""
+        """Run jobs until cancelled."""
         await self.forget_temporary()
         await self.worker.run()
 
     async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
-        """A new base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
+        """Create a base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
         await check_prompts(settings.prompts or {})
         base = await self.bases.create(name, settings)
         await self._announce()
         return base
+
+    async def with_probe(self, base: KnowledgeBase) -> KnowledgeBase:
+        """A new base with what its embedding model makes of the reading test, if the model answers within a few seconds."""
+        with contextlib.suppress(ModelyardError, TimeoutError):
+            await asyncio.wait_for(self.probes.refresh(base), PROBE_SECONDS)
+        return await self.bases.get(base.name)
 
     async def several(self, names: Sequence[str]) -> list[KnowledgeBase]:
         """The bases of these names, each once, for a search. Raises `KnowledgeBaseNotFound`."""
@@ -92,7 +103,7 @@ class KnowledgeService:
         return [await self.bases.known(name) for name in dict.fromkeys(names)]
 
     async def rename(self, name: str, settings: BaseSettings, new_name: str | None) -> KnowledgeBase:
-        """Change what needs no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
+        """Change settings that need no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
         await check_prompts(settings.prompts or {})
         base = await self.bases.configure(name, settings, new_name)
         if new_name is not None:
@@ -104,7 +115,7 @@ class KnowledgeService:
         """Delete a base with everything in it, and its summaries. Raises `KnowledgeBaseNotFound`."""
         base = await self.bases.get(name)
         if (summaries := await self.summaries_of(base)) is not None:
-            with contextlib.suppress(KnowledgeBaseNotFound):  # somebody else is deleting it
+            with contextlib.suppress(KnowledgeBaseNotFound):  # another request is deleting it
                 await self.delete(summaries.name)
         running = await self.jobs.running(base)
         for each in running:
@@ -118,7 +129,7 @@ class KnowledgeService:
         await self._announce()
 
     async def summaries_of(self, base: KnowledgeBase) -> KnowledgeBase | None:
-        """The base that holds the summaries of another's documents, if there is one."""
+        """The base with the summaries of another base's documents, if there is one."""
         for each in await self.bases.all():
             if each.extra.get(SUMMARY_OF) == base.id:
                 return each
@@ -144,7 +155,7 @@ class KnowledgeService:
         )
 
     async def preview(self, name: str, data: AsyncIterator[bytes], chunking: Chunking) -> Sequence[Chunk]:
-        """The chunks that a document would have; nothing of it is stored. Raises `BodyTooLarge` or `DocumentUnreadable`."""
+        """The chunks that a document would have; nothing is stored. Raises `BodyTooLarge` or `DocumentUnreadable`."""
         blob: Blob | None = None
         try:
             async with self.blobs.holding(data, self.settings.max_document_bytes) as blob:
@@ -164,8 +175,8 @@ class KnowledgeService:
     ) -> str:
         """Start a job of an owner that indexes these documents, and return its id.
 
-        Raises `DocumentNotFound`, except for documents that were `uploaded` a moment ago: one that was deleted since is left
-        out.
+        Raises `DocumentNotFound`, except for documents that were just `uploaded`: one that was deleted meanwhile is
+        skipped.
         """
         job = await self.jobs.add(base, names, force, present_only=uploaded, owner=owner)
         self.worker.look(first=base.temporary)
@@ -174,7 +185,7 @@ class KnowledgeService:
     async def reindex(
         self, base: KnowledgeBase, settings: BaseSettings, force: bool = False, *, owner: str = LOCAL
     ) -> str:
-        """Start a job of an owner that makes all chunks anew, while searches use the old ones. Raises `KnowledgeBaseBusy`."""
+        """Start a job that re-indexes all documents, while searches use the old chunks. Raises `KnowledgeBaseBusy`."""
         job = await self.jobs.reindex(base, settings, force, owner)
         self.worker.look()
         return job
@@ -187,7 +198,7 @@ class KnowledgeService:
         self.worker.look()
 
     async def forget_temporary(self) -> None:
-        """Delete temporary bases that nobody has used for a week."""
+        """Delete temporary bases that have not been used for a week."""
         for base in await self.bases.all(temporary=True):
             if base.used_at < time.time() - TEMPORARY_SECONDS:
                 await self.delete(base.name)

@@ -1,10 +1,11 @@
-"""Answers of the routes that Langchain-Chatchat has, beside `BaseResponse`."""
+"""Answers of the routes that Langchain-Chatchat has, and the `data` of its `BaseResponse`."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
 from pydantic import BaseModel
+from typing_extensions import TypedDict
 
 from modelyard.protocol.error_event import ErrorEvent
 
@@ -170,3 +171,58 @@ class ServerConfigs(BaseModel):
     controller_address: str
     openai_api_address: str
     api_address: str
+
+
+class ModelConfig(TypedDict, total=False):
+    """A language model's configuration. Models of external servers have `online_api` in place of a path."""
+
+    host: str
+    port: int
+    device: str
+    infer_turbo: bool | str
+    """The engine's name where Chatchat knows it as an accelerator, else false."""
+    online_api: bool
+    model_path: str
+    """The path of the weights on this machine, else a repository id on a hub, else a name."""
+    model_path_exists: bool
+
+
+class BaseDescription(TypedDict):
+    """A knowledge base's new description."""
+
+    kb_info: str
+
+
+class FailedFiles(TypedDict, total=False):
+    """Messages about the documents that could not be processed, by document name."""
+
+    failed_files: dict[str, str]
+
+
+class TemporaryUpload(TypedDict):
+    """A temporary base, and for each document that could not be processed, its name and a message."""
+
+    id: str
+    failed_files: list[dict[str, str]]
+
+
+class SummaryMetadata(TypedDict):
+    """Where a summary comes from; `doc_ids` are chunk ids joined by commas."""
+
+    file_description: str
+    summary_intermediate_steps: list[str]
+    doc_ids: str
+
+
+class SummaryDocument(TypedDict):
+    """A summary in the form of LangChain's documents."""
+
+    page_content: str
+    metadata: SummaryMetadata
+    type: str
+
+
+class Summaries(TypedDict, total=False):
+    """The summary of chunks, in a list of one; absent in refusals."""
+
+    summarize: list[SummaryDocument]

@@ -18,7 +18,7 @@ class Scores(Documented, frozen=True, kw_only=True):
     similarity: float | None = None
     """Cosine, -1 to 1."""
     fused: float = 0.0
-    """Reciprocal rank fusion, as a part of the best that could be: 0 to 1."""
+    """What words and vectors say together: how likely it is about the query, 0 to 1."""
     rerank: float | None = None
     """Of the ranking model: 0 to 1."""
 
@@ -33,13 +33,16 @@ class Hit(Documented, frozen=True, kw_only=True):
     document: str
     """Its name."""
     page: int | None
+    """The page, slide or sheet of what it shares with the query, from 1; null where the format has none."""
+    page_breaks: Sequence[tuple[int, int]] = ()
+    """Where other pages begin in `text`: the offset, and the page."""
     start: int | None
     """First character in the document's text."""
     end: int | None
     heading: str
     text: str
     score: float = 0.0
-    """0 to 1, higher is better: the ranking model's where there is one, else the fused one."""
+    """0 to 1, higher is better: the ranking model's where there is one, else the fused one, of which 0.5 is the middle."""
     scores: Scores = Scores()
     highlights: Sequence[tuple[int, int]] = ()
     """Spans in `text` of what it shares with the query."""

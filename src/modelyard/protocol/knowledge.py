@@ -70,6 +70,32 @@ class ReindexRequest(Body):
     """Make chunks anew, too, that somebody edited."""
 
 
+class ScriptProbeInfo(BaseModel):
+    """How well the texts of one script are found."""
+
+    weight: float
+    """Of vectors in a hybrid search, where words have 1; 0 leaves them out."""
+    reads: float | None
+    """Share of the reading test that the model passed, 0 to 1; null where there is none for this script."""
+    sentences: int
+    """Sentences of the base that were tried."""
+    by_vectors: float | None
+    """Share of them whose passage vectors found, 0 to 1."""
+    by_words: float | None
+    """Share of them whose passage words found, 0 to 1."""
+
+
+class ProbeInfo(BaseModel):
+    """How well the embedding model of a base finds what is in it. It is measured when documents are indexed."""
+
+    model: str
+    generation: int
+    chunks: int
+    """Chunks of the base when it was measured."""
+    scripts: dict[str, ScriptProbeInfo]
+    """`latin`, `han`, `kana`, `hangul`, `cyrillic`, `arabic` or `other` → how well its texts are found."""
+
+
 class BaseInfo(BaseModel):
     """A knowledge base."""
 
@@ -96,8 +122,10 @@ class BaseInfo(BaseModel):
     """State of a document → how many are in it."""
     jobs: list[str]
     """Those that run."""
+    probe: ProbeInfo | None = None
+    """Null without an embedding model, and until it is measured."""
     warnings: list[str] = []
-    """Models that it names and nothing answers to, each with the command that launches it."""
+    """Models that it names and nothing answers to, with the commands that launch them; languages that its model does not read."""
     created_at: float
     """Unix time."""
 

@@ -1,4 +1,4 @@
-"""The process of a replica of ours: it listens at once, loads the weights, and serves until SIGTERM."""
+"""Entry point of a replica on this server: listens at once, loads the weights, and serves until SIGTERM."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GRACE_SECONDS = 1
 
 
 class ReplicaServer(uvicorn.Server):
-    """uvicorn's server, without its handling of signals: it would raise the signal again after shutting down."""
+    """uvicorn's server without its signal handling, which would raise the signal again after the shutdown."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -39,11 +39,11 @@ def main() -> None:
     token = os.environ.pop(TOKEN_VARIABLE, "")
     run_loop(serve(config, token))
     sys.stdout.flush()
-    os._exit(0)  # a library may still compute in its threads; nothing waits for that
+    os._exit(0)  # a library's threads may still compute; do not wait for them
 
 
 async def serve(config: ReplicaConfig, token: str) -> None:
-    """Listen, load, serve. Ends with the error of `load` if there is one."""
+    """Listen, load the weights and serve. Raises the error of `load`, if there is one."""
     app = App(config.uid, token, ROUTES[config.type])
     settings = uvicorn.Config(
         app, lifespan="off", access_log=False, log_level="warning", http="httptools", timeout_keep_alive=3600,
@@ -71,13 +71,13 @@ async def serve(config: ReplicaConfig, token: str) -> None:
 
 
 async def load(config: ReplicaConfig) -> Any:
-    """Load the weights in a thread, so that `/health` answers `loading` meanwhile."""
+    """Load the weights in a thread, so that `/health` answers `loading` in the meantime."""
     engine = cast("ServedEngine", ENGINES.get(config.engine))
     return await asyncio.get_running_loop().run_in_executor(ThreadPoolExecutor(1), engine.load, config)
 
 
 def listener(config: ReplicaConfig) -> socket.socket:
-    """The socket, bound here so that on a Unix socket nobody but our own user may connect."""
+    """Bind the listening socket. A Unix socket gets permissions that let only this process's user connect."""
     if not config.uds:
         return socket.create_server((config.host, config.port), backlog=BACKLOG)
     Path(config.uds).unlink(missing_ok=True)

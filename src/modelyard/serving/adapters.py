@@ -1,4 +1,5 @@
-"""The adapters of a replica by name: which there are, which one a request's `model` means, and the routes that change that."""
+"""The LoRA adapters of a replica: a table by name, the choice of an adapter by a request's `model`, and the routes that
+load and unload them."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ class UnloadAdapterBody(msgspec.Struct, kw_only=True):
 
 
 class AdapterTable:
-    """Name → adapter. Lives on the event loop; the weights are changed by the scheduler's thread."""
+    """Adapters by name. Used on the event loop only; the scheduler's thread changes the weights."""
 
     def __init__(self, uid: str, backend: Backend, scheduler: Scheduler) -> None:
         self._uid = uid
@@ -43,17 +44,17 @@ class AdapterTable:
         self._scheduler = scheduler
         self._serial = count(1)
         self._keys: dict[str, str] = {}
-        """Name → key, which no two adapters ever share: equal keys are what lets answers share work."""
+        """Name → cache key. A key is never used for two adapters, because answers with equal keys share cached prompts."""
         self._paths: dict[str, str] = {}
         self._changing = asyncio.Lock()
 
     @property
     def paths(self) -> Mapping[str, str]:
-        """Name → where it came from."""
+        """Name → the path that it was loaded from."""
         return self._paths
 
     def source(self, model: str) -> PromptSource:
-        """The adapter that a request's `model` means, if any. Raises `ModelNotFound`."""
+        """Return the adapter that a request's `model` names, if any. Raises `ModelNotFound`."""
         if model == self._uid:
             return NOTHING
         if model not in self._keys:
@@ -61,12 +62,12 @@ class AdapterTable:
         return PromptSource(adapter=self._keys[model])
 
     def check(self, source: PromptSource) -> None:
-        """Raises `ModelNotFound` for an adapter that has gone since a request was read."""
+        """Raise `ModelNotFound` if the adapter was unloaded after the request was read."""
         if source.adapter and source.adapter not in self._keys.values():
             raise ModelNotFound("of this request", [self._uid, *self._keys])
 
     async def load(self, body: LoadAdapterBody) -> None:
-        """Raises `AdapterNotFound` or `InvalidParameter`; then all is as it was."""
+        """Load an adapter. Raises `AdapterNotFound` or `InvalidParameter`, and then changes nothing."""
         if not os.path.exists(body.lora_path):
             raise AdapterNotFound.at(body.lora_name, body.lora_path)
         async with self._changing:
@@ -82,7 +83,7 @@ class AdapterTable:
             self._forget(old)
 
     async def unload(self, name: str) -> None:
-        """New requests do not find it any more; answers under way go on. Raises `AdapterNotFound`."""
+        """Hide the adapter from new requests; answers in progress finish. Raises `AdapterNotFound`."""
         async with self._changing:
             if name not in self._keys:
                 raise AdapterNotFound(name, list(self._keys))

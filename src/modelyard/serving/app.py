@@ -1,6 +1,6 @@
-"""The HTTP of a replica: pure ASGI. It checks the token, finds the route, and stops the work of a client that leaves.
+"""The ASGI application of a replica: checks the token, finds the route, and cancels the work when the client disconnects.
 
-What the routes answer is theirs: the whole body, or a generator of server-sent events.
+A route's handler returns the whole body, or a generator of server-sent events.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8")]
 
 @dataclass(frozen=True, slots=True)
 class ReplicaRequest:
-    """One request, its body whole."""
+    """One request with its whole body."""
 
     path: str
     body: bytes
 
     def read(self, kind: type[S]) -> S:
-        """The body as a struct. Raises `MalformedBody` or `InvalidParameter`."""
+        """Decode the body as a struct. Raises `MalformedBody` or `InvalidParameter`."""
         return decode(self.body, kind)
 
 
 class ServedModel(Protocol):
-    """What a handler gets: the loaded weights and the thread that works on them."""
+    """What a handler receives: the loaded weights and the thread that computes with them."""
 
     def counters(self) -> Mapping[str, float]:
         """Figures for `/metrics`, by name."""
@@ -66,15 +66,15 @@ class ServedModel(Protocol):
         ...
 
     def close(self) -> None:
-        """End the thread. What is under way is not finished."""
+        """Stop the thread without finishing the work in progress."""
         ...
 
 
 Answer: TypeAlias = bytes | AsyncGenerator[bytes]
-"""A JSON document, or the events of a stream; whatever can be refused is refused before it is returned."""
+"""A JSON document, or the events of a stream. A handler raises every refusal before it returns one of these."""
 
 Handler: TypeAlias = Callable[[ReplicaRequest, Any], Awaitable[Answer]]
-"""Answers one request with the model that `serving.routes` prepared. Cancelled when the client leaves."""
+"""Answers one request with the model that `serving.routes` prepared. It is cancelled when the client disconnects."""
 
 
 class App:
@@ -119,7 +119,7 @@ class App:
         await self._work(handler, ReplicaRequest(path, await read_body(receive)), receive, send)
 
     async def _work(self, handler: Handler, request: ReplicaRequest, receive: Receive, send: Send) -> None:
-        """Run the handler for as long as the client stays."""
+        """Run the handler; cancel it when the client disconnects."""
         self._counters["requests"] += 1
         work = asyncio.ensure_future(self._carry_out(handler, request, send))
         gone = asyncio.ensure_future(disconnected(receive))
@@ -136,7 +136,7 @@ class App:
                 await work
 
     async def _carry_out(self, handler: Handler, request: ReplicaRequest, send: Send) -> Any:
-        """One request from the first byte of its answer to the last."""
+        """Answer one request, from the first byte to the last."""
         began = False
         try:
             answer = await handler(request, self.model)
@@ -152,7 +152,7 @@ class App:
         except ModelyardError as error:
             await self._fail(send, error, began)
         except Exception as error:
-            # the top of a request: whatever a library raised, the client is told and the others go on
+            # the top of a request: whatever a library raises, this client gets an error and other requests continue
             log.exception("a request failed")
             await self._fail(send, InternalError(f"{type(error).__name__}: {error}"), began)
 
@@ -183,7 +183,7 @@ class App:
         return JSON, msgspec.json.encode({"object": "list", "data": cards})
 
     def _metrics(self) -> tuple[Headers, bytes]:
-        """Counters in Prometheus' text form."""
+        """Counters in Prometheus' text format."""
         figures: dict[str, float] = {
             f"{name}_total": self._counters[name] for name in ("requests", "errors", "abandoned")
         }
@@ -192,13 +192,13 @@ class App:
         return TEXT, "".join(f"replica_{name} {value:g}\n" for name, value in figures.items()).encode()
 
     def stop(self) -> None:
-        """Give up what is under way; the control plane has drained us already."""
+        """Cancel the requests in progress; the control plane has drained this replica already."""
         for work in self._running:
             work.cancel()
 
 
 async def read_body(receive: Receive) -> bytes:
-    """The whole body; how long it may be is the gateway's business."""
+    """Read the whole body. The gateway has limited its length already."""
     parts = []
     more = True
     while more:
@@ -209,13 +209,13 @@ async def read_body(receive: Receive) -> bytes:
 
 
 async def disconnected(receive: Receive) -> None:
-    """Returns when the client has left."""
+    """Return when the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def whole(send: Send, status: int, body: bytes, headers: Headers = JSON) -> None:
-    """An answer in one piece."""
+    """Send an answer in one piece."""
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body, "more_body": False})

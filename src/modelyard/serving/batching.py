@@ -1,4 +1,4 @@
-"""Continuous batching: answers join and leave a running batch between two tokens. One thread, which alone has the model."""
+"""Continuous batching: answers join and leave a running batch between two tokens. One thread has exclusive use of the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from modelyard.serving.text import Characters
 log = logging.getLogger(__name__)
 
 WORTH_COPYING = 16
-"""Tokens that two prompts must have in common before one's work is copied for the other."""
+"""Tokens that two prompts must share at their beginning before cached keys and values are copied from one to the other."""
 
 
 class AnswerPiece(NamedTuple):
@@ -28,44 +28,44 @@ class AnswerPiece(NamedTuple):
     text: str = ""
     drawn: SampledToken | None = None
     finish: str | None = None
-    """`stop` or `length` in the last piece."""
+    """`stop` or `length`, in the last piece."""
     error: str | None = None
-    """The problem, in the last piece of an answer that failed."""
+    """The error message, in the last piece of an answer that failed."""
     prompt_drawn: Sequence[SampledToken] = ()
-    """The next tokens of the prompt with their log probabilities, where the request wants those."""
+    """Tokens of the prompt with their log probabilities, if the request asks for them."""
     reused: int = 0
-    """In the last piece: tokens of the prompt that were taken from the cache of another answer."""
+    """In the last piece: tokens of the prompt whose keys and values came from the cache of another answer."""
     end: int | None = None
-    """The token that ended the answer: it is counted, and has no text."""
+    """The token that ended the answer. It counts as a token and has no text."""
 
 
 @dataclass(eq=False, slots=True)
 class AnswerSequence:
-    """One answer, from its prompt to its last token. The scheduler alone changes it, but for `cancelled`."""
+    """One answer, from its prompt to its last token. Only the scheduler changes it, except for `cancelled`."""
 
     prompt: list[int]
     sampling: SamplingParams
     most: int
-    """Tokens it may have; with 0 its prompt is read and nothing is written."""
+    """Maximum number of tokens; with 0 the prompt is read and nothing is generated."""
     ends: frozenset[int]
-    """Tokens that end it."""
+    """Ids of the tokens that end the answer."""
     characters: Characters
     stops: Stops
     deliver: Callable[[list[AnswerPiece]], None]
-    """Called in the thread of the scheduler, once per token."""
+    """Called in the scheduler's thread, once per token."""
     source: PromptSource = NOTHING
     cancelled: bool = False
-    """Set by the request when its client has left."""
+    """Set by the request when its client has disconnected."""
     written: int = 0
     reused: int = 0
     tokens: list[int] = field(default_factory=list)
-    """Prompt and answer."""
+    """Tokens of prompt and answer."""
 
     def __post_init__(self) -> None:
         self.tokens = list(self.prompt)
 
     def take(self, drawn: SampledToken) -> list[AnswerPiece]:
-        """One more token; the last piece says how it ended, if it did."""
+        """Add one token; the last piece has the finish reason."""
         if drawn.problem is not None:
             return [AnswerPiece(error=drawn.problem)]
         self.written += 1
@@ -88,12 +88,12 @@ class AnswerSequence:
 
 
 @dataclass(eq=False, slots=True)
-class Errand:
+class QueuedCall:
     """A call that the scheduler makes between two rounds."""
 
     do: Callable[[], None]
     free: str = ""
-    """The call waits until no answer uses this adapter."""
+    """If set, the call waits until no answer uses this adapter."""
     done: Future[None] = field(default_factory=Future)
 
     def run(self) -> None:
@@ -102,30 +102,30 @@ class Errand:
         except ModelyardError as error:
             self.done.set_exception(error)
         except Exception as error:
-            # the top of a call for another thread: whatever a library raised, this thread goes on
-            log.exception("an errand failed")
+            # the top of a call for another thread: whatever a library raises, this thread continues
+            log.exception("a queued call failed")
             self.done.set_exception(error)
         else:
             self.done.set_result(None)
 
 
 class Scheduler:
-    """Decides in every round which prompts are read and writes one token of every answer."""
+    """In every round, decides which prompts to read, and generates one token of every answer."""
 
     def __init__(self, backend: Backend, reading: int) -> None:
-        """`reading` is how many tokens of prompts are read at most between two tokens of the answers."""
+        """`reading` is the maximum number of prompt tokens to read between two tokens of the answers."""
         self._backend = backend
         self._reading = reading
-        self._inbox: SimpleQueue[AnswerSequence | Errand | None] = SimpleQueue()
-        self._errands: list[Errand] = []
-        """Waiting for the answers under way that they must not disturb."""
+        self._inbox: SimpleQueue[AnswerSequence | QueuedCall | None] = SimpleQueue()
+        self._calls: list[QueuedCall] = []
+        """Calls that wait for answers in progress, which use the adapter that the call changes."""
         self._waiting: deque[AnswerSequence] = deque()
         self._running: list[AnswerSequence] = []
         """By row."""
         self._known: list[list[int]] = [[] for _ in range(backend.rows)]
         """By row, the tokens whose keys and values are in the cache; a free row keeps those of its last answer."""
         self._sources: list[PromptSource] = [NOTHING] * backend.rows
-        """By row, what those tokens were read with."""
+        """By row, the adapter and pictures that those tokens were computed with."""
         self._closed = False
         self.tokens_read = self.tokens_reused = self.tokens_written = 0
         self._thread = threading.Thread(target=self._run, name="batching", daemon=True)
@@ -134,20 +134,20 @@ class Scheduler:
         self._thread.start()
 
     def submit(self, sequence: AnswerSequence) -> None:
-        """From any thread."""
+        """Queue an answer. Thread-safe."""
         self._inbox.put(sequence)
 
     def between_rounds(self, do: Callable[[], None], free: str = "") -> Future[None]:
-        """Call `do` in the scheduler's thread, between two rounds; the future has what it raises. From any thread.
+        """Call `do` in the scheduler's thread, between two rounds; the future raises what `do` raises. Thread-safe.
 
-        With `free`, the call waits until the last answer of that adapter has ended.
+        With `free`, the call waits until the last answer that uses this adapter has ended.
         """
-        errand = Errand(do, free)
-        self._inbox.put(errand)
-        return errand.done
+        call = QueuedCall(do, free)
+        self._inbox.put(call)
+        return call.done
 
     def close(self) -> None:
-        """Stop after the round under way."""
+        """Stop after the current round."""
         self._inbox.put(None)
 
     @property
@@ -163,50 +163,50 @@ class Scheduler:
             try:
                 self.round()
             except Exception as error:
-                # the top of the thread: whatever the model raised, later answers are computed
+                # the top of the thread: whatever the model raises, later answers are computed
                 log.exception("a pass failed")
                 self._abandon(f"{type(error).__name__}: {error}")
 
     def _collect(self) -> bool:
-        """Take in what was submitted; with nothing else to do, wait for it. False when it is time to stop."""
+        """Take over what was submitted; if there is nothing else to do, wait for it. Returns False after `close`."""
         try:
             while True:
-                self._run_errands()
+                self._run_calls()
                 idle = not self._running and not self._waiting
                 found = self._inbox.get(block=idle)
                 if found is None:
                     return False
-                if isinstance(found, Errand):
-                    self._errands.append(found)
+                if isinstance(found, QueuedCall):
+                    self._calls.append(found)
                 else:
                     self._waiting.append(found)
         except Empty:
             return True
 
-    def _run_errands(self) -> None:
+    def _run_calls(self) -> None:
         busy = {each.source.adapter for each in (*self._running, *self._waiting)} - {""}
-        ready = [errand for errand in self._errands if errand.free not in busy]
-        self._errands = [errand for errand in self._errands if errand.free in busy]
-        for errand in ready:
-            errand.run()
+        ready = [call for call in self._calls if call.free not in busy]
+        self._calls = [call for call in self._calls if call.free in busy]
+        for call in ready:
+            call.run()
 
     def round(self) -> None:
-        """One round; tests call it without the thread."""
-        # Cancelled answers make room. Then prompts are read, the oldest first, until all are read or so many tokens that the
-        # answers under way have waited long enough; a prompt may take several rounds, and a waiting one takes a free row.
+        """Run one round; tests call it without the thread."""
+        # Remove cancelled answers. Then read prompts, the oldest first, up to the limit of prompt tokens for a round, so that
+        # answers in progress do not wait longer; one prompt may take several rounds, and a waiting answer takes a free row.
         self._drop_cancelled()
         budget = self._reading
         while budget > 0 and (row := self._unread()) is not None:
             budget -= self._read(row, budget)
 
-        # Every answer whose prompt is read, but for the last token, is given one more token, all in one pass. Answers
-        # that have ended leave, and the last row moves into the gap, so that the first rows are always those at work.
+        # Generate one token for every answer whose prompt is read (except for its last token), all in one pass. Answers
+        # that have ended leave, and the last row moves into the gap, so that the active rows are always the first ones.
         ready = [self._is_ready(row) for row in range(len(self._running))]
         if any(ready):
             self._write(ready)
 
     def _unread(self) -> int | None:
-        """The first row with more to read, after a waiting answer has been given one if there is room; or None."""
+        """Return the first row whose prompt is not read to its end, after admitting a waiting answer to a free row; or None."""
         for row in range(len(self._running)):
             if not self._is_ready(row):
                 return row
@@ -221,10 +221,10 @@ class Scheduler:
         return len(self._known[row]) >= len(self._running[row].prompt) - 1
 
     def _admit(self, sequence: AnswerSequence) -> None:
-        """Give an answer the next row, with what another row knows of the beginning of its prompt."""
+        """Assign the next row to an answer, and copy the longest cached beginning of its prompt from another row."""
         row = len(self._running)
         usable = sequence.prompt[:-1]
-        with_logprobs = sequence.sampling.prompt_logprobs is not None  # these must be computed, not copied
+        with_logprobs = sequence.sampling.prompt_logprobs is not None  # logprobs must be computed, so nothing is copied
         shared = [
             common(usable, known) if source == sequence.source and not with_logprobs else 0
             for known, source in zip(self._known, self._sources, strict=True)
@@ -241,7 +241,7 @@ class Scheduler:
         self._backend.begin(row, sequence.sampling, sequence.prompt, sequence.source)
 
     def _read(self, row: int, budget: int) -> int:
-        """Read on in a prompt; returns how many tokens, at least 1 because a row without any costs a look too."""
+        """Read the next part of a prompt. Returns the tokens to subtract from the round's budget, at least 1."""
         known, prompt = self._known[row], self._running[row].prompt
         part = prompt[len(known) : min(len(known) + budget, len(prompt) - 1)]
         if part:
@@ -283,7 +283,7 @@ class Scheduler:
             self._waiting = deque(sequence for sequence in self._waiting if not sequence.cancelled)
 
     def _leave(self, row: int) -> None:
-        """Close the gap: the last row moves here, and what it knew stays known there too."""
+        """Close the gap: move the last row here; its old row keeps its cached tokens too."""
         last = len(self._running) - 1
         if row != last:
             self._backend.move(last, row, len(self._known[last]))
@@ -293,12 +293,12 @@ class Scheduler:
         self._running.pop()
 
     def _refuse(self, row: int, problem: str) -> None:
-        """An answer whose prompt cannot be read; the others go on."""
+        """End an answer whose prompt cannot be read; the others continue."""
         self._running[row].deliver([AnswerPiece(error=problem)])
         self._leave(row)
 
     def _abandon(self, problem: str) -> None:
-        """After a pass that failed nothing in the rows can be trusted."""
+        """End all answers after a failed pass, because the cache of every row may be damaged."""
         for sequence in self._running:
             sequence.deliver([AnswerPiece(error=problem)])
         self._running.clear()
@@ -307,7 +307,7 @@ class Scheduler:
 
 
 def common(one: list[int], other: list[int]) -> int:
-    """Tokens that two sequences have in common at their beginning."""
+    """Count the tokens that two sequences share at their beginning."""
     most = min(len(one), len(other))
     if one[:most] == other[:most]:
         return most

@@ -1,4 +1,4 @@
-"""Bodies of the requests that write text: what the gateway checks, and the fields beyond that vLLM has too."""
+"""Bodies of the requests that generate text: the fields that the gateway checks, and vLLM's additional fields."""
 
 from __future__ import annotations
 

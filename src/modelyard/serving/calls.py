@@ -1,7 +1,7 @@
-"""Finds tool calls in what a model writes, as it writes it: text, and calls piece by piece. Pure.
+"""Finds tool calls in a model's output while it is generated, and yields text and pieces of calls. Pure.
 
-It reads character by character, so that how the text was cut changes nothing. What may yet become a call is held back;
-what turns out to be none is text after all.
+It parses character by character, so the result does not depend on how the output was split. Characters that may belong to a
+call are held back; if they turn out not to, they are yielded as text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MISTRAL, MISTRAL_ARGUMENTS = "[TOOL_CALLS]", "[ARGS]"
 LLAMA = "<|python_tag|>"
 
 MARKS: Mapping[str, str] = {"hermes": HERMES, "llama3_json": LLAMA, "mistral": MISTRAL}
-"""By format, what stands before calls."""
+"""Format → the mark that precedes calls."""
 
 ARGUMENTS = ("arguments", "parameters")
 KEYS = ("name", "type", "id", "function", *ARGUMENTS)
@@ -26,11 +26,11 @@ LONGEST_NAME = 256
 
 T = TypeVar("T")
 Reading: TypeAlias = Generator[None, str, T]
-"""A parser that is sent one character after the other."""
+"""A parser, as a generator that receives one character at a time."""
 
 
 class CallPieces(NamedTuple):
-    """Text and parts of calls that no later text can change."""
+    """Text and parts of calls that later output cannot change."""
 
     text: str = ""
     parts: tuple[Part, ...] = ()
@@ -40,16 +40,16 @@ class Calls:
     """The calls of one answer."""
 
     def __init__(self, format: str, names: Collection[str], most: int | None = None) -> None:
-        """`names` are the tools that the request offers; calls beyond the first `most` are left out."""
+        """`names` are the tools that the request offers; calls beyond the first `most` are dropped."""
         self._mark = MARKS[format]
         self._names = names
         self._most = most
         self.count = 0
-        """Calls whose name has been given out."""
+        """Calls whose name has been yielded."""
         self._pending = ""
-        """Text that may yet be the beginning of a mark, or blank space before one."""
+        """Text that may be the beginning of a mark, or blank space before one."""
         self._raw = ""
-        """The raw text of the call under way, until its name is given out."""
+        """The raw text of the current call, until its name is yielded."""
         self._pushed = ""
         self._name = ""
         self._arguments = ""
@@ -60,13 +60,13 @@ class Calls:
         next(self._reading)
 
     def add(self, text: str) -> CallPieces:
-        """What no later text can change."""
+        """Add output; return what later output cannot change."""
         for character in text:
             self._reading.send(character)
         return self._take()
 
     def end(self) -> CallPieces:
-        """The rest, which was held back. Blank space after a call is left out."""
+        """Return the text that was held back, without blank space after a call."""
         rest = self._pending + self._raw
         if rest.strip() or not self.count:
             self._text.append(rest)
@@ -86,7 +86,7 @@ class Calls:
         return found
 
     def _add_text(self, text: str) -> bool:
-        """More text; returns whether the mark ends it, which then belongs to a call."""
+        """Add text; returns whether it ends with the mark. Then the mark is kept as the beginning of a call's raw text."""
         self._pending += text
         if self._pending.endswith(self._mark):
             self._raw, self._pending = self._pending, ""
@@ -102,14 +102,14 @@ class Calls:
             pass
 
     def hermes(self) -> Reading[None]:
-        """`<tool_call>{"name": …, "arguments": …}</tool_call>`, several in a row."""
+        """Parse `<tool_call>{"name": …, "arguments": …}</tool_call>`, any number of times."""
         while True:
             yield from self._until_mark()
             if (yield from self._object()):
                 yield from self._past(HERMES_END)
 
     def llama(self) -> Reading[None]:
-        """`{"name": …, "parameters": …}` and nothing else, or after a mark; several with `;` between them."""
+        """Parse `{"name": …, "parameters": …}` as the whole output, or after a mark; several are separated by `;`."""
         blank = ""
         while (character := (yield)).isspace():
             blank += character
@@ -134,7 +134,7 @@ class Calls:
                 return
 
     def mistral(self) -> Reading[None]:
-        """`[TOOL_CALLS][{"name": …, "arguments": …}, …]`, or `[TOOL_CALLS]name[ARGS]{…}` as often as there are calls."""
+        """Parse `[TOOL_CALLS][{"name": …, "arguments": …}, …]`, or any number of `[TOOL_CALLS]name[ARGS]{…}`."""
         while True:
             yield from self._until_mark()
             character = yield from self._solid()
@@ -146,7 +146,7 @@ class Calls:
                     break
 
     def _name_first(self, first: str) -> Reading[None]:
-        """A call whose arguments stand alone after its name."""
+        """Parse a call whose arguments follow its name as an object of their own."""
         name = first
         while (character := (yield from self._next())) not in "{[" and len(name) < LONGEST_NAME:
             name += character
@@ -159,7 +159,7 @@ class Calls:
         yield from self._value(character, streamed=True)
 
     def _object(self, names: Collection[str] | None = None, opened: bool = False) -> Reading[bool]:
-        """One call as a JSON object; returns whether it was one. With `names`, only those make one."""
+        """Parse one call as a JSON object; returns whether it was a call. With `names`, only these names make it one."""
         self._begin()
         if not opened and (yield from self._solid()) != "{":
             return self._give_up()
@@ -184,7 +184,7 @@ class Calls:
         return str(_decode((yield from self._value(first, streamed=False)))) if first == '"' else ""
 
     def _value(self, first: str, streamed: bool) -> Reading[str]:
-        """A JSON value from its first character; `streamed` gives its characters out as arguments."""
+        """Parse a JSON value from its first character; with `streamed`, yield its characters as arguments."""
         value, depth, quoted, escaped, character = "", 0, False, False, first
         immediate = streamed and first in "{["
         while True:
@@ -230,7 +230,7 @@ class Calls:
         self._name, self._arguments, self._announced, self._pushed = "", "", False, ""
 
     def _give_out(self, arguments: str) -> None:
-        """Give out the arguments as far as they are known; with the name, if this call's has not been given out yet."""
+        """Yield the arguments as far as they are known, and the name if this call's has not been yielded yet."""
         if not self._name or not arguments:
             return
         part = Part(self.count - 1, arguments)
@@ -243,7 +243,7 @@ class Calls:
         self._arguments = ""
 
     def _give_up(self) -> bool:
-        """Treat the call under way as text; returns whether its name was given out, so that it stays a call."""
+        """Treat the current call as text. Returns whether its name was yielded already, in which case it stays a call."""
         raw, self._raw, self._pushed, announced, self._announced = self._raw, "", "", self._announced, True
         if announced:
             return True
@@ -252,7 +252,7 @@ class Calls:
         return False
 
     def _past(self, mark: str) -> Reading[None]:
-        """To the end of a mark after a call; anything else there is text."""
+        """Skip to the end of a mark after a call; anything else there is text."""
         between = ""
         while (rest := between.lstrip()) != mark:
             if not mark.startswith(rest):
@@ -262,7 +262,7 @@ class Calls:
 
 
 def _decode(value: str) -> Any:
-    """A JSON value decoded, or the text itself where it is no JSON."""
+    """Decode a JSON value; return the text itself if it is not JSON."""
     try:
         return json.loads(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Reads constraints of an answer's format from a request, under the names of OpenAI, vLLM and Xinference. Pure."""
+"""Reads the constraint on an answer's format from a request, under the names of OpenAI, vLLM and Xinference. Pure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ GUIDED = ("guided_json", "guided_regex", "guided_choice", "guided_grammar", "gui
 STRUCTURED = ("json", "regex", "choice", "grammar", "json_object")
 
 ParameterGrammar = tuple[Grammar, str]
-"""A grammar and the parameter that asks for it."""
+"""A grammar and the name of the parameter that it comes from."""
 
 
 def constraint(request: TextBody) -> ParameterGrammar | None:
-    """The grammar that the answer must follow. Raises `InvalidParameter`; whether it can be followed, the engine checks."""
+    """Return the grammar that the answer must follow. Raises `InvalidParameter`. The engine checks whether it can follow it."""
     fields = [(name, name.removeprefix("guided_"), getattr(request, name)) for name in GUIDED]
     outputs = request.structured_outputs or {}
     if unknown := sorted(set(outputs) - set(STRUCTURED)):
@@ -42,7 +42,7 @@ def _asks(value: Any) -> bool:
 
 
 def response_format(given: dict[str, Any]) -> Grammar | None:
-    """OpenAI's parameter; None for plain text. Raises `InvalidParameter` for a form that is none."""
+    """Read OpenAI's `response_format`; None for plain text. Raises `InvalidParameter` for an unknown form."""
     form = checks.response_format(given)
     match form["type"]:
         case "json_object":
@@ -56,7 +56,7 @@ def response_format(given: dict[str, Any]) -> Grammar | None:
 
 
 def _json(name: str, value: Any) -> Grammar:
-    """A schema as an object or as its text; `true` is any object."""
+    """Read a schema from an object or from JSON text; `true` means any object."""
     if value is True:
         return Grammar("json", ANY_OBJECT)
     if isinstance(value, str):
@@ -94,7 +94,7 @@ MAKERS: Mapping[str, Callable[[str, Any], Grammar]] = {
 
 
 def thoughts_before(prompt: str, thinks: bool, off: bool = False) -> Literal["none", "open", "possible"]:
-    """Whether the model may think after a prompt before it answers; `off` when the template was told that it may not."""
+    """Whether the model may think before it answers; `off` if the template received the instruction not to think."""
     if not thinks:
         return "none"
     end = prompt.rstrip()

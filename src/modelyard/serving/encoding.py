@@ -1,6 +1,6 @@
-"""Dynamic batching for models that read a text in one pass: the texts of many requests share each pass.
+"""Dynamic batching for models that read a text in one pass: texts of many requests share each pass.
 
-One thread reads texts into tokens, another computes. Nothing here knows of HTTP or of torch.
+One thread tokenizes texts, another one computes. This module depends neither on HTTP nor on torch.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ from modelyard.core.errors import ContextLengthExceeded, InternalError, InvalidP
 from modelyard.engines.served import ReplicaConfig
 
 WINDOW = 2
-"""Passes whose texts are drawn together at most: enough to find texts of like length."""
+"""Maximum number of passes whose texts are drawn together: enough to find texts of similar length."""
 
 TURN = 0.2
-"""Seconds that what is drawn together may take: so long does a question wait while a thousand passages are computed."""
+"""Seconds that texts drawn together may take to compute: the longest wait of a question while a thousand passages are
+computed."""
 
 FIRST, LEAST = 1024, 64
-"""Tokens that are drawn together before it is known how fast the model is, and with the slowest one."""
+"""Tokens that are drawn together before the model's speed is known, and with the slowest model."""
 
 WASTE = 8
-"""A pass may hold one part in so many of padding."""
+"""A pass may be padded by one part in this many."""
 
 READ_AT_ONCE = 64
-"""Texts that are made tokens of in one go, before those of other requests get their turn."""
+"""Texts that are tokenized in one go before the texts of other requests get their turn."""
 
 SHORTER = "shorten it, or let truncate_prompt_tokens cut it"
 
@@ -40,11 +41,11 @@ T = TypeVar("T")
 
 
 class TokenizedText(Protocol):
-    """A text as tokens, as an engine reads it."""
+    """A text as tokens, in the form that an engine reads."""
 
     @property
     def size(self) -> int:
-        """Tokens."""
+        """Number of tokens."""
         ...
 
     @property
@@ -54,7 +55,7 @@ class TokenizedText(Protocol):
 
 
 class LoadedEncoder(Protocol):
-    """A loaded model: how an engine's `load` hands it over."""
+    """A loaded model, as an engine's `load` returns it."""
 
     limit: int
     budget: int
@@ -74,26 +75,26 @@ class LoadedEncoder(Protocol):
 
 
 class EncodingJob:
-    """The texts of one request. Its results are written by the computing thread, and read when `done` is set."""
+    """The texts of one request. The computing thread writes the results; they may be read when `done` is set."""
 
     def __init__(self, texts: Sequence[TokenizedText], done: asyncio.Future[None]) -> None:
         self.texts = texts
         self.done = done
         self.left = deque(sorted(range(len(texts)), key=lambda index: -texts[index].size))
-        """Indices of texts that are not drawn yet, the longest first."""
+        """Indices of the texts that are not drawn yet, the longest first."""
         self.missing = len(texts)
         self.results: list[Any] = [None] * len(texts)
         self.error: ModelyardError | None = None
         self.gone = False
-        """Whether its client has left."""
+        """Whether the client has disconnected."""
 
 
 Piece = tuple[EncodingJob, int]
-"""One text of a job, by its index."""
+"""A job and the index of one of its texts."""
 
 
 def draw(ring: deque[EncodingJob], tokens: int) -> list[Piece]:
-    """Texts of all jobs in turn, one each, until there are so many tokens. A job that has none left leaves the ring."""
+    """Draw one text of each job in turn until there are `tokens` tokens. A job without texts left is removed from the ring."""
     pieces: list[Piece] = []
     while ring and tokens > 0:
         job = ring.popleft()
@@ -108,7 +109,7 @@ def draw(ring: deque[EncodingJob], tokens: int) -> list[Piece]:
 
 
 def cut(pieces: Sequence[Piece], budget: int) -> list[list[Piece]]:
-    """Texts of like length together, each batch within the budget when all its texts are as long as its longest."""
+    """Group texts of similar length; each batch stays within the budget with all its texts padded to the longest one."""
     batches: list[list[Piece]] = []
     real, group = 0, 0
     for job, index in sorted(pieces, key=lambda piece: (piece[0].texts[piece[1]].group, piece[0].texts[piece[1]].size)):
@@ -124,23 +125,23 @@ def cut(pieces: Sequence[Piece], budget: int) -> list[list[Piece]]:
 
 
 class Turn:
-    """Tokens that are drawn together: as many as the model computes in `TURN` seconds, as far as that is known."""
+    """Decides how many tokens are drawn together: as many as the model computes in `TURN` seconds, by its measured speed."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self.tokens = min(FIRST, most)
 
     def took(self, tokens: int, seconds: float) -> None:
-        """Learn from a turn."""
+        """Update the number by the time that a turn took."""
         if seconds > TURN:
-            fitting = int(tokens * max(TURN / seconds, 1 / 8))  # one slow turn may have been an accident
+            fitting = int(tokens * max(TURN / seconds, 1 / 8))  # a single slow turn may be an exception
             self.tokens = max(min(self.tokens, fitting), min(LEAST, self._most))
         elif seconds < TURN / 2 and tokens >= self.tokens:
             self.tokens = min(2 * self.tokens, self._most)
 
 
 class Batcher:
-    """A thread that computes what requests bring. Made on the event loop, and used from there only."""
+    """A thread that computes the texts of requests. Create it on the event loop and call it from there only."""
 
     def __init__(
         self,
@@ -161,7 +162,7 @@ class Batcher:
         self._thread.start()
 
     async def compute(self, texts: Sequence[TokenizedText]) -> list[Any]:
-        """The results of some texts, in their order. Cancelled, what is not computed yet is not computed."""
+        """Return the results of texts, in their order. When cancelled, texts that are not computed yet are dropped."""
         job = EncodingJob(texts, self._loop.create_future())
         with self._changed:
             self._ring.append(job)
@@ -180,7 +181,7 @@ class Batcher:
             self._changed.notify()
 
     def _work(self) -> None:
-        """Draw, compute and deliver until the end. A defect ends the process: a replica that computes nothing must restart."""
+        """Draw, compute and deliver until `close`. An unexpected error ends the process, so that the replica restarts."""
         try:
             while pieces := self._draw():
                 began = self._clock()
@@ -192,7 +193,7 @@ class Batcher:
                 os.kill(os.getpid(), signal.SIGTERM)
 
     def _draw(self) -> list[Piece]:
-        """The texts to compute next; waits for some. Empty at the end."""
+        """Return the texts to compute next; waits for some. Empty after `close`."""
         with self._changed:
             pieces: list[Piece] = []
             while not pieces and not self._closed:
@@ -201,7 +202,7 @@ class Batcher:
             return [] if self._closed else pieces
 
     def _compute(self, batch: list[Piece]) -> None:
-        """One pass. A pass that fails is tried again in halves: memory may do for those, and a text at fault fails alone."""
+        """Run one pass. A failed pass is repeated in halves: they need less memory, and a faulty text fails alone."""
         if not batch:
             return
         try:
@@ -241,7 +242,7 @@ def _finish(jobs: Sequence[EncodingJob]) -> None:
 
 
 class Encoding:
-    """The prepared model of a replica that embeds or ranks."""
+    """The prepared model of a replica that embeds or ranks texts."""
 
     def __init__(self, encoder: LoadedEncoder, config: ReplicaConfig) -> None:
         self.encoder = encoder
@@ -253,7 +254,7 @@ class Encoding:
 
     @contextmanager
     def room(self, texts: int) -> Iterator[None]:
-        """Room for so many texts. Raises `Unavailable` when too many wait already; alone, any number may."""
+        """Reserve room for a number of texts. Raises `Unavailable` when too many wait; a lone request may have any number."""
         most = self.encoder.options.max_waiting
         if self._waiting and self._waiting + texts > most:
             raise Unavailable(
@@ -266,11 +267,11 @@ class Encoding:
             self._waiting -= texts
 
     async def apart(self, work: Callable[[], T]) -> T:
-        """Run long work outside the event loop."""
+        """Run long work in a thread, outside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._reader, work)
 
     async def read(self, count: int, some: Callable[[int, int], list[Any]], param: str) -> list[Any]:
-        """Tokens of `count` texts, of which `some(start, end)` reads a part. Raises `ContextLengthExceeded`."""
+        """Tokenize `count` texts with `some(start, end)`, part by part. Raises `ContextLengthExceeded`."""
         texts: list[Any] = []
         for start in range(0, count, READ_AT_ONCE):
             end = min(start + READ_AT_ONCE, count)
@@ -287,12 +288,12 @@ class Encoding:
                 raise InvalidParameter(f"{param}[{index}]", "is empty: the model has nothing to read.")
 
     async def compute(self, texts: Sequence[TokenizedText]) -> list[Any]:
-        """A result for each text."""
+        """Return one result for each text."""
         self._tokens += sum(text.size for text in texts)
         return await self._batcher.compute(texts)
 
     def keep(self, length: int | None) -> int:
-        """Tokens to cut each text to; 0 is none. Raises `InvalidParameter`."""
+        """Return the number of tokens to cut each text to; 0 means no cut. Raises `InvalidParameter`."""
         limit, least = self.encoder.limit, self.encoder.special + 1
         if length is None:
             return limit if self.encoder.options.truncate else 0

@@ -1,4 +1,4 @@
-"""A language model as the routes see it: checks a request, counts it in tokens, and yields the pieces of its answers."""
+"""A language model behind the generation routes: checks a request, counts its tokens, and yields the pieces of its answers."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from modelyard.serving.bodies import TextBody
 from modelyard.serving.text import Characters
 
 READING = 512
-"""Prompt tokens between two tokens of the answers under way, where the engine's options do not say."""
+"""Default of the number of prompt tokens that are read between two tokens of the answers in progress."""
 
 LONGER = "shorten it, or launch the model with a larger max_model_len"
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerLimits:
-    """When an answer ends."""
+    """The conditions that end an answer."""
 
     most: int
     ends: frozenset[int]
@@ -44,7 +44,7 @@ class AnswerLimits:
 
 
 class Writer:
-    """The prepared model of a replica that writes text."""
+    """The prepared model of a replica that generates text."""
 
     def __init__(self, language: Language, config: ReplicaConfig) -> None:
         self.language = language
@@ -85,7 +85,7 @@ class Writer:
         limits: Sequence[AnswerLimits],
         source: PromptSource = NOTHING,
     ) -> AsyncGenerator[tuple[int, AnswerPiece]]:
-        """The pieces of all answers as they come, with the answer's number. Closing the iterator frees their rows."""
+        """Yield the pieces of all answers as they come, with the answer's number. Closing the iterator frees their rows."""
         self.adapters.check(source)
         arrived: asyncio.Queue[tuple[int, list[AnswerPiece]]] = asyncio.Queue()
         started = [
@@ -114,7 +114,7 @@ class Writer:
         put: Callable[[list[AnswerPiece]], None],
     ) -> AnswerSequence:
         def deliver(pieces: list[AnswerPiece]) -> None:
-            """Runs in the scheduler's thread; wakes the event loop once for everything in a round."""
+            """Runs in the scheduler's thread; wakes the event loop once for all pieces of a round."""
             self._mail.append((put, pieces))
             if not self._woken:
                 self._woken = True
@@ -144,7 +144,7 @@ class Writer:
     def limits(
         self, request: TextBody, prompt: list[int], max_tokens: int | None, where: str, chat: bool
     ) -> AnswerLimits:
-        """When an answer to this prompt ends: within the context, however long a one the request allows.
+        """Return the conditions that end the answer to this prompt; the context limits it even if the request allows more tokens.
 
         Raises `ContextLengthExceeded` for a prompt that leaves no room for an answer, and `InvalidParameter`.
         """
@@ -172,7 +172,7 @@ class Writer:
         )
 
     async def check_grammar(self, grammar: Grammar | None, param: str) -> None:
-        """Raises `InvalidParameter` for one that cannot be followed. A big one takes a second to compile."""
+        """Raise `InvalidParameter` for a grammar that cannot be followed. Compiling a large one can take a second."""
         if grammar is not None and (problem := await asyncio.to_thread(self.language.problem, grammar)):
             raise InvalidParameter(param, problem)
 
@@ -184,7 +184,7 @@ class Writer:
         grammar: Grammar | None = None,
         prompt_logprobs: int | None = None,
     ) -> SamplingParams:
-        """Sampling parameters of one choice: those of the request, else the defaults of the model's makers."""
+        """Sampling parameters of one choice: the request's values, else the defaults in the model's files."""
         defaults = self.language.defaults
         repetition = value_or(request.repetition_penalty, defaults.get("repetition_penalty", 1.0))
         if repetition <= 0:
@@ -220,18 +220,18 @@ class Writer:
 
 
 def fingerprint(config: ReplicaConfig) -> str:
-    """`system_fingerprint`: alike for replicas that would answer alike, as far as their configuration goes."""
+    """The value of `system_fingerprint`: equal for replicas with equal configurations."""
     settings = msgspec.structs.replace(config, uid="", uds=None, host="", port=0)
     return f"fp_{hashlib.sha256(__version__.encode() + msgspec.json.encode(settings)).hexdigest()[:10]}"
 
 
 def value_or(value: Any, default: Any) -> Any:
-    """A field's value, or the default where the request leaves it out or says null."""
+    """A field's value, or the default if the request omits it or has null."""
     return default if value is UNSET or value is None else value
 
 
 def token_logprobs(writer: Writer, drawn: SampledToken) -> dict[str, Any]:
-    """A token in the shape of chat's `logprobs`."""
+    """One token in the form of chat's `logprobs`."""
 
     def entry(token: int, logprob: float) -> dict[str, Any]:
         text = writer.token_text(token)
@@ -247,7 +247,7 @@ def new_id(kind: str) -> str:
 
 
 def event(body: Mapping[str, Any]) -> bytes:
-    """One server-sent event."""
+    """Encode one server-sent event."""
     return b"data: " + msgspec.json.encode(body) + b"\n\n"
 
 

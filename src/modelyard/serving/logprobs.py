@@ -1,4 +1,4 @@
-"""Tokens in the shape of completions' `logprobs`: parallel lists."""
+"""Log probabilities in the form of the completions API's `logprobs`: parallel lists."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from modelyard.engines.generation import SampledToken
 from modelyard.serving.text import Characters
 
 LEAST = -9999.0
-"""JSON knows no infinity."""
+"""Stands for minus infinity, which JSON does not have."""
 
 
 class Decode(Protocol):
-    """`Language.decode`."""
+    """The signature of `Language.decode`."""
 
     def __call__(self, tokens: Sequence[int], skip_special: bool = True) -> str: ...
 
@@ -25,29 +25,29 @@ class LogprobLists:
         self._decode = decode
         self._characters = Characters(decode)
         self._offset = 0
-        """Characters of the text before the next token; the tokens of one character all begin where it does."""
+        """Characters of the text before the next token. All tokens of one character have the offset of that character."""
         self._lists: tuple[list[str], list[float | None], list[dict[str, float] | None], list[int]] = ([], [], [], [])
 
     def __len__(self) -> int:
         return len(self._lists[0])
 
     def first(self, token: int) -> None:
-        """The first token of a prompt, which has no log probability."""
+        """Add the first token of a prompt, which has no log probability."""
         self._append(token, None, None)
 
     def add(self, drawn: SampledToken) -> None:
-        """The next token; the list of the likeliest tokens always has it, even if it is none of them."""
+        """Add the next token; it is always in the list of the likeliest tokens, even if it is not one of them."""
         own = (drawn.token, drawn.logprob)
         top = {self._text(token): max(logprob, LEAST) for token, logprob in (*drawn.top, own)}
         self._append(drawn.token, max(drawn.logprob, LEAST), top)
 
     def go_on(self, decode: Callable[[Sequence[int]], str], offset: int) -> None:
-        """The next token begins at this character, and is decoded without those before it."""
+        """Set the character at which the next token begins; it is decoded without the tokens before it."""
         self._characters = Characters(decode)
         self._offset = offset
 
     def take(self) -> dict[str, Any] | None:
-        """The lists since the last call; None when they are empty."""
+        """Return the lists since the last call; None if they are empty."""
         if not len(self):
             return None
         tokens, logprobs, top, offsets = self._lists

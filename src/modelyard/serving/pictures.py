@@ -1,4 +1,4 @@
-"""Pictures in the messages of a chat: found among the parts, brought here, and read into the prompt with the text."""
+"""Pictures in the messages of a chat: finds them among the parts, fetches them, and reads them into the prompt."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from modelyard.serving.generating import Writer
 
 MOST_BYTES = LARGEST["image"]
 MOST_PICTURES = 32
-"""The pictures that one request may have."""
+"""Maximum number of pictures in a request."""
 
 KINDS = ("image_url", "image", "input_image")
-"""Types of a part that is a picture: OpenAI's, vLLM's and ms-swift's, and that of OpenAI's responses."""
+"""Values of a part's `type` for a picture: those of OpenAI, vLLM, ms-swift and OpenAI's Responses API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class ChatPrompt:
     """A conversation as the model reads it."""
 
     text: str
-    """The text that the chat template writes."""
+    """The text that the chat template renders."""
     tokens: list[int]
     source: PromptSource = NOTHING
 
 
 async def pictures_of(writer: Writer, messages: Sequence[RequestMessage]) -> tuple[bytes, ...]:
-    """The files of all pictures, in order. Raises `InvalidParameter` for what this model does not take."""
+    """Return the bytes of all pictures, in order. Raises `InvalidParameter` for parts that this model does not accept."""
     language = writer.language
     parts = [part for message in messages if isinstance(message.content, list) for part in message.content]
     other = [part for part in parts if not _is_text(part)]
@@ -56,7 +56,7 @@ async def pictures_of(writer: Writer, messages: Sequence[RequestMessage]) -> tup
 
 
 async def prompt_of(writer: Writer, text: str, pictures: tuple[bytes, ...]) -> ChatPrompt:
-    """Tokens of a rendered conversation; pictures are read in a thread, for others are answered meanwhile."""
+    """Tokenize a rendered conversation. Pictures are read in a thread, so that the event loop is not blocked."""
     if not pictures:
         return ChatPrompt(text, writer.language.encode(text, special=False))
     tokens = await asyncio.to_thread(writer.language.look, text, pictures)
@@ -64,7 +64,7 @@ async def prompt_of(writer: Writer, text: str, pictures: tuple[bytes, ...]) -> C
 
 
 def plain_content(parts: Sequence[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """Parts as templates know them: one text where all are, else texts and, without their addresses, pictures."""
+    """Convert parts for the template: one text if all are texts, else texts and pictures without their addresses."""
     if all(_is_text(part) for part in parts):
         return "\n".join(part["text"] for part in parts)
     return [{"type": "text", "text": part["text"]} if _is_text(part) else {"type": "image"} for part in parts]
@@ -75,7 +75,7 @@ def _is_text(part: dict[str, Any]) -> bool:
 
 
 def address(part: dict[str, Any]) -> str:
-    """Where the picture of a part is: `image_url` with `url` within or as plain text, `image`, or `url`."""
+    """The address of a part's picture: in `image_url` (an object with `url`, or plain text), `image`, or `url`."""
     found = next((part[key] for key in ("image_url", "image", "url") if part.get(key)), None)
     if isinstance(found, dict):
         found = found.get("url")
@@ -85,7 +85,7 @@ def address(part: dict[str, Any]) -> str:
 
 
 async def bring(writer: Writer, url: str) -> bytes:
-    """The file that an address stands for. Raises `InvalidParameter` with the address in it."""
+    """Fetch the file at an address. Raises `InvalidParameter` with the address in its message."""
     if url[:5].lower() == "data:":
         return decode_data_url(url)
     try:
@@ -96,7 +96,7 @@ async def bring(writer: Writer, url: str) -> bytes:
 
 
 def decode_data_url(url: str) -> bytes:
-    """The file in a `data:` address."""
+    """Decode the file in a `data:` URL."""
     head, comma, body = url[5:].partition(",")
     kind, *settings = head.split(";")
     if not comma or "base64" not in settings or not kind.lower().startswith("image/"):

@@ -1,4 +1,4 @@
-"""From tokens to the text that clients get: whole characters, thoughts apart from the answer. Pure."""
+"""Converts tokens to the text that clients receive: whole characters, with thoughts separated from the answer. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ OPENING, CLOSING = "<think>", "</think>"
 
 
 class Characters:
-    """Tokens in, text out: bytes that may yet become another character wait for the next token."""
+    """Decodes tokens incrementally: bytes of an incomplete character wait for the next token."""
 
     def __init__(self, decode: Callable[[Sequence[int]], str]) -> None:
         self._decode = decode
         self._tokens: list[int] = []
-        """Tokens that are not sent, after those that were sent last: some tokens read differently at a text's start."""
+        """Tokens that are not sent yet, after those sent last, because some tokens decode differently at the start of a text."""
         self._sent_tokens = 0
         self._sent_text = ""
 
     def add(self, token: int) -> str:
-        """The text that is certain now."""
+        """Add a token; return the text that later tokens cannot change."""
         self._tokens.append(token)
         text = self._decode(self._tokens)
         if text.endswith(UNFINISHED) or len(text) <= len(self._sent_text):
@@ -34,36 +34,36 @@ class Characters:
         return new
 
     def end(self) -> str:
-        """The text that is left, whole characters or not."""
+        """Return the remaining text, including incomplete characters."""
         return self._decode(self._tokens)[len(self._sent_text) :]
 
 
 class DividedText(NamedTuple):
-    """A piece of an answer: what of it is a thought and what is text."""
+    """A piece of an answer, divided into thoughts and text."""
 
     thought: str = ""
     text: str = ""
 
 
 class Thoughts:
-    """Divides a text into what stands between `<think>` and `</think>` and what follows.
+    """Divides an output into the thoughts between `<think>` and `</think>` and the text that follows.
 
-    Blank space around either is left out. `open` says that the prompt has the opening mark already.
+    Blank space around either is removed. `open` means that the prompt ends with the opening mark.
     """
 
     def __init__(self, open: bool) -> None:
         self._state = "thinking" if open else "beginning"
         self._pending = ""
         self._leading = True
-        """Whether nothing but blank space has come since the state began."""
+        """Whether only blank space has come since the current state began."""
 
     @property
     def under_way(self) -> bool:
-        """Whether what comes next is a thought."""
+        """Whether the next output belongs to a thought."""
         return self._state == "thinking"
 
     def add(self, text: str) -> DividedText:
-        """The part that no later text can change."""
+        """Add output; return what later output cannot change."""
         self._pending += text
         if self._state == "beginning":
             self._begin()
@@ -71,7 +71,7 @@ class Thoughts:
         return DividedText(thought, self._take(self._pending) if self._state == "answering" else "")
 
     def end(self) -> DividedText:
-        """The rest, which was held back."""
+        """Return the text that was held back."""
         rest, self._pending = self._pending, ""
         if self._state == "thinking":
             return DividedText(thought=self._trim(rest).rstrip())

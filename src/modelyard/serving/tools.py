@@ -1,4 +1,4 @@
-"""The tools that a chat request offers: how the template gets them, and the grammar of calls that must be made."""
+"""The tools that a chat request offers: their form for the template, and the grammar of required calls."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from modelyard.serving.bodies import ChatBody
 from modelyard.serving.calls import HERMES, HERMES_END, MARKS, MISTRAL, MISTRAL_ARGUMENTS, Calls
 
 MOST_CALLS = 16
-"""Calls in one answer that must call: a small model would go on and on."""
+"""Maximum number of calls in an answer that must call a tool; small models would not stop by themselves."""
 
 SPACED = {"whitespace_flexible": False, "key_separator": ": ", "item_separator": ", "}
-"""The spacing of JSON in calls that must be made, as models have seen it in training."""
+"""The JSON spacing of required calls: the one in models' training data."""
 
 NO_PLACE = "is not supported by this model: its chat template has no place for tools."
 
@@ -25,15 +25,15 @@ Tool = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Tools that an answer may call."""
+    """The tools that an answer may call."""
 
     format: str
     tools: Sequence[Tool]
-    """The tools of the request; the template gets all of them."""
+    """The tools of the request; the template receives all of them."""
     callable: Sequence[Tool]
-    """Those that the choice leaves."""
+    """Those that `tool_choice` allows."""
     must: bool
-    """Whether the answer is nothing but calls."""
+    """Whether the answer must consist of calls only."""
     parallel: bool
 
     def calls(self) -> Calls:
@@ -42,7 +42,7 @@ class Offer:
 
 
 def offer_of(request: ChatBody, template: str, call_format: str) -> Offer | None:
-    """The tools of a request; None when it may not call any. Raises `InvalidParameter`."""
+    """Return the tools of a request; None when it may not call any. Raises `InvalidParameter`."""
     tools, choice = request.tools or (), request.tool_choice
     if not tools:
         if choice not in ("none", "auto") and choice:
@@ -59,8 +59,8 @@ def offer_of(request: ChatBody, template: str, call_format: str) -> Offer | None
     if not format:
         raise InvalidParameter(
             "tools",
-            "how this model writes its calls is not seen in its chat template; name one of "
-            f"{', '.join(MARKS)} as tool_call_parser at launch.",
+            "the chat template does not show how this model writes its calls; set tool_call_parser at launch to one of "
+            f"{', '.join(MARKS)}.",
         )
     must = choice == "required" or isinstance(choice, dict)
     single = request.parallel_tool_calls is False or isinstance(choice, dict)
@@ -93,22 +93,22 @@ def _choose(choice: Any, tools: Sequence[Tool]) -> Sequence[Tool]:
 
 
 def recognise(template: str) -> str:
-    """The format in which a model writes calls, by its chat template; empty when it is unknown."""
+    """Return the format in which a model writes calls, by its chat template; empty if it is unknown."""
     if MISTRAL in template:
         return "mistral"
-    if HERMES in template:  # Qwen3-Coder and GLM write something else than JSON between the same marks
+    if HERMES in template:  # Qwen3-Coder and GLM do not write JSON between these marks
         return "" if "<function=" in template or "<arg_key>" in template else "hermes"
     return "llama3_json" if '"parameters": dictionary' in template or "<|python_tag|>" in template else ""
 
 
 def is_special(language: Language, mark: str) -> bool:
-    """Whether a mark is one token that texts do not show."""
+    """Whether a mark is a single token that the decoded text leaves out."""
     tokens = language.encode(mark, special=False)
     return len(tokens) == 1 and not language.decode(tokens)
 
 
 def grammar_of_calls(offer: Offer, language: Language) -> Grammar:
-    """The grammar of an answer that is nothing but calls, as the model itself would write them."""
+    """The grammar of an answer that consists of calls only, in the format of the model."""
 
     def literal(text: str) -> str:
         special = is_special(language, text)
@@ -133,7 +133,7 @@ def grammar_of_calls(offer: Offer, language: Language) -> Grammar:
 
 
 def _bodies(tools: Sequence[Tool], rule: str, arguments: str, separator: str) -> list[str]:
-    """A rule for each function, with the schema of its arguments."""
+    """One grammar rule for each function, with the schema of its arguments."""
     lines = [f"{rule}: {' | '.join(f'f{number}' for number in range(len(tools)))}"]
     for number, tool in enumerate(tools):
         name = tool["function"]["name"]
@@ -148,7 +148,7 @@ def _bodies(tools: Sequence[Tool], rule: str, arguments: str, separator: str) ->
 
 
 def with_objects(message: dict[str, Any]) -> dict[str, Any]:
-    """A message of the assistant with the arguments of its calls as objects, which most templates expect."""
+    """Return an assistant's message with the arguments of its calls as objects, which most templates expect."""
     calls = message.get("tool_calls")
     if not calls:
         return message

@@ -1,1 +1,1 @@
-"""Making and changing weights. Today that is merging an adapter into its base (`merge.py`)."""
+"""Creates and changes model weights. Today that is merging an adapter into its base (`merge.py`)."""

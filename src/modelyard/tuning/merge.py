@@ -1,4 +1,4 @@
-"""Merging a LoRA adapter into its base: a folder that runs wherever the base does. PEFT does it, in its own environment."""
+"""Merges a LoRA adapter into its base model, with PEFT in the environment of the transformers engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from modelyard.runtime.environments import Environments
 
 ENGINE = "transformers"
 NOTES = ("args.json", "sft_args.json", "generation_config.json")
-"""Files of the checkpoint that go with the merged weights."""
+"""Files of the checkpoint that are copied beside the merged weights."""
 
 SCRIPT = """
 import json, sys, torch
@@ -39,13 +39,13 @@ for place in (adapter, base):
 def merge(
     base: str, adapter: str, out: Path, environments: Path, *, replace: bool = False, say: Callable[[str], None]
 ) -> Path:
-    """Write the merged weights, tokenizer and settings to `out`, which appears whole or not at all.
+    """Write merged weights, tokenizer and settings to the folder `out`, atomically; returns `out`.
 
-    Raises `Conflict` when it is there and may not be replaced, `MissingLibrary` without the environment, `BadRequest` with
-    the library's reason.
+    Raises `Conflict` if it exists and `replace` is False, `MissingLibrary` without the environment, and `BadRequest` with
+    the library's error.
     """
     if out.exists() and not replace:
-        raise Conflict(f"{out} is there already; --exist_ok true puts the new one in its place.")
+        raise Conflict(f"{out} exists already; --exist_ok true replaces it.")
     found = Environments(environments).find(ENGINE)
     if found is None:
         raise MissingLibrary(title_of(ENGINE), ENGINE, " ".join(ENGINES.get(ENGINE).missing()))

@@ -1,4 +1,4 @@
-"""What HTTP routes share: the parts of a server that they may ask for, who is asking, views, event streams.
+"""What HTTP routes share: dependencies on the server's parts, the caller's rights, views, and event streams.
 
-It is below `api/` and `compat/`, so that routes of our own and routes of other systems use the same means.
+It is below `api/` and `compat/`, so that our own routes and those of other systems share this code.
 """

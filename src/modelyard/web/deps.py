@@ -1,6 +1,6 @@
-"""Dependencies of route handlers: the parts of the server, which `api/app.py` made.
+"""Dependencies of route handlers: the parts of the server, which `api/app.py` creates.
 
-Each is a coroutine, though none waits: FastAPI runs what is no coroutine in a thread, once for each request.
+Each is a coroutine, because FastAPI would run a plain function in a thread for each request.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Parts:
 
 
 async def parts(request: Request) -> Parts:
-    """The parts of the server that got this request."""
+    """The parts of the server that received this request."""
     found: Parts = request.app.state.parts
     return found
 
@@ -98,13 +98,13 @@ async def address(request: Request) -> str:
 
 
 async def grant(request: Request) -> Grant | None:
-    """What the key of this request allows; None where no key is asked for."""
+    """The grant of this request's key; None if no key is required."""
     found: Grant | None = getattr(request.state, "grant", None)
     return found
 
 
 async def trust(request: Request) -> Trust:
-    """What the caller may do in a launch. A caller without a key counts as the owner only where nobody else could connect."""
+    """The caller's trust for launches. A caller without a key counts as the owner only if nobody else could connect."""
     found: Grant | None = getattr(request.state, "grant", None)
     return trust_of(found, counts_as_owner(request.scope))
 

@@ -15,14 +15,14 @@ T = TypeVar("T")
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """`unless_disconnected` for a request whose body was read."""
+    """`unless_disconnected` for a request whose body has been read."""
     return await unless_disconnected(request.receive, work)
 
 
 async def unless_disconnected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """The result of the work, which is cancelled when the client disconnects, with every question to a model.
+    """Return the result of the work; cancel it when the client disconnects, including its calls of models.
 
-    The body of the request must have been received. Raises what the work raises, and `ClientGone`, which nobody receives.
+    The body of the request must have been received. Raises the errors of the work, and `ClientGone` after a disconnect.
     """
     task = asyncio.create_task(work)
     disconnect = asyncio.create_task(_disconnected(receive))

@@ -1,4 +1,4 @@
-"""Files of documents on their way in and out: reading an upload, and sending a stored document."""
+"""Files of documents: reading uploads, and sending stored documents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def parts_of(file: UploadFile) -> AsyncIterator[bytes]:
 
 
 def file_response(knowledge: KnowledgeService, row: KnowledgeDocument, preview: bool) -> Response:
-    """Send a document's bytes, so that no script in it runs in a browser. Raises `DocumentUnreadable` if the file is gone."""
+    """Send a document's bytes such that a browser runs no script in them. Raises `DocumentUnreadable` if the file is gone."""
     path = knowledge.blobs.path(row.hash)
     if not path.exists():
         raise DocumentUnreadable(row.name, "its file is gone.")

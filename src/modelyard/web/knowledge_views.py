@@ -1,4 +1,4 @@
-"""Knowledge bases, documents, chunks and conversations as the bodies of answers, made from their rows."""
+"""Converts rows of knowledge bases, documents, chunks and conversations to response bodies."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from modelyard.core.access import BASE, Grant
 from modelyard.db.tables import Conversation, KnowledgeBase, KnowledgeChunk, KnowledgeDocument, Message
 from modelyard.knowledge.documents.bases import Counts, chunking_of
 from modelyard.knowledge.indexing.jobs import JobView, builtins
+from modelyard.knowledge.indexing.probes import probe_of
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.conversations import ConversationInfo, MessageInfo
@@ -18,22 +19,23 @@ from modelyard.protocol.knowledge_jobs import KnowledgeJobInfo
 from modelyard.protocol.models import KnowledgeModel
 
 MOST = 10_000
-"""Rows that one answer lists."""
+"""Maximum rows in one answer."""
 FARTHEST = 1 << 40
 
 
 def page(limit: int, offset: int) -> tuple[int, int]:
-    """What is asked for of a list, within what a database counts."""
+    """Limit and offset of a list request, clamped to valid values."""
     return min(max(limit, 1), MOST), min(max(offset, 0), FARTHEST)
 
 
 def chunking_info(given: Mapping[str, Any]) -> bodies.ChunkingBody:
-    """How documents are cut, with what is usual filled in."""
+    """The chunk settings, with defaults filled in."""
     return bodies.ChunkingBody.model_validate(msgspec.to_builtins(chunking_of(given)))
 
 
 def base_info(row: KnowledgeBase, counts: Counts, jobs: Sequence[str], warnings: Sequence[str] = ()) -> bodies.BaseInfo:
     """A base and how much is in it."""
+    probe = probe_of(row)
     return bodies.BaseInfo(
         id=row.id,
         name=row.name,
@@ -52,13 +54,14 @@ def base_info(row: KnowledgeBase, counts: Counts, jobs: Sequence[str], warnings:
         bytes=counts.bytes,
         states=dict(counts.states),
         jobs=list(jobs),
+        probe=None if probe is None else bodies.ProbeInfo.model_validate(msgspec.to_builtins(probe)),
         warnings=list(warnings),
         created_at=row.created_at,
     )
 
 
 def knowledge_model(row: KnowledgeBase) -> KnowledgeModel:
-    """A base where models are listed."""
+    """A base in the form of an entry in a list of models."""
     return KnowledgeModel(
         id=BASE + row.name,
         created=int(row.created_at),
@@ -73,7 +76,7 @@ async def readable(knowledge: KnowledgeService, grant: Grant | None) -> list[Kno
 
 
 def job_info(view: JobView) -> KnowledgeJobInfo:
-    """A job and how far it is."""
+    """A job and its progress."""
     return KnowledgeJobInfo.model_validate(builtins(view))
 
 

@@ -1,7 +1,7 @@
-"""Declaring a management route: its handler, and beside it what the layers ahead of the handler must know.
+"""Declares management routes: a handler, and the properties that the middleware before the handler needs.
 
-Those layers (`paths`, `guard`, `bodies`, `content_types`) read the declaration from the route that `paths` matched. Every route
-names the scope that it takes; there is no default.
+The middleware (`paths`, `guard`, `bodies`, `content_types`) reads them from the route that `paths` matched. Every route
+declares its scope; there is no default.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from starlette.responses import Response
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 ANYBODY = ""
-"""Scope of a route that answers without a key, too."""
+"""Scope of a route that also answers without a key."""
 ANY_KEY = "any"
-"""Scope of a route that takes any key, whatever its scopes."""
+"""Scope of a route that accepts any key, whatever its scopes."""
 
 
 FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 }
-"""`responses` of a route that answers with a file of any type."""
+"""`responses` of a route that sends a file of any type."""
 
 
 class BodyKind(Enum):
-    """What the body of a route carries, which decides how large it may be (`body_sizes.py`)."""
+    """The kind of content in a route's body, which determines its maximum size (`body_sizes.py`)."""
 
     ORDINARY = "ordinary"
     """Settings and names."""
@@ -44,10 +44,10 @@ class BodyKind(Enum):
 
 
 class RouteOptions(TypedDict, total=False):
-    """What FastAPI may be told about a route."""
+    """Options of a route that are passed to FastAPI."""
 
     tags: list[str | Enum]
-    """In place of the router's."""
+    """Replaces the router's tags."""
     status_code: int
     response_model: Any
     response_class: type[Response]
@@ -83,16 +83,16 @@ class ManagementRoute(APIRoute):
         self.forms = forms
         """Whether its body may be a URL-encoded form instead of JSON."""
         self.waits = waits
-        """Whether it waits for an engine, and so may answer with the errors of one."""
+        """Whether it waits for an engine, so that it may answer with an engine's errors."""
         self.refuses = refuses
-        """Whether it never succeeds here."""
+        """Whether it always answers with an error here."""
         self.events = events
-        """Type of the data of each server-sent event, where it answers with a stream of them."""
+        """Type of the data of each server-sent event, if it answers with a stream."""
         super().__init__(path, endpoint, methods={method}, **options)
 
 
 class Router:
-    """The routes about one noun, in the order in which they are tried."""
+    """The routes of one noun, in the order in which they are matched."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class Router:
     def _declare(self, method: str, path: str, **options: Any) -> Callable[[Handler], Handler]:
         def declare(handler: Handler) -> Handler:
             if inspect.signature(handler).return_annotation in (None, "None"):
-                options.setdefault("response_model", NoneType)  # FastAPI would not describe an answer of null
+                options.setdefault("response_model", NoneType)  # FastAPI would not document a null answer
             route = self._route_class(
                 self._prefix + path,
                 handler,

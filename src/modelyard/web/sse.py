@@ -1,4 +1,4 @@
-"""Server-sent events: answers that are streams of JSON values, with pings and with errors as last events."""
+"""Server-sent events: streams of JSON values, with pings, and with errors as last events."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from modelyard.web.disconnects import unless_disconnected
 log = logging.getLogger(__name__)
 
 PING_SECONDS = 15.0
-"""Seconds of silence after which a comment is sent, so that proxies do not time out."""
+"""Seconds without an event after which a comment is sent, so that proxies do not time out."""
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 def event(value: Any) -> bytes:
-    """One event."""
+    """Encode one event."""
     return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
 def ping() -> bytes:
-    """A comment."""
+    """Encode a comment."""
     return b": ping\n\n"
 
 
 class Pings:
-    """Sends a comment in every long silence of an answer. One timer, however many events there are."""
+    """Sends a comment after every `PING_SECONDS` without an event. Uses one timer, however many events there are."""
 
     def __init__(self, send: Send, comment: Callable[[], bytes] = ping) -> None:
         self._send = send
@@ -46,7 +46,7 @@ class Pings:
         self._pinging: asyncio.Future[None] | None = None
 
     def beat(self) -> None:
-        """Note that something was sent."""
+        """Record that something was sent."""
         self._last = self._loop.time()
 
     def stop(self) -> None:
@@ -65,9 +65,9 @@ class Pings:
 
 
 async def send_events(events: AsyncGenerator[bytes], send: Send, comment: Callable[[], bytes] = ping) -> None:
-    """Send the body of an answer whose head was sent: events as they come, and a comment in every long silence.
+    """Send the body of an answer whose head was sent: the events as they come, and comments in between.
 
-    However it ends, the generator is closed. Raises what the generator raises; the body is not ended then.
+    Always closes the generator. Raises the errors of the generator; the body is not ended then.
     """
     pings = Pings(send, comment)
     try:
@@ -81,7 +81,7 @@ async def send_events(events: AsyncGenerator[bytes], send: Send, comment: Callab
 
 
 class EventStream(StreamingResponse):
-    """A streamed answer of events. It ends when the client disconnects; an error after the first event is its last event."""
+    """A streamed response of events. It ends when the client disconnects; an error after the first event is the last event."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class EventStream(StreamingResponse):
         failure: Callable[[Mapping[str, object]], bytes] = event,
         comment: Callable[[], bytes] = ping,
     ) -> None:
-        """`failure` makes the event for an error's envelope."""
+        """`failure` encodes an error's envelope as an event."""
         super().__init__(events, media_type=MEDIA_TYPE, headers=headers)
         self._events = events
         self._failure = failure
@@ -110,7 +110,7 @@ class EventStream(StreamingResponse):
             await send_events(self._events, send, self._comment)
         except ModelyardError as error:
             last = self._failure(errors.envelope(error))
-        except Exception as error:  # the top of a stream: the client gets a defect of ours like any error
+        except Exception as error:  # the top of a stream: the client receives an unexpected error like any other one
             log.exception("a stream failed")
             last = self._failure(errors.envelope(InternalError(f"Internal error: {type(error).__name__}.")))
         else:
@@ -119,5 +119,5 @@ class EventStream(StreamingResponse):
 
 
 def streamed(values: AsyncGenerator[bytes]) -> StreamingResponse:
-    """An answer that sends events as they come."""
+    """A response that sends events as they come."""
     return EventStream(values)

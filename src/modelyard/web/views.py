@@ -1,4 +1,4 @@
-"""Models, replicas, adapters and downloads, as the control loop knows them, in the bodies that clients get."""
+"""Converts the control loop's views of models, replicas, adapters and downloads to response bodies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATUS = {
     ReplicaState.STOPPED: "TERMINATED",
     ReplicaState.FAILED: "ERROR",
 }
-"""Our states as Xinference's clients spell them."""
+"""Our states → the names that Xinference's clients know."""
 
 STAGE = {
     ReplicaState.PENDING: ("pending", 0.0),
@@ -36,13 +36,13 @@ STAGE = {
     ReplicaState.STOPPED: ("cancelled", 1.0),
     ReplicaState.FAILED: ("failed", 1.0),
 }
-"""What a launch shows while a replica is in a state: stage, and progress from 0 to 1."""
+"""State of a replica → the stage of its launch, and its progress from 0 to 1."""
 
 WORKER = "127.0.0.1"
 
 
 def model_info(view: ModelView) -> ModelInfo:
-    """A model as it is listed and described."""
+    """A model in lists and descriptions."""
     launch, model = view.desired.launch, view.desired.launch.model
     footprint = view.replicas[0].footprint if view.replicas else ENGINES.get(launch.engine).footprint(launch)
     context = view.replicas[0].plan.context_length if view.replicas else None
@@ -103,7 +103,7 @@ def models(view: ModelView) -> list[ModelInfo]:
 
 
 def adapter_info(view: ModelView, each: AdapterView) -> AdapterInfo:
-    """An adapter as adapters are listed."""
+    """An adapter in a list of adapters."""
     adapter = each.adapter
     return AdapterInfo(
         id=adapter.name,
@@ -120,7 +120,7 @@ def adapter_info(view: ModelView, each: AdapterView) -> AdapterInfo:
 
 
 def of_type(model: Model) -> dict[str, Any]:
-    """The fields that Xinference's clients expect of models of one type only."""
+    """The fields that Xinference's clients expect of a model of this type only."""
     languages = list(model.languages)
     match model.type:
         case ModelType.LLM:
@@ -145,11 +145,11 @@ DEFAULT_ABILITIES = {
     ModelType.EMBEDDING: ["embed"],
     ModelType.RERANK: ["rerank"],
 }
-"""Abilities of a model whose files name none."""
+"""Model type → abilities of a model whose files name none."""
 
 
 def replica_infos(view: ModelView, traffic: Traffic, worker: str = WORKER) -> list[ReplicaInfo]:
-    """Every replica that should run, running or not, and those that are stopping; `worker` is the address of this server."""
+    """Every replica that should run, and those that are stopping; `worker` is the address of this server."""
     by_ordinal = {running.replica.ordinal: running for running in view.replicas}
     return [
         _replica_info(view, ordinal, by_ordinal.get(ordinal), traffic, worker)
@@ -207,7 +207,7 @@ def launch_progress(view: ModelView | None) -> LaunchProgress:
 
 
 DOWNLOADED = 0.9
-"""The part of a launch's progress bar that its download has, if it has one: the rest is loading."""
+"""The part of a launch's progress that its download takes, if there is one; the rest is loading."""
 
 
 def download_progress(view: DownloadView, full: float = DOWNLOADED) -> LaunchProgress:
@@ -234,7 +234,7 @@ def download_files(view: DownloadView) -> list[dict[str, Any]]:
 
 
 WAITING = "waiting"
-"""State of a download that is queued."""
+"""State of a queued download."""
 
 
 def download_info(view: DownloadView) -> DownloadInfo:

@@ -32,6 +32,11 @@ from modelyard.knowledge.indexing.words import MAX_TERM, query_terms, terms
         ("company's companies", ["compani", "compani"]),
         ("configured", ["configur"]),
         ("Straße", ["strass"]),
+        ("café Ångström", ["cafe", "angstrom"]),
+        ("naïve résumés", ["naiv", "resum"]),
+        ("cafe\u0301", ["cafe"]),
+        ("йод", ["йод"]),
+        ("營業時間", ["营", "业", "时", "间", "营业", "业时", "时间"]),
         ("ｶﾞｽ", ["ガ", "ス", "ガス"]),
         ("한국", ["한", "국", "한국"]),
         ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
@@ -68,3 +73,27 @@ def test_terms_of_a_query_are_terms_of_the_same_text(text: str) -> None:
     assert bool(query_terms(text)) == bool(indexed)
     assert all(term and len(term) <= MAX_TERM and not any(map(str.isspace, term)) for term in indexed)
     assert not {"\x00"} & set("".join(indexed))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("營業時間", "营业时间"),
+        ("國務院發佈規定", "国务院发布规定"),
+        ("ＡＢＣ１２３", "abc123"),
+        ("résumé", "Resume"),
+        ("１２５ｋｇ", "125kg"),
+        ("prices", "Price"),
+        ("1,250", "1250"),
+        ("El Niño", "el nino"),
+    ],
+)
+def test_spellings_of_one_word_are_one(one: str, other: str) -> None:
+    assert query_terms(one) == query_terms(other)
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [("10kg", "it weighs 10 kg"), ("10 kg", "it weighs 10kg"), ("10公斤", "重10 公斤")]
+)
+def test_an_amount_is_found_with_and_without_a_blank_before_its_unit(amount: str, text: str) -> None:
+    assert {"10"} < set(query_terms(amount)) & set(terms(text))

@@ -54,8 +54,8 @@ def test_grades_stand_in_an_object_too_and_0_is_not_relevant() -> None:
     [
         ("{", "no JSON"),
         ("[]", "JSON object"),
-        ('{"relevant": []}', "no question"),
-        ('{"question": " ", "relevant": []}', "no question"),
+        ('{"relevant": []}', "'question': it is missing"),
+        ('{"question": " ", "relevant": []}', "'question': it is missing"),
         ('{"question": "?"}', "'relevant': it is missing"),
         ('{"question": "?", "relevant": "a.md"}', "must be a list"),
         ('{"question": "?", "relevant": [true]}', "a document's name"),
@@ -78,7 +78,7 @@ def test_wrong_lines_are_named_by_number() -> None:
     good = '{"question": "?", "relevant": []}'
     found, wrong = read([good, "", "nonsense", '{"id": "1", "question": "?", "relevant": []}'])
     assert [each.id for each in found] == ["1"]
-    assert list(wrong) == [3, 4] and "another question is called '1'" in wrong[4]
+    assert list(wrong) == [3, 4] and "'1' is the id of another question" in wrong[4]
 
 
 def test_a_second_hit_of_a_document_takes_a_place_and_gains_nothing() -> None:

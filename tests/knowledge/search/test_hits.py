@@ -24,7 +24,7 @@ HIT = Hit(
     highlights=[(0, 2), (3, 7)],
 )
 FIELDS = (
-    '"chunk_id":7,"knowledge_base":"手册","document_id":3,"document":"rules/假期.md","page":null,"start":0,"end":12,'
+    '"chunk_id":7,"knowledge_base":"手册","document_id":3,"document":"rules/假期.md","page":null,"page_breaks":[],"start":0,"end":12,'
     '"heading":"A > B","text":"24 days","score":0.983607,'
     '"scores":{"lexical":1.0625,"similarity":0.123456789,"fused":0.983607,"rerank":null},"highlights":[[0,2],[3,7]]}'
 )

@@ -1,4 +1,4 @@
-"""Every management router; a new noun is a file and a line here."""
+"""All management routers; a new noun is a file and a line here."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ ROUTERS: tuple[Router, ...] = (
     kb_chat.completions,
     unified.router,
 )
-"""A uid may hold `/`, so routers with longer paths below `/v1/models` stand before `models`."""
+"""A uid may contain `/`, so routers with longer paths below `/v1/models` come before `models`."""
 
 ROUTES: tuple[ManagementRoute, ...] = tuple(route for router in ROUTERS for route in router.routes)
 """Every management route, in the order in which they are tried."""

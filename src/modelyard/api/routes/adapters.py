@@ -1,4 +1,4 @@
-"""Routes about LoRA adapters of running models: vLLM's two, and a list."""
+"""Routes for LoRA adapters of running models: vLLM's two, and a list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ router = Router("/v1", tags=["adapters"])
 
 @router.post("/load_lora_adapter", scope="models:write", waits=True, response_class=PlainTextResponse)
 async def load(body: LoadAdapterRequest, adapters: TheAdapters) -> str:
-    """Load an adapter on every replica of a running model; it comes back when the server starts again."""
+    """Load an adapter on every replica of a running model; it is loaded again when the server restarts."""
     uid = await adapters.load(
         body.lora_name, body.lora_path, model=body.model, scale=body.lora_scale, replace_it=body.load_inplace
     )
@@ -23,7 +23,7 @@ async def load(body: LoadAdapterRequest, adapters: TheAdapters) -> str:
 
 @router.post("/unload_lora_adapter", scope="models:write", response_class=PlainTextResponse)
 async def unload(body: UnloadAdapterRequest, adapters: TheAdapters) -> str:
-    """Remove an adapter from every replica; it does not come back."""
+    """Unload an adapter from every replica; it is not loaded again."""
     await adapters.unload(body.lora_name)
     return f"Success: LoRA adapter '{body.lora_name}' removed successfully."
 

@@ -1,4 +1,4 @@
-"""Routes about what the server launches when it starts."""
+"""Routes for the models that the server launches when it starts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def list_entries(parts: TheParts, grant: TheGrant) -> AutostartList:
 async def put_entries(
     body: AutostartEntry | AutostartList, parts: TheParts, grant: TheGrant, trust: TheTrust
 ) -> AutostartEntry | AutostartList:
-    """Add or replace one entry, or several as `{"models": [...]}`. It takes effect when the server starts next."""
+    """Add or replace one entry, or several as `{"models": [...]}`. It takes effect at the next start of the server."""
     models = body.models if isinstance(body, AutostartList) else [body]
     before = {entry.uid: entry.launch for entry in await parts.autostarts.entries()}
     entries = [_entry(each) for each in models]
@@ -85,7 +85,7 @@ async def get_entry(uid: str, parts: TheParts) -> AutostartEntry:
 
 @router.delete("/models/{uid:path}", scope="models:write")
 async def remove_entry(uid: str, parts: TheParts) -> AutostartRemoved:
-    """Remove an entry. A model that runs goes on."""
+    """Remove an entry. A running model keeps running."""
     await parts.autostarts.remove(uid)
     return AutostartRemoved(model_uid=uid)
 
@@ -93,21 +93,21 @@ async def remove_entry(uid: str, parts: TheParts) -> AutostartRemoved:
 def _with_secrets(entry: AutostartRow, before: Mapping[str, Any], trust: Trust) -> dict[str, Any]:
     """The launch of an entry, in which masked secrets keep their former values.
 
-    Raises `PermissionDenied` for a caller who would use somebody else's secrets in another launch than the one they were
-    given for.
+    Raises `PermissionDenied` for a caller who would use another person's secrets in a different launch than the one that
+    they were given for.
     """
     launch = restore_secrets(entry.launch, before)
     if not trust.full and launch != entry.launch and launch != before:
         raise PermissionDenied(
-            f"{trust.caller} may not change the autostart entry of '{entry.uid}' and keep the secrets in it; give them anew."
+            f"{trust.caller} may not change the autostart entry of '{entry.uid}' and keep the secrets in it; send them again."
         )
     return launch
 
 
 async def _check(parts: Parts, entry: AutostartRow, trust: Trust) -> None:
-    """Raises `PermissionDenied` for a launch that the caller may not request, as far as that is known now.
+    """Raise `PermissionDenied` for a launch that the caller may not request, as far as that is known now.
 
-    A launch that cannot be planned yet, because its files or memory for it are missing, is checked when it starts.
+    A launch that cannot be planned yet, because its files or its memory are missing, is checked when it starts.
     """
     if trust.full:
         return
@@ -125,13 +125,13 @@ def sees(grant: Grant | None, entry: AutostartRow) -> bool:
 
 
 def _entry(body: AutostartEntry) -> AutostartRow:
-    """The entry that a body describes. Raises `BadRequest` for a launch that could never start."""
+    """Decode an entry. Raises `BadRequest` for a launch that could never start."""
     try:
         launch = LaunchRequest.model_validate(body.launch)
     except ValidationError as error:
         first = error.errors()[0]
         raise InvalidParameter(f"launch.{'.'.join(map(str, first['loc']))}", first["msg"]) from None
-    try:  # what a database or an answer cannot hold: NaN, half a character
+    try:  # values that neither a database nor JSON can represent: NaN, an unpaired surrogate
         json.dumps(body.launch, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
         raise InvalidParameter("launch", "holds a number or text that is not valid JSON.") from None

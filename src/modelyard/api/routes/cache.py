@@ -1,4 +1,4 @@
-"""Routes about the cache folders of the hubs and about downloads."""
+"""Routes for the hubs' cache folders and for downloads."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def cache_progress(cache_uid: str, caching: TheCaching) -> LaunchProgress:
 
 @router.post("/cache/models/{cache_uid}/cancel", scope="models:write")
 async def cancel_cache(cache_uid: str, caching: TheCaching) -> None:
-    """Cancel a download. What has arrived stays, so that the next one continues there."""
+    """Cancel a download. Downloaded parts are kept, so that the next one continues there."""
     caching.cancel(cache_uid)
 
 
@@ -73,7 +73,7 @@ async def list_downloads(parts: TheParts) -> DownloadList:
 
 @router.post("/downloads/{uid}/pause", scope="models:write")
 async def pause_download(uid: str, parts: TheParts) -> DownloadInfo:
-    """Pause a download. What has arrived stays, and models that need the files wait."""
+    """Pause a download. Downloaded parts are kept, and models that need the files wait."""
     parts.downloads.pause(uid)
     return download_info(parts.downloads.view(uid))
 

@@ -1,4 +1,4 @@
-"""Routes about kept chats: their messages, and what people think of the answers."""
+"""Routes for stored conversations: their messages, and feedback on answers."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ class Markdown(PlainTextResponse):
 async def list_conversations(
     chats: TheChats, grant: TheGrant, limit: int = 100, offset: int = 0
 ) -> bodies.ConversationList:
-    """The conversations of the user or key that asks, the last ones first; an administrator sees everybody's."""
+    """The conversations of the user or key of the request, newest first; all conversations for an administrator."""
     found = await chats.conversations.all(Owner.of(grant), *page(limit, offset))
     return bodies.ConversationList(data=[conversation_info(each) for each in found])
 
 
 @router.post("", scope="knowledge:read")
 async def create(body: bodies.NewConversation, chats: TheChats, grant: TheGrant) -> bodies.ConversationInfo:
-    """Begin a conversation."""
+    """Create a conversation."""
     return conversation_info(await chats.conversations.begin(Owner.of(grant), body.title, "knowledge"))
 
 
 @router.post("/import", scope="knowledge:write", body=BodyKind.TEXT)
 async def bring(body: ImportConversations, chats: TheChats, grant: TheGrant) -> Imported:
-    """Bring conversations of another system. To one whose id is here already, only messages that are new are added."""
+    """Import conversations of another system. If an id exists here already, only new messages are added to it."""
     return await import_conversations(chats.conversations, Owner.of(grant), body.conversations)
 
 
@@ -54,7 +54,7 @@ async def describe(conversation: str, chats: TheChats, grant: TheGrant) -> bodie
 async def rename(
     conversation: str, body: bodies.NewConversation, chats: TheChats, grant: TheGrant
 ) -> bodies.ConversationInfo:
-    """Give it another title."""
+    """Change a conversation's title."""
     return conversation_info(await chats.conversations.rename(Owner.of(grant), conversation, body.title))
 
 
@@ -67,7 +67,7 @@ async def delete(conversation: str, chats: TheChats, grant: TheGrant) -> Deleted
 
 @router.get("/{conversation}/messages", scope="knowledge:read")
 async def messages(conversation: str, chats: TheChats, grant: TheGrant) -> bodies.MessageList:
-    """What was asked and answered, in order."""
+    """The questions and answers of a conversation, in order."""
     await chats.conversations.get(Owner.of(grant), conversation)
     found = await chats.conversations.messages(conversation)
     return bodies.MessageList(data=[message_info(each) for each in found])
@@ -83,5 +83,5 @@ async def export(conversation: str, chats: TheChats, grant: TheGrant) -> Markdow
 
 @router.post("/messages/{message}/feedback", scope="knowledge:read")
 async def feedback(message: str, body: bodies.FeedbackRequest, chats: TheChats, grant: TheGrant) -> bodies.MessageInfo:
-    """Keep what somebody thinks of an answer."""
+    """Store feedback on an answer."""
     return message_info(await chats.conversations.rate(Owner.of(grant), message, body.score, body.reason))

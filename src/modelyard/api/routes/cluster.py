@@ -1,4 +1,4 @@
-"""Routes about the server itself: health, metrics, version, machines."""
+"""Routes for the server itself: health, metrics, version, machines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ router = Router(tags=["cluster"])
 
 @router.get("/health", scope=ANYBODY)
 async def health(parts: TheParts, grant: TheGrant) -> HealthInfo:
-    """200 as long as the server answers, with the state of each model that the key may see."""
+    """200 while the server answers, with the state of each model that the key may see."""
     views = parts.deployments.views()
     if parts.keys.access.required:
         views = [view for view in views if grant and grant.allows("models:list") and grant.sees(view.desired.uid)]
@@ -55,7 +55,7 @@ def devices(parts: TheParts) -> int:
 
 @router.get("/v1/cluster/info", scope=ADMIN, response_model_exclude_none=True)
 def info(parts: TheParts, address: TheAddress, detailed: bool = False) -> list[NodeInfo]:
-    """This machine, once as supervisor and once as worker."""
+    """This machine, once as a supervisor and once as a worker, as in Xinference."""
     hardware = parts.host.hardware()
     common = _node(hardware, address.rpartition(":")[0])
     if detailed:

@@ -1,4 +1,4 @@
-"""Routes about the documents of a knowledge base, and about their chunks."""
+"""Routes for the documents of a knowledge base, and for their chunks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RowId = Annotated[int, Path(ge=0, le=(1 << 63) - 1)]
 
 
 def json_field(name: str, given: str | None) -> dict[str, Any] | None:
-    """The JSON object in a field of a form. Raises `InvalidParameter`."""
+    """Parse the JSON object in a field of a form. Raises `InvalidParameter`."""
     if not given:
         return None
     try:
@@ -51,15 +51,15 @@ async def upload(
     modified_at: Annotated[float | None, Form(allow_inf_nan=False)] = None,
     index: Annotated[bool, Form(description="Index them in the background.")] = True,
 ) -> bodies.Uploaded:
-    """Upload documents. One whose bytes are stored already costs nothing."""
+    """Upload documents. Content that is stored already is not stored again."""
     row = await knowledge.bases.get(base)
     details, cut = json_field("metadata", metadata), json_field("chunking", chunking)
     if cut is not None:
         chunking_of(cut)
     if name is not None and len(files) != 1:
-        raise InvalidParameter("name", "it is for a single file.")
+        raise InvalidParameter("name", "it can be used with a single file only.")
     if len(files) > knowledge.settings.max_documents:
-        raise InvalidParameter("files", f"one upload brings {knowledge.settings.max_documents} documents at most.")
+        raise InvalidParameter("files", f"one upload may have at most {knowledge.settings.max_documents} documents.")
     kept: list[KnowledgeDocument] = []
     failed: dict[str, str] = {}
     for file in files:
@@ -91,7 +91,7 @@ async def list_documents(
     limit: int = 100,
     offset: int = 0,
 ) -> bodies.DocumentList:
-    """Documents by name; `name` is a whole one, `contains` a part of one."""
+    """Documents by name; `name` is a complete one, `contains` a part of one."""
     row = await knowledge.bases.get(base)
     if name:
         one = await knowledge.documents.get(row, name)
@@ -103,7 +103,7 @@ async def list_documents(
 
 @router.post("/documents/delete", scope="knowledge:write", body=BodyKind.TEXT)
 async def delete_several(base: str, body: bodies.DocumentNames, knowledge: TheKnowledge) -> bodies.Deleted:
-    """Delete documents by name, with everything made from them."""
+    """Delete documents by name, with everything derived from them."""
     missing = await knowledge.edits.delete(await knowledge.bases.get(base), body.names)
     return bodies.Deleted(deleted=[each for each in body.names if each not in missing], missing=missing)
 
@@ -140,7 +140,7 @@ async def describe(base: str, document: RowId, knowledge: TheKnowledge) -> bodie
 async def configure(
     base: str, document: RowId, body: bodies.ChangeDocument, knowledge: TheKnowledge
 ) -> bodies.DocumentInfo:
-    """Let searches see a document or not, or set its metadata."""
+    """Include a document in searches or exclude it, or set its metadata."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
     return document_info(await knowledge.edits.configure(row, name, enabled=body.enabled, details=body.metadata))
@@ -148,7 +148,7 @@ async def configure(
 
 @router.delete("/documents/{document}", scope="knowledge:write")
 async def delete(base: str, document: RowId, knowledge: TheKnowledge) -> bodies.Deleted:
-    """Delete a document with everything made from it."""
+    """Delete a document with everything derived from it."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
     await knowledge.edits.delete(row, [name])
@@ -164,13 +164,13 @@ async def content(base: str, document: RowId, knowledge: TheKnowledge, preview: 
 
 @router.get("/documents/{document}/text", scope="knowledge:read", response_class=PlainTextResponse)
 async def text(base: str, document: RowId, knowledge: TheKnowledge) -> str:
-    """The text of a document, which the spans of its chunks refer to by character."""
+    """The text of a document; spans of its chunks are character offsets in it."""
     return await knowledge.documents.text(await _row(knowledge, base, document))
 
 
 @router.post("/documents/{document}/preview", scope="knowledge:write")
 async def preview(base: str, document: RowId, body: bodies.PreviewRequest, knowledge: TheKnowledge) -> bodies.Preview:
-    """The chunks that a document would have if it were cut in another way."""
+    """The chunks that a document would have with other chunk settings."""
     row = await knowledge.bases.get(base)
     found = await knowledge.documents.numbered(row, document)
     cut = chunking_for(row.chunking, found)
@@ -194,7 +194,7 @@ async def chunks(
 
 @router.post("/documents/{document}/chunks", scope="knowledge:write", body=BodyKind.TEXT)
 async def add_chunk(base: str, document: RowId, body: bodies.NewChunk, knowledge: TheKnowledge) -> bodies.ChunkInfo:
-    """Write a chunk into a document. Only that chunk is embedded."""
+    """Add a chunk to a document. Only that chunk is embedded."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
     return chunk_info(await knowledge.edits.add_chunk(row, name, body.text, body.position))
@@ -202,7 +202,7 @@ async def add_chunk(base: str, document: RowId, body: bodies.NewChunk, knowledge
 
 @router.patch("/chunks/{chunk}", scope="knowledge:write", body=BodyKind.TEXT)
 async def edit_chunk(base: str, chunk: RowId, body: bodies.ChangeChunk, knowledge: TheKnowledge) -> bodies.ChunkInfo:
-    """Change a chunk's text, or whether searches see it. Only that chunk is embedded; a new text has a new id."""
+    """Change a chunk's text, or whether searches include it. Only that chunk is embedded; a new text has a new id."""
     row = await knowledge.bases.get(base)
     return chunk_info(await knowledge.edits.change_chunk(row, chunk, text=body.text, enabled=body.enabled))
 

@@ -1,4 +1,4 @@
-"""Routes about engines: which of them run a model here, and how much memory it would take."""
+"""Routes for engines: which of them can run a model here, and the memory that it would need."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ async def engines_of_type(
     enable_virtual_env: bool | None = None,
     reasons: bool = False,
 ) -> dict[str, list[Entry] | str]:
-    """Which engines run a model of a type here, in which formats and sizes; for a repository on a hub, `owner/name` is enough.
+    """The engines that can run a model of a type here, with formats and sizes; a hub's repository is `owner/name`.
 
-    With `reasons=true` the others are there too, each with a sentence in place of the list.
+    With `reasons=true` the other engines are included, each with the reason in place of the list.
     """
     if model_type.lower() not in TYPES:
         return await _engines(f"{model_type}/{model_name}", None, parts, grant, reasons)
@@ -49,7 +49,7 @@ async def engines(
     enable_virtual_env: bool | None = None,
     reasons: bool = False,
 ) -> dict[str, list[Entry] | str]:
-    """Which engines run a model here, in which formats and sizes; `reasons=true` as with a type."""
+    """The engines that can run a model here, with formats and sizes; `reasons=true` also lists those that cannot."""
     return await _engines(model_name, None, parts, grant, reasons)
 
 
@@ -66,7 +66,7 @@ async def _engines(
 async def estimate(
     body: EstimateRequest, parts: TheParts, deployments: TheDeployments, grant: TheGrant
 ) -> EstimateResponse:
-    """How much memory a model takes, from the catalog, a hub's metadata or its files; nothing is downloaded or started."""
+    """The memory that a model needs, from the catalog, a hub's metadata or its files; nothing is downloaded or started."""
     check_files(grant, body.model_path)
     check_path(grant, body.model_name)
     check_models(grant, body.model_name)

@@ -1,4 +1,4 @@
-"""Routes about jobs of all kinds. A key sees the jobs of its owner, and needs the scope of a job's kind to change it."""
+"""Routes for jobs of all kinds. A key sees the jobs of its owner, and needs the scope of a job's kind to change it."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ async def list_jobs(
     state: State | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> JobList:
-    """The newest jobs of the caller; an administrator's key sees all."""
+    """The newest jobs of the caller; all jobs for an administrator."""
     wanted = None if state is None else JobState(state)
     return JobList(data=[job_info(job) for job in await parts.jobs.page(Owner.of(grant), kind, wanted, limit)])
 
 
 @router.post("", scope=ANY_KEY)
 async def create_job(body: CreateJob, parts: TheParts, grant: TheGrant, trust: TheTrust) -> JobInfo:
-    """Make a job of a kind, with the parameters of that kind. Answers at once; follow it with `/events`."""
+    """Create a job of a kind, with the parameters of that kind. Answers at once; follow it with `/events`."""
     form, submit = parts.jobs.creatable(body.kind)
     check_scope(parts.jobs.kinds[body.kind], grant)
     if parts.jobs.kinds[body.kind].scope == ADMIN and not trust.full:
@@ -80,10 +80,10 @@ async def follow_job(
     after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> StreamingResponse:
-    """What has happened to a job and happens from now on, as server-sent events, until it is finished.
+    """The past and future events of a job, as server-sent events, until it is finished.
 
-    Events are numbered. A client that was cut off sends the last number that it saw as `Last-Event-ID`, or as `after`.
-    Progress comes in between as events without a number: a snapshot, sent when it changes.
+    Events are numbered. After an interruption, a client sends the last number that it received as `Last-Event-ID` or `after`.
+    Progress is sent in between as events without a number: a snapshot, whenever it changes.
     """
     found = await parts.jobs.get(job, Owner.of(grant))
     return streamed(_events(parts, found.id, _number(last_event_id) or after))
@@ -93,7 +93,7 @@ def _number(text: str | None) -> int:
     if not text:
         return 0
     if not text.isascii() or not text.isdecimal() or int(text) >= 2**63:
-        raise InvalidParameter("Last-Event-ID", "it should be the number of an event.")
+        raise InvalidParameter("Last-Event-ID", "it must be the number of an event.")
     return int(text)
 
 
@@ -119,19 +119,19 @@ async def job_logs(
 
 @router.post("/{job}/cancel", scope=ANY_KEY)
 async def cancel_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
-    """Give a job up. What it has done stays."""
+    """Cancel a job. Its results so far stay."""
     return job_info(await parts.jobs.cancel(await _own(parts, grant, job)))
 
 
 @router.post("/{job}/pause", scope=ANY_KEY)
 async def pause_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
-    """Stop a job for now, where its kind can go on later."""
+    """Pause a job, if its kind can be continued later."""
     return job_info(parts.jobs.pause(await _own(parts, grant, job)))
 
 
 @router.post("/{job}/resume", scope=ANY_KEY)
 async def resume_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
-    """Go on with a job that was paused or has failed."""
+    """Continue a job that was paused or has failed."""
     return job_info(parts.jobs.resume(await _own(parts, grant, job)))
 
 
@@ -153,13 +153,13 @@ async def _own(parts: Parts, grant: Grant | None, job: str) -> Job:
 
 
 def check_scope(kind: JobKind, grant: Grant | None) -> None:
-    """Raises `PermissionDenied` for a key that may not have such jobs."""
+    """Raise `PermissionDenied` for a key that may not use jobs of this kind."""
     if grant is not None:
         grant.check(kind.scope)
 
 
 def job_info(job: Job) -> JobInfo:
-    """A job as it is listed."""
+    """A job in lists and descriptions."""
     return JobInfo(
         id=job.id,
         kind=job.kind,

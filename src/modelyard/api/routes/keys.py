@@ -1,4 +1,4 @@
-"""Routes about keys, users and logging in."""
+"""Routes for keys, users and logins."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ Name = Annotated[str, Path(max_length=200)]
 
 @router.post("/token", scope=ANYBODY, forms=True, openapi_extra=LOGIN_BODY)
 async def token(request: Request, keys: TheKeys) -> bodies.Tokens:
-    """Log in with name and password, as JSON or as a form; the access token then works like an API key."""
+    """Log in with name and password, as JSON or as a form; the access token can be used like an API key."""
     credentials = await _login(request)
     if not keys.access.required:
-        raise BadRequest("This server asks for no keys, so there is nothing to log in to.")
+        raise BadRequest("This server requires no keys, so there is nothing to log in to.")
     address = request.client.host if request.client else ""
     return _tokens(await keys.login(credentials.username, credentials.password, address))
 
 
 @router.post("/v1/auth/refresh", scope=ANYBODY)
 async def refresh(body: bodies.RefreshRequest, keys: TheKeys) -> bodies.Tokens:
-    """New tokens in place of the old ones."""
+    """Exchange a refresh token for new tokens."""
     return _tokens(await keys.refresh(body.refresh_token))
 
 
@@ -65,7 +65,7 @@ async def logout(keys: TheKeys, grant: TheGrant) -> SuccessResult:
 
 @router.get("/v1/auth/me", scope=ANY_KEY)
 async def me(grant: TheGrant) -> bodies.Me:
-    """The caller and what it may do. Where no key is needed, everybody is an administrator."""
+    """The caller and its rights. If no key is required, every caller is an administrator."""
     if grant is None:
         return bodies.Me(id="", name="anybody", owner=LOCAL, scopes=["admin"], permissions=["admin"])
     scopes = sorted(grant.scopes)
@@ -84,7 +84,7 @@ async def me(grant: TheGrant) -> bodies.Me:
 
 @router.post("/v1/admin/keys", scope="keys:create", status_code=201)
 async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) -> bodies.NewKeyInfo:
-    """Make a key. This is the only time that it is shown."""
+    """Create a key. Its secret is shown only in this answer."""
     spec = KeySpec(
         name=body.name,
         scopes=None if body.scopes is None else tuple(body.scopes),
@@ -107,14 +107,14 @@ async def list_keys(keys: TheKeys) -> list[bodies.KeyInfo]:
 
 @router.post("/v1/admin/keys/{name}/rotate", scope="keys:manage")
 async def rotate_key(name: Name, keys: TheKeys, grant: TheGrant) -> bodies.NewKeyInfo:
-    """Give a key, by its id, prefix or name, a new secret; the old one is refused from the next request on."""
+    """Replace the secret of a key, named by id, prefix or name; the old one is refused from the next request on."""
     row, secret = await keys.rotate(name, grant)
     return bodies.NewKeyInfo(**key_info(row).model_dump(), key=secret)
 
 
 @router.delete("/v1/admin/keys/{name}", scope="keys:manage")
 async def revoke_key(name: Name, keys: TheKeys) -> bodies.KeyInfo:
-    """Revoke a key by its id, prefix or name; it is refused from the next request on."""
+    """Revoke a key, named by id, prefix or name; it is refused from the next request on."""
     return key_info(await keys.revoke(name))
 
 

@@ -1,4 +1,4 @@
-"""Routes about knowledge bases: making, configuring, searching, asking and indexing them anew."""
+"""Routes for knowledge bases: creating, configuring, searching, asking and re-indexing them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from modelyard.api.absent_models import warnings
 from modelyard.api.kept_questions import KeptQuestion, encoded_events
+from modelyard.api.reading_warnings import reading_warnings
 from modelyard.core.access import WRITE, Owner
 from modelyard.core.errors import InvalidParameter, JobNotFound
 from modelyard.db.tables import KnowledgeBase
@@ -37,7 +38,12 @@ router = Router("/v1/knowledge_bases", tags=["knowledge bases"], dependencies=[N
 async def _info(parts: Parts, base: KnowledgeBase) -> bodies.BaseInfo:
     counts = await parts.knowledge.bases.counts([base.id])
     jobs = await parts.knowledge.jobs.running(base)
-    return base_info(base, counts[base.id], jobs, warnings(parts.gateway, parts.catalog, base))
+    return base_info(base, counts[base.id], jobs, _warnings(parts, base))
+
+
+def _warnings(parts: Parts, base: KnowledgeBase) -> list[str]:
+    """What does not work in a base, or not well, because of its models."""
+    return warnings(parts.gateway, parts.catalog, base) + reading_warnings(base)
 
 
 def _settings(body: bodies.BaseSettingsBody, **more: Any) -> BaseSettings:
@@ -50,26 +56,33 @@ def _chunking(body: bodies.ChunkingBody | None) -> dict[str, Any] | None:
 
 
 @router.get("", scope="knowledge:read")
-async def list_bases(knowledge: TheKnowledge, grant: TheGrant) -> bodies.BaseList:
+async def list_bases(parts: TheParts, grant: TheGrant) -> bodies.BaseList:
     """Every base that the key may read."""
+    knowledge = parts.knowledge
     rows = await readable(knowledge, grant)
     counts = await knowledge.bases.counts([base.id for base in rows])
-    return bodies.BaseList(data=[base_info(base, counts[base.id], await knowledge.jobs.running(base)) for base in rows])
+    return bodies.BaseList(
+        data=[
+            base_info(base, counts[base.id], await knowledge.jobs.running(base), _warnings(parts, base))
+            for base in rows
+        ]
+    )
 
 
 @router.post("", scope="knowledge:write")
 async def create(body: bodies.CreateBaseRequest, parts: TheParts, grant: TheGrant) -> bodies.BaseInfo:
-    """Make an empty base. `warnings` names models that do not answer yet."""
+    """Make an empty base. `warnings` names models that do not answer yet, and languages that its model does not read."""
     knowledge = parts.knowledge
     await check_bases(knowledge, grant, [body.name], WRITE)
     check_models(grant, body.embedding_model, body.rerank_model, body.chat_model)
     settings = _settings(body, embedding_model=body.embedding_model, chunking=_chunking(body.chunking))
-    return await _info(parts, await knowledge.create(body.name, settings))
+    base = await knowledge.create(body.name, settings)
+    return await _info(parts, await knowledge.with_probe(base))
 
 
 @router.get("/formats", scope="knowledge:read")
 async def formats() -> dict[str, str]:
-    """Extensions of documents that can be read, each with what it is."""
+    """Extensions of supported document formats, each with its description."""
     return dict(extensions())
 
 
@@ -94,7 +107,7 @@ async def answer_several(
 
 @router.get("/{base}", scope="knowledge:read")
 async def describe(base: str, parts: TheParts) -> bodies.BaseInfo:
-    """A base, with how much is in it."""
+    """A base, with the number of its documents and chunks."""
     return await _info(parts, await parts.knowledge.bases.get(base))
 
 
@@ -119,7 +132,7 @@ async def delete(base: str, knowledge: TheKnowledge) -> bodies.Deleted:
 async def reindex(
     base: str, body: bodies.ReindexRequest, knowledge: TheKnowledge, grant: TheGrant
 ) -> bodies.JobStarted:
-    """Index all documents anew, in the background; searches use the old chunks until the new ones are complete."""
+    """Re-index all documents, in the background; searches use the old chunks until the new ones are complete."""
     check_models(grant, body.embedding_model)
     settings = BaseSettings(embedding_model=body.embedding_model, chunking=_chunking(body.chunking))
     row, owner = await knowledge.bases.get(base), Owner.of(grant).id
@@ -128,14 +141,14 @@ async def reindex(
 
 @router.post("/{base}/search", scope="knowledge:read", response_model=SearchAnswer)
 async def search(base: str, body: bodies.SearchBaseRequest, parts: TheParts, grant: TheGrant) -> Response:
-    """Search a base, by words and by meaning."""
+    """Search a base by words and by meaning."""
     return await _search(parts, grant, [await parts.knowledge.bases.known(base)], body)
 
 
 async def _search(
     parts: Parts, grant: TheGrant, bases: list[KnowledgeBase], body: bodies.SearchBaseRequest
 ) -> Response:
-    """Count a request of the key if the search asks a model. Raises `PermissionDenied` and `RateLimited`."""
+    """Search, counted as a request of the key if it uses a model. Raises `PermissionDenied` and `RateLimited`."""
     check_models(grant, body.rerank_model)
     query = Query(
         text=body.query,
@@ -170,11 +183,11 @@ async def answer(base: str, body: bodies.AnswerRequest, request: Request, parts:
 async def _answer(
     body: bodies.AnswerRequest, names: list[str], request: Request, parts: Parts, grant: TheGrant
 ) -> Response:
-    """Count a request of the key. Raises `PermissionDenied` and `RateLimited`."""
+    """Answer, counted as a request of the key. Raises `PermissionDenied` and `RateLimited`."""
     knowledge = parts.knowledge
     check_models(grant, body.model)
     if not body.question.strip():
-        raise InvalidParameter("question", "there is no question.")
+        raise InvalidParameter("question", "is empty.")
     bases = await knowledge.several(names)
     parts.gateway.count(grant)
     question = await KeptQuestion.begin(knowledge, parts.chats, bases, body, grant, models_for(parts, grant))
@@ -191,7 +204,7 @@ async def _all(question: KeptQuestion) -> list[dict[str, Any]]:
 
 @router.get("/{base}/jobs", scope="knowledge:read")
 async def list_jobs(base: str, knowledge: TheKnowledge) -> list[KnowledgeJobInfo]:
-    """The last jobs of a base, newest first."""
+    """The latest jobs of a base, newest first."""
     return [job_info(view) for view in await knowledge.jobs.all(await knowledge.bases.get(base))]
 
 

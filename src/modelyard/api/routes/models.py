@@ -1,4 +1,4 @@
-"""Management routes about models. A uid may hold `/`, so longer paths stand before shorter ones."""
+"""Management routes for models. A uid may contain `/`, so longer paths come before shorter ones."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ router = Router("/v1/models", tags=["models"])
 async def launch(
     body: LaunchRequest, deployments: TheDeployments, trust: TheTrust, wait_ready: bool = True
 ) -> LaunchResponse:
-    """Launch a model. With `wait_ready=false` the answer comes before the model is ready; follow it with `/progress`."""
+    """Launch a model. With `wait_ready=false` the answer is sent before the model is ready; follow it with `/progress`."""
     uid = await deployments.create(body, trust)
     if wait_ready:
         await deployments.wait_ready(uid)
@@ -46,9 +46,9 @@ async def launch(
 async def list_models(
     deployments: TheDeployments, knowledge: TheKnowledge, grant: TheGrant, knowledge_bases: bool = False
 ) -> ModelListInfo:
-    """Every model that the key may use, whatever its state; after each its LoRA adapters, which have a `parent`.
+    """Every model that the key may use, in any state; each is followed by its LoRA adapters, which have a `parent`.
 
-    With `knowledge_bases`, the bases that the key may read, too, as models that chat: `kb:` and the name of each.
+    With `knowledge_bases`, also the bases that the key may read, as chat models with the name `kb:NAME`.
     """
     found: list[ModelInfo | KnowledgeModel] = [info for view in deployments.views() for info in models(view)]
     if knowledge_bases:
@@ -79,7 +79,7 @@ async def abort(
     grant: TheGrant,
     body: Annotated[AbortRequest | None, Body()] = None,
 ) -> Aborted:
-    """Abort a request by its `request_id` or `X-Request-ID`, and refuse that id for a while."""
+    """Abort a request by its `request_id` or `X-Request-ID`, and refuse that id for some time."""
     parts.deployments.view(uid)
     seconds = (body or AbortRequest()).block_duration
     return Aborted(msg="DONE" if parts.gateway.abort(uid, request_id, grant, seconds) else "NOT_FOUND")
@@ -100,7 +100,7 @@ async def replicas(uid: str, parts: TheParts, address: TheAddress) -> list[Repli
 
 @router.post("/{uid:path}/replicas", scope="models:write")
 async def add_replicas(uid: str, body: ScaleRequest, parts: TheParts, address: TheAddress) -> ScaleResponse:
-    """Add replicas like the present ones. The answer comes while they start."""
+    """Add replicas like the present ones. The answer is sent while they start."""
     check_alike(body, parts.deployments.view(uid).desired.launch, address)
     added = await parts.deployments.scale_up(uid, body.replica)
     every = replica_infos(parts.deployments.view(uid), parts.traffic, address)
@@ -128,7 +128,7 @@ async def logs(
     lines: Annotated[int, Query(ge=1, le=100_000)] = 200,
     replica: str | None = None,
 ) -> ModelLogs:
-    """The last lines that a replica printed; of the newest replica if none is named."""
+    """The last lines that a replica printed; without `replica`, the newest one."""
     name, found = deployments.logs(uid, replica, lines)
     return ModelLogs(uid=uid, replica=name, lines=list(found))
 
@@ -143,7 +143,7 @@ async def describe(uid: str, deployments: TheDeployments, adapters: TheAdapters)
 
 @router.delete("/{uid:path}", scope="models:write", waits=True)
 async def terminate(uid: str, deployments: TheDeployments, adapters: TheAdapters) -> None:
-    """Finish running requests, stop every replica, and answer when the memory is free; an adapter is unloaded."""
+    """Finish running requests, stop every replica, and answer when the memory is free. An adapter is unloaded."""
     if adapters.find(uid):
         await adapters.unload(uid)
         return

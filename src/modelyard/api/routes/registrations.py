@@ -1,4 +1,4 @@
-"""Management routes about families: listing, registering, and their prompts."""
+"""Management routes for families: lists, registrations, and prompts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PageSize = Annotated[int | None, Query(ge=1, le=10_000)]
 
 @router.get("/v1/models/prompts", scope="models:list", response_model=dict[str, ModelPrompt])
 async def get_prompts(catalog: TheCatalog, grant: TheGrant) -> Response:
-    """Model → its prompt format: the seven fields of its prompt style, and its chat template where the files have none."""
+    """Model → prompt format: the seven fields of its prompt style, and its chat template if the files have none."""
     return as_json(prompts(await asyncio.to_thread(_seen, catalog, grant)))
 
 
@@ -71,9 +71,10 @@ async def list_registrations(
     page: Page = 1,
     page_size: PageSize = None,
 ) -> Response:
-    """Every family of a type, built in or registered; with `detailed` the full record of each.
+    """Every family of a type, built-in or registered; with `detailed` the full record of each.
 
-    A spec is shown as one hub has it; `full` adds the others. `page_size` cuts the list; `X-Total-Count` is its length.
+    A spec is shown with one hub's source; `full` adds the others. `page_size` limits the list, whose full length is in
+    `X-Total-Count`.
     """
     kind = type_named(model_type)
     if detailed:
@@ -105,9 +106,9 @@ async def unregister(
 
 
 async def check_name(name: str, autostarts: Autostarts, trust: Trust) -> None:
-    """Raises `PermissionDenied` if the caller would change a family that the owner's autostart entry names.
+    """Raise `PermissionDenied` if the caller would change a family that an autostart entry of the owner names.
 
-    The entry may run code from the model's folder, which only its writer may choose.
+    The entry may run code from the model's folder, which only its author may choose.
     """
     if trust.full:
         return

@@ -1,4 +1,4 @@
-"""Where weights come from. One source is one file and one line here, or a stranger's entry point."""
+"""Sources of model weights. A source is one file and one line here, or a third-party entry point."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ HUBS: Registry[Hub] = Registry(
 )
 
 REMOTE = ("huggingface", "modelscope")
-"""The hubs that are on the network, in the order in which they are asked."""
+"""The hubs on the network, in the order in which they are tried."""
 
 
 def remote(name: str) -> RemoteHub:
-    """One of `REMOTE`."""
+    """The hub of a name in `REMOTE`."""
     return cast(RemoteHub, HUBS.get(name))

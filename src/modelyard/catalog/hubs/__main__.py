@@ -1,7 +1,7 @@
-"""The child that speaks with hubs: `inspect` says what model a repository holds, `fetch` brings its files.
+"""The child process that talks to hubs: `inspect` describes the model in a repository, `fetch` downloads its files.
 
-Run as `python -m modelyard.catalog.hubs inspect|fetch`, with the question or the download as JSON on standard input or in a
-file. Answers are lines of JSON on standard output; an error is one too, and the exit code is then 1.
+Run as `python -m modelyard.catalog.hubs inspect|fetch`, with the query or the download as JSON on standard input or in a
+file. Results and errors are lines of JSON on standard output; after an error the exit code is 1.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from modelyard.core.errors import MissingLibrary, ModelFilesInvalid, ModelyardEr
 from modelyard.core.types import Download, Model, ModelType, RemoteFile
 
 HEADER_SIZES = (1 << 20, 1 << 23, 1 << 26, 1 << 28)
-"""How much of a GGUF file is read until its header is whole: vocabularies differ much in size."""
+"""Bytes of a GGUF file that are read, one size after the other, until the header is complete: vocabularies vary in size."""
 
 
 def inspect(query: RepositoryQuery) -> Model:
@@ -71,7 +71,7 @@ def _choose(query: RepositoryQuery, listing: RepositoryListing) -> list[RemoteFi
 def _gguf(
     hub: RemoteHub, query: RepositoryQuery, listing: RepositoryListing, files: list[RemoteFile], folder: Path
 ) -> Model:
-    """Only the header is read; of a split model, the header of every part, because each lists its own tensors."""
+    """Read only the header; of a split model the header of every part, because each lists its own tensors."""
     with tempfile.TemporaryDirectory() as place:
         for number, file in enumerate(files):
             _header(hub, query.model_id, listing.revision, file, Path(place) / str(number))
@@ -107,7 +107,7 @@ def _folder(hub: RemoteHub, download: Download, type: ModelType | None) -> Model
 
 
 def fetch(download: Download) -> int:
-    """Bring every file that is not here yet, weights last; returns their number."""
+    """Download every file that is missing, weights last; returns the number of files."""
     hub = remote(download.hub)
     mark = Path(download.folder) / UNFINISHED
     mark.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def _say(**line: Any) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """The command line; returns the exit code."""
+    """Run the command line; returns the exit code."""
     action = arguments[0] if arguments else ""
     actions: dict[str, Callable[[bytes], dict[str, Any]]] = {
         "inspect": lambda message: {"model": inspect(msgspec.json.decode(message, type=RepositoryQuery))},
@@ -134,7 +134,7 @@ def main(arguments: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     if len(arguments) > 2:
-        os.umask(int(arguments[2], 8))  # a hub's cache is not of the home folder, and others may share it
+        os.umask(int(arguments[2], 8))  # hub caches are outside the home folder, and may be shared with other users
     message = Path(arguments[1]).read_bytes() if len(arguments) > 1 else sys.stdin.buffer.read()
     try:
         _say(**actions[action](message))

@@ -1,4 +1,4 @@
-"""The interfaces of hubs: a place of weights on this machine, and a hub on the network with its cache folder here."""
+"""The interfaces of hubs: a source of weights on this machine, and a hub on the network with its local cache folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modelyard.core.types import Download, RemoteFile
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The files of one revision of one repository, as far as they are in a cache folder."""
+    """The files of one revision of a repository that are in a cache folder."""
 
     hub: str
     model_id: str
@@ -23,7 +23,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryListing:
-    """Everything one revision of a repository has, from the hub's own metadata."""
+    """All files of one revision of a repository, from the hub's metadata."""
 
     revision: str
     files: tuple[RemoteFile, ...]
@@ -35,42 +35,42 @@ class RepositoryListing:
 
 
 class Hub(Protocol):
-    """A place that weights are taken from."""
+    """A source of weights."""
 
     @property
     def name(self) -> str: ...
 
     def locate(self, source: ModelSource, quantization: str) -> Path | None:
-        """Where the files are on this machine, all of them; None when they are not. Never touches the network."""
+        """The path of the files on this machine if all are there, else None. Never uses the network."""
         ...
 
 
 class RemoteHub(Hub, Protocol):
-    """A hub on the network. What is marked `child` imports the hub's own library: only a child process calls it."""
+    """A hub on the network. Methods marked `child` import the hub's library, so only a child process may call them."""
 
     @property
     def title(self) -> str:
-        """For people."""
+        """The name for people."""
         ...
 
     def endpoint(self) -> str:
-        """The address of the hub, or of the mirror that the environment names."""
+        """The URL of the hub, or of the mirror that an environment variable names."""
         ...
 
     def snapshots(self) -> Iterator[Snapshot]:
-        """The snapshots in the cache folder, complete or not."""
+        """The snapshots in the cache folder, including incomplete ones."""
         ...
 
     def arrived(self, download: Download, file: RemoteFile) -> int:
-        """Bytes of a file that are on this machine, also while it is being fetched."""
+        """Bytes of a file that are on this machine, also during its download."""
         ...
 
     def listing(self, model_id: str, revision: str | None) -> RepositoryListing:
-        """Ask the hub what a repository holds (child). Raises one of our errors."""
+        """List a repository's files (child). Raises a `ModelyardError`."""
         ...
 
     def folder(self, model_id: str, revision: str) -> Path:
-        """Where the files of a revision lie, or will lie."""
+        """The folder of a revision's files, which need not exist yet."""
         ...
 
     def head(self, model_id: str, revision: str, name: str, count: int) -> bytes:
@@ -78,5 +78,5 @@ class RemoteHub(Hub, Protocol):
         ...
 
     def fetch(self, download: Download, file: RemoteFile) -> None:
-        """Bring one file, going on where an earlier attempt broke off (child). Raises one of our errors."""
+        """Download one file, continuing an interrupted attempt (child). Raises a `ModelyardError`."""
         ...

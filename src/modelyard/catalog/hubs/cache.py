@@ -1,4 +1,4 @@
-"""The cache folders of the hubs: lists the models that are whole with their sizes, and removes one."""
+"""The cache folders of the hubs: lists the complete models with their sizes, and removes models."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from modelyard.catalog.hubs.select import choose_gguf, ggufs
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Download, RemoteFile
 
-FRESH = 1.0  # seconds for which one scan of the folders serves every question
+FRESH = 1.0  # seconds for which a scan of the folders is reused
 
 
 @dataclass(frozen=True, slots=True)
 class Cached:
-    """One model that is whole in a cache folder."""
+    """One complete model in a cache folder."""
 
     snapshot: Snapshot
     quantization: str | None
-    """The quantisation of a GGUF model; a folder of such files holds several models."""
+    """The quantisation of a GGUF model, because a folder of GGUF files contains several models."""
     path: Path
     """The file to load, or the folder."""
     files: tuple[Path, ...]
@@ -39,7 +39,7 @@ class Cached:
 
 
 class Scan:
-    """The snapshots in all cache folders, remembered for a moment."""
+    """The snapshots in all cache folders, cached for `FRESH` seconds."""
 
     def __init__(self) -> None:
         self._at = -math.inf
@@ -47,7 +47,7 @@ class Scan:
         self._lock = threading.Lock()
 
     def __call__(self) -> Mapping[tuple[str, str], Sequence[Snapshot]]:
-        """Hub and id in lower case → its snapshots, the likeliest first."""
+        """Hub and repository id in lower case → its snapshots, the preferred one first."""
         with self._lock:
             if time.monotonic() - self._at > FRESH:
                 found: dict[tuple[str, str], list[Snapshot]] = {}
@@ -58,7 +58,7 @@ class Scan:
             return self._found
 
     def forget(self) -> None:
-        """Scan again next time, because something has changed."""
+        """Drop the cached scan, because the folders have changed."""
         self._at = -math.inf
 
 
@@ -66,7 +66,7 @@ scan = Scan()
 
 
 def cached(source: ModelSource, quantization: str, hub: str | None = None) -> bool:
-    """Whether the weights of a source are on this machine. Cheap: all questions within a second share one scan."""
+    """Whether a source's weights are on this machine. Cheap, because calls within a second share one scan."""
     if source.path is not None:
         return any(HUBS.get(name).locate(source, quantization) is not None for name in ("package", "local"))
     model_id = repository(source, quantization)
@@ -82,7 +82,7 @@ def cached(source: ModelSource, quantization: str, hub: str | None = None) -> bo
 
 
 def in_cache(hub: str, model_id: str, format: str | None, quantization: str | None) -> Path | None:
-    """Where the model of a repository is, if it is here whole."""
+    """The path of a repository's model if it is complete in the cache, else None."""
     scan.forget()
     for snapshot in scan().get((hub, model_id.lower()), ()):
         models = list(_ggufs(snapshot))
@@ -91,14 +91,14 @@ def in_cache(hub: str, model_id: str, format: str | None, quantization: str | No
             try:
                 return snapshot.folder / choose_gguf(model_id, listed, quantization)[0].name
             except InvalidParameter:
-                continue  # the hub may have that quantisation
+                continue  # the hub may have this quantisation
         if format != "ggufv2" and is_complete(snapshot.folder) and not (models and quantization):
             return snapshot.folder
     return None
 
 
 def snapshot_of(path: Path) -> Snapshot | None:
-    """The snapshot that a path lies in."""
+    """The snapshot that contains a path."""
     for snapshots in scan().values():
         for snapshot in snapshots:
             if path == snapshot.folder or snapshot.folder in path.parents:
@@ -107,7 +107,7 @@ def snapshot_of(path: Path) -> Snapshot | None:
 
 
 def cached_models() -> Iterator[Cached]:
-    """Every model that is whole in a cache folder."""
+    """Every complete model in a cache folder."""
     scan.forget()
     for snapshots in scan().values():
         for snapshot in snapshots:
@@ -119,7 +119,7 @@ def cached_models() -> Iterator[Cached]:
 
 
 def _ggufs(snapshot: Snapshot) -> Iterator[Cached]:
-    """The GGUF models of a snapshot; of a split one every part has to be there."""
+    """The complete GGUF models of a snapshot; a split model needs all its parts."""
     names = [str(path.relative_to(snapshot.folder)) for path in snapshot.folder.rglob("*.gguf") if path.is_file()]
     for title, parts in ggufs([RemoteFile(name) for name in names]).items():
         files = tuple(snapshot.folder / part.name for part in parts)
@@ -129,7 +129,7 @@ def _ggufs(snapshot: Snapshot) -> Iterator[Cached]:
 
 
 def remove(model: Cached) -> None:
-    """Delete a model's files, and what they pointed at unless another snapshot points there too."""
+    """Delete a model's files, and the blobs that they link to unless another snapshot links to them."""
     for file in model.files:
         target = file.resolve()
         file.unlink(missing_ok=True)
@@ -153,13 +153,13 @@ def _is_pointed_at(blob: Path) -> bool:
 
 
 def progress(download: Download) -> list[tuple[RemoteFile, int]]:
-    """Every file of a download with the bytes of it that are here."""
+    """Every file of a download with the number of its bytes that are on this machine."""
     hub = remote(download.hub)
     return [(file, hub.arrived(download, file)) for file in download.files]
 
 
 def is_here(download: Download) -> bool:
-    """Whether every file of a download is in its place, as long as the hub said it is."""
+    """Whether every file of a download is in place with the size that the hub states."""
     folder = Path(download.folder)
     sizes = [(file.size, _size(folder / file.name)) for file in download.files]
     return all(size is not None and expected in (0, size) for expected, size in sizes)

@@ -1,4 +1,4 @@
-"""Whether a folder of a cache has all that a model needs. Looks at names only, so it is cheap."""
+"""Checks whether a cache folder has all files of a model. Looks at file names only, so it is cheap."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from modelyard.core.errors import InvalidParameter, NotFound
 from modelyard.core.types import RemoteFile
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".onnx", ".ckpt", ".msgpack")
-"""A GGUF file is a model by itself, and no part of a folder's."""
+"""Endings of weight files. GGUF is not among them, because a GGUF file is a whole model."""
 INDEX = ".index.json"
 UNFINISHED = ".modelyard-unfinished"
-"""Stands in a folder while we fetch into it: some models have several weight files and no index that names them."""
+"""A marker file that exists during a download: some models have several weight files without an index that names them."""
 
 
 def named_files(source: ModelSource, quantization: str) -> list[str]:
-    """The files a source names for a quantisation: one, or the parts of a split one; none when it means the whole repository."""
+    """The files that a source names for a quantisation: one, or all parts; empty if the whole repository is needed."""
     parts = next((found for key, found in source.parts.items() if key.lower() == quantization.lower()), None)
     if parts and source.split_file:
         return [fill(source.split_file, quantization, part) for part in parts]
@@ -28,17 +28,17 @@ def named_files(source: ModelSource, quantization: str) -> list[str]:
 
 
 def fill(template: str, quantization: str, part: str = "") -> str:
-    """A template with its two blanks filled; other braces are left as they are."""
+    """Replace the two placeholders of a template; other braces stay."""
     return template.replace("{quantization}", quantization).replace("{part}", part)
 
 
 def repository(source: ModelSource, quantization: str) -> str | None:
-    """The id of the repository, `owner/name`."""
+    """The repository id, `owner/name`."""
     return fill(source.model_id, quantization) if source.model_id else None
 
 
 def place(folder: Path, source: ModelSource, quantization: str) -> Path | None:
-    """Where in a folder the weights of a quantisation are, if all of them are there."""
+    """The path of a quantisation's weights in a folder if all of them are there, else None."""
     names = named_files(source, quantization)
     if not names:
         return folder if is_complete(folder) else _gguf(folder, quantization)
@@ -49,7 +49,7 @@ def place(folder: Path, source: ModelSource, quantization: str) -> Path | None:
 def first_place(
     revisions: Callable[[str, str | None], Iterable[Snapshot]], source: ModelSource, quantization: str
 ) -> Path | None:
-    """Where the weights are in the first of a repository's revisions that has them all."""
+    """The path of the weights in the first revision that has all of them, else None."""
     model_id = repository(source, quantization)
     if model_id is None:
         return None
@@ -60,7 +60,7 @@ def first_place(
 
 
 def _gguf(folder: Path, quantization: str) -> Path | None:
-    """The GGUF file of a quantisation where a source names none, or the first part of it if all parts are there."""
+    """The GGUF file of a quantisation for a source without file names; the first part of a complete split file."""
     names = [str(path.relative_to(folder)) for path in folder.rglob("*.gguf") if path.is_file()]
     try:
         parts = choose_gguf(folder.name, [RemoteFile(name) for name in names], quantization)
@@ -71,8 +71,8 @@ def _gguf(folder: Path, quantization: str) -> Path | None:
 
 
 def existing(folder: Path, name: str) -> Path | None:
-    """A file by its name; hubs and catalogs differ in letter case, so that is overlooked. None for names that leave the folder,
-    which a registered family can have."""
+    """The path of a file with this name, in any letter case because hubs and catalogs differ in it. None for names that lead
+    out of the folder, which registered families may contain."""
     path = folder / name
     if folder not in path.parents or ".." in Path(name).parts:
         return None
@@ -97,7 +97,7 @@ def is_complete(folder: Path) -> bool:
 
 
 def _has_parts(index: Path, files: Sequence[Path]) -> bool:
-    """Whether the parts are here that an index names; an index of a kind that was left out is none of ours."""
+    """Whether the parts that an index names are there; an index of a weight kind that was not downloaded is ignored."""
     weights = _json(index).get("weight_map")
     if not isinstance(weights, dict):
         return True
@@ -109,7 +109,7 @@ def _has_parts(index: Path, files: Sequence[Path]) -> bool:
 
 
 def _components(pipeline: Path) -> list[str]:
-    """The folders of a diffusion pipeline."""
+    """The component folders of a diffusion pipeline."""
     return [
         name
         for name, value in _json(pipeline).items()

@@ -1,4 +1,4 @@
-"""The Hugging Face hub: its cache folder, which every other program shares, and its own client library in a child process."""
+"""The Hugging Face hub: its cache folder, which is shared with other programs, and its client library in a child process."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ T = TypeVar("T")
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HTTP_LIMIT = 50_000_000_000
-"""Bytes; the hub serves larger files by its own protocol only, which its library speaks."""
+"""Bytes. The hub serves larger files only by its own protocol, which needs its library."""
 PIECE = 1 << 20
-"""Bytes that are written at a time; less than the library's own, so that less is lost when a connection is cut."""
+"""Bytes that are written at a time; less than the library's value, so that an interruption loses less."""
 
 
 def cache_folder() -> Path:
-    """Where the library keeps its files, by the variables that it reads itself."""
+    """The library's cache folder, by the environment variables that the library reads."""
     if found := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
         return Path(found).expanduser()
     if home := os.environ.get("HF_HOME"):
@@ -39,7 +39,7 @@ def repository_folder(model_id: str) -> Path:
 
 
 class HuggingFace:
-    """`blobs/<hash>` hold the bytes, `snapshots/<commit>/<name>` point at them, `refs/<name>` name commits."""
+    """Cache layout: `blobs/<hash>` have the content, `snapshots/<commit>/<name>` link to them, `refs/<name>` name commits."""
 
     name = "huggingface"
     title = "Hugging Face"
@@ -56,7 +56,7 @@ class HuggingFace:
             yield from self.revisions(folder.name.removeprefix("models--").replace("--", "/", 1), None)
 
     def revisions(self, model_id: str, preferred: str | None) -> list[Snapshot]:
-        """The revisions of a repository that are here: the wanted one first, then `main`, then the newest."""
+        """The cached revisions of a repository: the preferred one first, then `main`, then the newest."""
         root = repository_folder(model_id)
         if not (root / "snapshots").is_dir():
             return []
@@ -85,11 +85,11 @@ class HuggingFace:
             return 0
         blobs = repository_folder(download.model_id) / "blobs"
         partial = [blobs / file.sha256, blobs / f"{file.sha256}.incomplete"]
-        if file.size > HTTP_LIMIT:  # the library's own name for what it fetches
+        if file.size > HTTP_LIMIT:  # the name that the library gives to a partial download
             partial += blobs.glob(f"{file.sha256}.*.incomplete")
         return max((_size(path) or 0 for path in partial), default=0)
 
-    # From here on the library is needed: only a child process comes this way.
+    # The methods below need the library, so only a child process calls them.
 
     def listing(self, model_id: str, revision: str | None) -> RepositoryListing:
         from huggingface_hub import HfApi
@@ -113,7 +113,7 @@ class HuggingFace:
                 hf_raise_for_status(answer)
                 for chunk in answer.iter_bytes(65536):
                     found += chunk
-                    if len(found) >= count:  # a server without ranges sends everything
+                    if len(found) >= count:  # a server without range support sends everything
                         break
             return bytes(found[:count])
 
@@ -132,9 +132,9 @@ class HuggingFace:
 
 
 def _fetch(download: Download, file: RemoteFile, pointer: Path) -> None:
-    """One file by the library's own request, into a partial file of a fixed name.
+    """Download one file by an HTTP request of our own, into a partial file with a fixed name.
 
-    The library's own download to its cache begins anew whenever its process ends, and gigabytes deserve better.
+    The library's download restarts from the beginning whenever its process ends, which can lose gigabytes.
     """
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
     from huggingface_hub.file_download import http_get
@@ -145,7 +145,7 @@ def _fetch(download: Download, file: RemoteFile, pointer: Path) -> None:
     found = get_hf_file_metadata(url)
     headers = build_hf_headers()
     if urlsplit(url).netloc != urlsplit(found.location).netloc:
-        headers.pop("authorization", None)  # a token is for the hub, not for where it sends us
+        headers.pop("authorization", None)  # the token is for the hub only, not for the server that it redirects to
     root = repository_folder(download.model_id)
     etag = str(found.etag)
     blob = root / "blobs" / etag
@@ -169,7 +169,7 @@ def _fetch(download: Download, file: RemoteFile, pointer: Path) -> None:
 
 
 def _check_sum(download: Download, file: RemoteFile, path: Path) -> None:
-    """Raise `DownloadFailed`, and remove the file, when it is not what the hub promised."""
+    """Raise `DownloadFailed` and remove the file if its checksum differs from the hub's."""
     if file.sha256 is None:
         return
     with path.open("rb") as data:
@@ -199,7 +199,7 @@ def _size(path: Path) -> int | None:
 
 
 def _call(model_id: str, what: Callable[[], T]) -> T:
-    """Call the hub's library; its errors become ours."""
+    """Call the hub's library and translate its errors."""
     from huggingface_hub.errors import (  # type: ignore[attr-defined]
         GatedRepoError,
         HfHubHTTPError,
@@ -215,7 +215,7 @@ def _call(model_id: str, what: Callable[[], T]) -> T:
     except GatedRepoError:
         raise _needs_token(model_id) from None
     except RepositoryNotFoundError as error:
-        # The hub answers 401 for what does not exist as well as for what is private.
+        # The hub answers 401 both for missing and for private repositories.
         hint = "" if os.environ.get("HF_TOKEN") else " If it is private, set HF_TOKEN for the server."
         missing = NotFound(f"Hugging Face has no model '{model_id}'.{hint}")
         missing.param = "model_name"
@@ -243,7 +243,7 @@ def _words(error: BaseException) -> str:
 def _needs_token(model_id: str) -> PermissionDenied:
     have = "the token in HF_TOKEN may not read it" if os.environ.get("HF_TOKEN") else "set HF_TOKEN for the server"
     return PermissionDenied(
-        f"'{model_id}' is only for those whom its owner lets in: accept its terms on Hugging Face; {have}."
+        f"'{model_id}' is restricted to users whom its owner accepts: accept its terms on Hugging Face; {have}."
     )
 
 

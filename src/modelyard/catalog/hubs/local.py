@@ -1,4 +1,4 @@
-"""Weights on this machine that a registration names by their path."""
+"""Weights on this machine, at the path that a registration names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from modelyard.catalog.hubs.complete import place
 
 
 class Local:
-    """A folder or a file by its absolute path; `file` picks one of a folder's files."""
+    """A folder or a file by its absolute path; `file` selects one file of a folder."""
 
     name = "local"
 

@@ -1,4 +1,4 @@
-"""The ModelScope hub: its cache folder, and its own client library in a child process."""
+"""The ModelScope hub: its cache folder, and its client library in a child process."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ DEFAULT_REVISION = "master"
 
 
 def cache_folder() -> Path:
-    """Where the library keeps its files, by the variable that it reads itself."""
+    """The library's cache folder, by the environment variable that the library reads."""
     return Path(os.environ.get("MODELSCOPE_CACHE") or "~/.cache/modelscope").expanduser()
 
 
 class ModelScope:
-    """`models/<owner>--<name>/snapshots/<revision>/<name>`; older versions had `[hub/]models/<owner>/<name>/`."""
+    """Cache layout: `models/<owner>--<name>/snapshots/<revision>/<name>`; older versions had `[hub/]models/<owner>/<name>/`."""
 
     name = "modelscope"
     title = "ModelScope"
@@ -47,7 +47,7 @@ class ModelScope:
                     yield Snapshot(self.name, model_id, DEFAULT_REVISION, folder)
 
     def revisions(self, model_id: str, preferred: str | None) -> list[Snapshot]:
-        """The revisions of a repository that are here, the wanted one first."""
+        """The cached revisions of a repository, the preferred one first."""
         old = self._old_folder(model_id)
         found = [Snapshot(self.name, model_id, preferred or DEFAULT_REVISION, old)] if old else []
         root = self._root(model_id) / "snapshots"
@@ -62,7 +62,7 @@ class ModelScope:
         return cache_folder() / "models" / model_id.replace("/", "--")
 
     def _old_folder(self, model_id: str) -> Path | None:
-        """The folder of a version before 1.38, which the library goes on using when it is there."""
+        """A folder in the layout of versions before 1.38, which the library keeps using if it exists."""
         owner, _, name = model_id.partition("/")
         safe = name.replace(".", "___")
         for path in (cache_folder() / "models" / owner / safe, cache_folder() / "hub" / "models" / owner / safe):
@@ -79,7 +79,7 @@ class ModelScope:
                 continue
         return 0
 
-    # From here on the library is needed: only a child process comes this way.
+    # The methods below need the library, so only a child process calls them.
 
     def listing(self, model_id: str, revision: str | None) -> RepositoryListing:
         from modelscope_hub import HubApi
@@ -100,7 +100,7 @@ class ModelScope:
             with HubApi().legacy.download_stream(model_id, "model", name, revision, headers=headers) as answer:
                 for chunk in answer.iter_content(65536):
                     found += chunk
-                    if len(found) >= count:  # a server without ranges sends everything
+                    if len(found) >= count:  # a server without range support sends everything
                         break
             return bytes(found[:count])
 
@@ -124,7 +124,7 @@ class ModelScope:
 
 
 def _call(model_id: str, what: Callable[[], T]) -> T:
-    """Call the hub's library; its errors become ours."""
+    """Call the hub's library and translate its errors."""
     from modelscope_hub.errors import (
         AuthenticationError,
         FileIntegrityError,

@@ -1,6 +1,6 @@
-"""The server's side of a hub: which one to ask, and queries to it through a child process.
+"""The server's side of hub access: chooses the hub, and queries it through a child process.
 
-The libraries of the hubs are imported in that child only, so the server stays light and a question can be given up.
+Only the child imports the hubs' libraries, so the server stays small and a query can be cancelled.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ from modelyard.core.errors import HubsOffline, HubUnavailable, InvalidParameter,
 from modelyard.core.types import Model, ModelType
 
 PATIENCE = 90.0
-"""Seconds a child may take to answer a question."""
+"""Seconds that a child has to answer a query."""
 PROBE = 3.0
-"""Seconds a hub has to answer at all."""
+"""Seconds that a hub has to answer a reachability check."""
 REMEMBER = 60.0
-"""Seconds for which it is remembered that a hub answers, and what it answered about a model."""
+"""Seconds for which a hub counts as reachable, and for which its answers about models are cached."""
 FORGET = 10.0
-"""Seconds for which it is remembered that a hub does not answer."""
+"""Seconds for which a hub counts as unreachable."""
 AUTO = "auto"
 
 
 class RepositoryQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A question about a repository: which model it holds, and which files that model needs."""
+    """A query about a repository: which model it contains, and which files that model needs."""
 
     hub: str
     model_id: str
     revision: str | None = None
     type: ModelType | None = None
-    """The type of the model, where it is known."""
+    """The type of the model, if it is known."""
     format: str | None = None
     quantization: str | None = None
     names: tuple[str, ...] = ()
-    """Exactly these files, where the catalog knows them."""
+    """The names of the files, if the catalog lists them."""
     projector: str | None = None
-    """The projector of a GGUF model, where the request names one."""
+    """The projector of a GGUF model, if the request names one."""
 
 
 @dataclass(slots=True)
 class HubAccess:
-    """How this server reaches hubs; the composition root sets it from the settings."""
+    """The settings and cached results of hub access. `api/` sets it from the settings."""
 
     hub: str = AUTO
     offline: bool = False
     probed: dict[str, tuple[float, bool]] = field(default_factory=dict)
-    """Endpoint → when it was tried, and whether it answered."""
+    """Endpoint → when it was checked, and whether it answered."""
     answers: dict[RepositoryQuery, tuple[float, Model]] = field(default_factory=dict)
     locks: dict[RepositoryQuery, threading.Lock] = field(default_factory=dict)
 
@@ -65,29 +65,29 @@ ACCESS = HubAccess()
 
 
 def use(hub: str, offline: bool) -> None:
-    """Take over the settings; what was remembered is forgotten."""
+    """Apply the settings and clear the caches."""
     ACCESS.hub, ACCESS.offline = hub, offline
     ACCESS.probed.clear()
     ACCESS.answers.clear()
 
 
 def check_hub(hub: str) -> str:
-    """A hub's name as given; raises `InvalidParameter` for an unknown hub."""
+    """Return a hub's name. Raises `InvalidParameter` for an unknown hub."""
     if hub not in (AUTO, *REMOTE):
         raise InvalidParameter("download_hub", f"'{hub}' is none of {', '.join((AUTO, *REMOTE))}.")
     return hub
 
 
 def is_offline() -> bool:
-    """Whether the network must not be touched."""
+    """Whether the network must not be used."""
     by_environment = os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
     return ACCESS.offline or by_environment
 
 
 def hubs_to_ask(what: str, wish: str | None = None, having: Sequence[str] = REMOTE) -> list[str]:
-    """The hubs to ask for something, best first: the hub of the request, else the one of the settings, else those that answer.
+    """The hubs to query, in order: the request's hub alone, else the setting's, else those that answer.
 
-    Raises `HubsOffline` when the server is set to be offline, and `HubUnavailable` when no hub answers.
+    Raises `HubsOffline` if the server is configured as offline, and `HubUnavailable` if no hub answers.
     """
     chosen = check_hub(wish) if wish and wish != AUTO else ACCESS.hub
     if is_offline():
@@ -107,7 +107,7 @@ def hubs_to_ask(what: str, wish: str | None = None, having: Sequence[str] = REMO
 
 
 def probe(hubs: Sequence[str]) -> list[bool]:
-    """Whether each hub answers, asked at the same time and remembered for a while."""
+    """Whether each hub answers; checked in parallel and cached."""
     with ThreadPoolExecutor(max_workers=max(1, len(hubs))) as pool:
         return list(pool.map(lambda name: _answers(remote(name).endpoint()), hubs))
 
@@ -123,7 +123,7 @@ def _answers(endpoint: str) -> bool:
         with urlopen(Request(endpoint, method="HEAD"), timeout=PROBE):
             answered = True
     except HTTPError:
-        answered = True  # it refuses, so it is there
+        answered = True  # an error status also shows that it is reachable
     except (OSError, ValueError):
         answered = False
     ACCESS.probed[endpoint] = (time.monotonic(), answered)
@@ -131,8 +131,8 @@ def _answers(endpoint: str) -> bool:
 
 
 def ask(question: RepositoryQuery) -> Model:
-    """The model a repository holds, with its `download`; raises the child's error as our own."""
-    with ACCESS.locks.setdefault(question, threading.Lock()):  # equal queries at one time start one child
+    """Describe a repository's model, with its `download`. Raises the child's error."""
+    with ACCESS.locks.setdefault(question, threading.Lock()):  # equal concurrent queries start one child
         known = ACCESS.answers.get(question)
         if known is not None and time.monotonic() - known[0] < REMEMBER:
             return known[1]
@@ -155,8 +155,8 @@ CHILD_ENVIRONMENT: Mapping[str, str] = {
     "PYTHONUNBUFFERED": "1",
     "TQDM_DISABLE": "1",
 }
-"""One stream per file, so that what has arrived is the beginning of it and can be gone on with; and no warnings, which
-would carry signed addresses into the log."""
+"""Variables of the child: one connection per file, so that a partial file is its beginning and can be continued; no warnings,
+which would write signed URLs into the log."""
 
 
 def _child(action: str, given: bytes) -> Any:
@@ -193,7 +193,7 @@ def last_object(lines: Sequence[str]) -> dict[str, Any] | None:
 
 
 def raise_error(found: Mapping[str, Any]) -> None:
-    """Raise the error that a child wrote, if it wrote one."""
+    """Raise the error in a child's output, if it contains one."""
     error = found.get("error")
     if error:
         raise error_classes()[error["code"]].from_wire(error["message"], error.get("param"), None)

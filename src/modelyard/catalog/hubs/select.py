@@ -1,4 +1,4 @@
-"""Which files of a repository one variant of a model needs. Pure."""
+"""Selects the files of a repository that one variant of a model needs. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LADDER = (
     "q4_k_m", "q4_k_s", "q5_k_m", "q4_0", "q5_k_s", "q6_k", "q8_0", "iq4_xs", "iq4_nl", "mxfp4", "q3_k_m", "q3_k_l",
     "q5_0", "q2_k", "bf16", "f16", "f32",
 )  # fmt: skip
-"""Which quantisation is taken where the request names none, best first: what most people run, then what is nearest to it."""
+"""Quantisations in order of preference, for requests that name none: the most widely used one, then its neighbours."""
 
 QUANTIZATION = re.compile(
     r"(?:^|[-._/])((?:ud-)?(?:i?q\d+(?:_[a-z0-9]+)*|tq\d_\d|bf16|f16|fp16|f32|fp32|mxfp4(?:_moe)?))(?=[-._/]|$)",
@@ -22,7 +22,7 @@ QUANTIZATION = re.compile(
 SPLIT = re.compile(r"-\d{5}-of-(\d{5})\.gguf$", re.IGNORECASE)
 
 KINDS = (".safetensors", ".bin", ".pt", ".pth")
-"""Kinds of weight files, best first: where a folder has the same weights in two kinds, the first is taken."""
+"""Endings of weight files in order of preference; if a folder has its weights in two formats, the first is used."""
 
 NEVER = (
     ".h5",
@@ -44,9 +44,9 @@ WEIGHTS = (*KINDS, ".onnx")
 
 
 def ggufs(files: Sequence[RemoteFile]) -> dict[str, list[RemoteFile]]:
-    """The GGUF models of a repository, each under the name of its quantisation; the parts of a split one in order.
+    """The GGUF models of a repository by the name of their quantisation; the parts of a split one in order.
 
-    Projectors and importance matrices are no models.
+    Projectors and importance matrices are left out.
     """
     groups: dict[str, list[RemoteFile]] = {}
     for file in sorted(files, key=lambda file: file.name):
@@ -64,9 +64,9 @@ def ggufs(files: Sequence[RemoteFile]) -> dict[str, list[RemoteFile]]:
 
 
 def choose_gguf(model_id: str, files: Sequence[RemoteFile], quantization: str | None) -> list[RemoteFile]:
-    """The file of a quantisation, or its parts; the best of the ladder when none is asked for.
+    """The file of a quantisation, or its parts; without a `quantization`, of the preferred one.
 
-    Raises `InvalidParameter` naming the choices.
+    Raises `InvalidParameter` with the choices.
     """
     groups = ggufs(files)
     if not groups:
@@ -81,19 +81,19 @@ def choose_gguf(model_id: str, files: Sequence[RemoteFile], quantization: str | 
 
 
 PROJECTORS = ("f16", "bf16", "q8_0", "f32")
-"""Which precision of a projector is taken where the request names none, best first."""
+"""Precisions of a projector in order of preference, for requests that name none."""
 
 
 def is_projector(name: str) -> bool:
-    """Whether a file is what a GGUF model sees or hears through."""
+    """Whether a file is a vision or audio projector of a GGUF model."""
     base = PurePosixPath(name).name.lower()
     return base.endswith(".gguf") and "mmproj" in base
 
 
 def choose_projector(model_id: str, files: Sequence[RemoteFile], title: str | None) -> RemoteFile | None:
-    """The projector of that name; the best there is when none is named, None when there is none at all.
+    """The projector of a name, or the preferred one without a name; None if the repository has none.
 
-    Raises `InvalidParameter` naming the choices.
+    Raises `InvalidParameter` with the choices.
     """
     there = {file.name: file for file in sorted(files, key=lambda file: file.name) if is_projector(file.name)}
     if title:
@@ -115,7 +115,7 @@ def _precision(name: str) -> int:
 
 
 def by_names(model_id: str, files: Sequence[RemoteFile], names: Sequence[str]) -> list[RemoteFile]:
-    """Files by their names, in whatever letter case the hub has them."""
+    """Files by their names, in any letter case."""
     by_name = {file.name.lower(): file for file in files}
     missing = [name for name in names if name.lower() not in by_name]
     if missing:
@@ -125,9 +125,9 @@ def by_names(model_id: str, files: Sequence[RemoteFile], names: Sequence[str]) -
 
 
 def choose_folder(model_id: str, files: Sequence[RemoteFile]) -> list[RemoteFile]:
-    """All files that a model in a folder needs: its weights in one kind, and the small files beside them.
+    """All files that a model in a folder needs: its weights in one format, and the small files beside them.
 
-    Raises `NotFound` when there are no weights.
+    Raises `NotFound` if there are no weights.
     """
     pipeline = any(file.name == "model_index.json" for file in files)
     kept = [file for file in files if _is_ours(file.name, pipeline)]
@@ -144,7 +144,7 @@ def choose_folder(model_id: str, files: Sequence[RemoteFile]) -> list[RemoteFile
 
 
 def in_order(files: Sequence[RemoteFile]) -> list[RemoteFile]:
-    """The order of fetching: weights last, so that a folder with all its weights is a whole one."""
+    """The order of the download: weights last, so that a folder with all its weights is complete."""
     return sorted(files, key=lambda file: (_suffix(file.name) in (*WEIGHTS, ".gguf"), file.name))
 
 
@@ -171,7 +171,7 @@ def _is_ours(name: str, pipeline: bool) -> bool:
         return False
     if path.name.startswith(("consolidated", "training_args", "optimizer", "rng_state", "scheduler.pt")):
         return False
-    # A pipeline's weights lie in its folders; a file at the top is the same model once more, in one piece.
+    # A pipeline's weights are in its subfolders; a file at the top is the whole model again as one file.
     return not (pipeline and len(path.parts) == 1 and path.suffix.lower() in WEIGHTS)
 
 
@@ -181,5 +181,5 @@ def _best_kind(files: Sequence[RemoteFile], folder: str) -> str | None:
 
 
 def _is_half_copy(name: str, names: set[str]) -> bool:
-    """`model.fp16.safetensors` beside `model.safetensors` is the same at half precision."""
+    """Whether a file is a half-precision copy, such as `model.fp16.safetensors` beside `model.safetensors`."""
     return any(mark in name and name.replace(mark, ".") in names for mark in (".fp16.", ".non_ema.", ".fp32."))

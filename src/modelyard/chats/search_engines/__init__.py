@@ -35,7 +35,7 @@ def configured_engines(settings: Settings) -> dict[str, SearchEngine]:
 
 
 def search_settings(settings: Settings, name: str) -> SearchSettings:
-    """Return the address and key of a search engine. One of another package has neither here, and reads its own settings."""
+    """Return the address and key of a search engine. A third-party engine has neither here, and reads its own settings."""
     urls = {
         "bing": settings.bing_url,
         "duckduckgo": settings.duckduckgo_url,

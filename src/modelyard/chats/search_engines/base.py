@@ -1,4 +1,4 @@
-"""The protocol of a search engine, and requests to one: limited in time and size, with its own words in errors."""
+"""The protocol of a search engine, and HTTP requests to one with limits of time and size."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from modelyard.core.fetching import tls
 SECONDS = 20.0
 MOST_BYTES = 5 * 1024 * 1024
 MOST_HITS = 20
-"""The most hits of a search; SearXNG and DuckDuckGo return one page."""
+"""Maximum number of hits of a search; SearXNG and DuckDuckGo return one page."""
 QUOTED = 300
-"""The most characters of an engine's own words in an error message."""
+"""Maximum characters of an engine's own message that an error quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class WebSearchRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     json: object = None
     redirects: bool = False
-    """Whether to follow redirects. Not to be set where a key is sent, which would go wherever they lead."""
+    """Whether to follow redirects. Must not be set if a key is sent, which would be sent to the redirect's target too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def check_status(engine: str, answer: SearchResponse) -> None:
         return
     words = _words(answer.text)
     if answer.status == 401:
-        raise SearchFailed(engine, f"it does not take the key (401): {words}")
+        raise SearchFailed(engine, f"it rejects the key (401): {words}")
     if answer.status == 429:
         wait = f" Try again in {answer.retry_after} s." if answer.retry_after.isdigit() else ""
         raise SearchFailed(engine, f"too many searches (429): {words}{wait}")

@@ -1,4 +1,4 @@
-"""DuckDuckGo's page for browsers without scripts. It needs no key, but stops answering clients that search too often."""
+"""DuckDuckGo's HTML page. It needs no key, but stops answering clients that search too often."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from modelyard.chats.search_engines.base import (
 from modelyard.core.errors import SearchFailed, SearchNotConfigured
 
 HEADERS = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
-"""DuckDuckGo sends no results to clients that are no browsers."""
-CHALLENGE = "it wants to see a human, as it does after many searches (202). Try again later, or set up another engine."
+"""DuckDuckGo sends no results to clients other than browsers."""
+CHALLENGE = (
+    "it asks for proof of a human, as it does after many searches (202). Try again later, or configure another engine."
+)
 RESULT = "//*[contains(concat(' ', normalize-space(@class), ' '), ' result ')]"
 LINK = ".//a[contains(concat(' ', normalize-space(@class), ' '), ' result__a ')]"
 SNIPPET = ".//*[contains(concat(' ', normalize-space(@class), ' '), ' result__snippet ')]"
@@ -57,7 +59,7 @@ def read(engine: str, page: str) -> list[WebHit]:
     if not hits and root.xpath(CHALLENGES):
         raise SearchFailed(engine, CHALLENGE)
     if not results and not root.xpath(NONE):
-        raise SearchFailed(engine, "its page is not of the form that is known here.")
+        raise SearchFailed(engine, "the page has an unknown format.")
     return hits
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelyard.chats.search_engines.base import SearchSettings, WebHit, WebSearchRequest, send_json, web_hits
 from modelyard.core.errors import SearchFailed, SearchNotConfigured
 
-REFUSALS = {403: "it gives no JSON (403): add `json` to `search.formats` in the settings.yml of the instance."}
+REFUSALS = {403: "it does not serve JSON (403): add `json` to `search.formats` in the settings.yml of the instance."}
 
 
 class SearXNG:

@@ -1,4 +1,4 @@
-"""Reading the file that configures MCP servers, in the common form `{"mcpServers": {…}}`. Starts no server."""
+"""Reads the file that configures MCP servers, in the common format `{"mcpServers": {…}}`. Starts no server."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class McpServer:
     command: str = ""
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Variables beside PATH, HOME and the like. The server's own environment, which has keys, is not passed on."""
+    """Variables in addition to PATH, HOME and a few others. The server's environment, which contains keys, is not passed on."""
     cwd: str | None = None
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     sse: bool = False
-    """Whether the address speaks the older protocol (server-sent events) instead of streamable HTTP."""
+    """Whether the URL uses the older protocol (server-sent events) instead of streamable HTTP."""
 
 
 class _ServerEntry(msgspec.Struct):
@@ -65,7 +65,7 @@ def parse(config: object) -> list[McpServer]:
     """Return the servers of a configuration, without those that are `disabled`.
 
     `${NAME}` and `${NAME:-default}` are replaced by environment variables, so that keys need not be in the file.
-    Raises `InvalidParameter`, with the name of the server that is wrong.
+    Raises `InvalidParameter` with the name of the invalid server.
     """
     try:
         entries = msgspec.convert(config, _ConfigFile).mcpServers
@@ -83,13 +83,13 @@ def _server(name: str, value: object) -> McpServer | None:
     if entry.disabled:
         return None
     if entry.type not in KINDS:
-        raise _invalid(f"server '{name}': its type is stdio, http or sse, not '{entry.type}'.")
+        raise _invalid(f"server '{name}': its type must be stdio, http or sse, not '{entry.type}'.")
     if bool(entry.command) == bool(entry.url):
-        raise _invalid(f"server '{name}': it has a command or a url.")
+        raise _invalid(f"server '{name}': it needs a command or a url.")
     if (KINDS[entry.type] or "stdio") != "stdio" and entry.command:
-        raise _invalid(f"server '{name}': a server of type {entry.type} has a url.")
+        raise _invalid(f"server '{name}': a server of type {entry.type} needs a url.")
     if entry.url and not entry.url.startswith(("http://", "https://", "${")):
-        raise _invalid(f"server '{name}': its url is no http or https address.")
+        raise _invalid(f"server '{name}': its url is not an http or https address.")
     return McpServer(
         name=name,
         command=_expand_variables(name, entry.command),

@@ -1,4 +1,4 @@
-"""The tools of MCP servers, which are started when tools are first requested, and restarted after they end."""
+"""The tools of MCP servers, which are started when their tools are first needed, and restarted after they end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 START_SECONDS = 60.0
-"""Long, because the first start may download the server, as `npx` and `uvx` do."""
+"""Seconds; long, because the first start may download the server, as `npx` and `uvx` do."""
 CALL_SECONDS = 120.0
 MOST_NAME = 64
 
@@ -32,15 +32,15 @@ class McpTool:
     """A tool of an MCP server."""
 
     name: str
-    """`<server>__<tool>`, with `_` in place of characters that a name may not have."""
+    """`<server>__<tool>`, with `_` in place of characters that a tool's name may not contain."""
     description: str
     parameters: Mapping[str, Any]
     connection: McpConnection
     server_name: str
-    """The tool's own name at the server."""
+    """The tool's name on its server."""
 
     async def call(self, arguments: dict[str, Any]) -> str:
-        """Return the server's answer as text. Raises `ToolFailed`, also if the server has ended or hangs."""
+        """Call the tool and return its output as text. Raises `ToolFailed`, also if the server has ended or does not answer."""
         return await self.connection.call(self.server_name, arguments)
 
 
@@ -58,7 +58,7 @@ class McpServers:
         self._timeouts = (start_timeout, call_timeout)
         self._connections: dict[str, McpConnection] = {}
         self.failures: dict[str, str] = {}
-        """Server → why its tools are missing, as of the last call of `tools`."""
+        """Server → why its tools are missing, at the last call of `tools`."""
 
     @classmethod
     def from_file(cls, path: Path) -> Self:

@@ -25,12 +25,12 @@ from modelyard.core.errors import ToolFailed
 log = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 10.0
-"""The time that a process has to end before its task is cancelled, which kills it."""
+"""Seconds that a process has to end before its task is cancelled, which kills it."""
 MOST_PAGES = 100
 MOST_CHARACTERS = 50_000
-"""The most characters of a call's output."""
+"""Maximum characters of a call's output."""
 OUTPUT_LINES = 5
-"""Lines of a server's error output that are quoted in an error message."""
+"""Number of lines of a server's error output that an error message quotes."""
 CLOSED = mcp_types.CONNECTION_CLOSED
 TERMINATED = "Session terminated"
 """The SDK's message when an HTTP server no longer knows the session."""

@@ -10,25 +10,25 @@ from modelyard.chats.tools.base import integer_argument, object_schema, text_arg
 from modelyard.core.fetching import PUBLIC, Fetched, Hosts, fetch
 
 MOST_CHARACTERS = 8000
-"""The most characters of one part."""
+"""Maximum characters of one part."""
 READ: Sequence[str] = ("text/", "application/xhtml+xml", "application/json", "application/xml", "application/rss+xml",
                        "application/atom+xml", "application/ld+json", "application/yaml")  # fmt: skip
 
 
 class PageText(Protocol):
-    """What a page says."""
+    """The text of a web page."""
 
     @property
     def title(self) -> str:
-        """Empty where it has none."""
+        """The title; empty if there is none."""
 
     @property
     def text(self) -> str:
-        """Without scripts and menus."""
+        """The text without scripts and menus."""
 
 
 ReadPage = Callable[[Fetched], PageText]
-"""Turns a fetched page into text; it blocks."""
+"""Converts a fetched page to text; blocking."""
 
 
 class PageReader:

@@ -24,7 +24,7 @@ PREFERRED = ("searxng", "tavily", "bing", "duckduckgo")
 
 
 class Toolbox:
-    """Makes the tools. MCP servers are started when tools that reach outside are first requested, and ended by `close`."""
+    """Creates the tools. MCP servers are started when a chat with external tools first needs them, and ended by `close`."""
 
     def __init__(self, settings: Settings, read_page: ReadPage) -> None:
         self._settings = settings
@@ -36,7 +36,7 @@ class Toolbox:
 
         `bases` has a description for each name; `search` searches one of them.
 
-        Raises `InvalidParameter` for a file of MCP servers that is wrong, and `MissingLibrary`, `UnknownName` and
+        Raises `InvalidParameter` for an invalid file of MCP servers, and `MissingLibrary`, `UnknownName` and
         `SearchNotConfigured` for settings that cannot be used.
         """
         tools: list[Tool] = [Calculator()]

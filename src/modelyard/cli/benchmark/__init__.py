@@ -1,1 +1,1 @@
-"""A load generator for OpenAI-compatible servers: what `modelyard bench serve` is made of."""
+"""A load generator for OpenAI-compatible servers, for `modelyard bench serve`."""

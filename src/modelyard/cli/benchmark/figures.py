@@ -1,8 +1,8 @@
-"""The figures of a run, computed from its samples, in the words, units and JSON keys of vLLM's benchmark. Pure.
+"""Computes the results of a run from its samples, with the names, units and JSON keys of vLLM's benchmark. Pure.
 
-TTFT is the time to the first token, TPOT = (latency - TTFT) / (output tokens - 1) for answers of two tokens and more, ITL
-the gap between two events with text, E2EL the whole latency. Standard deviations are of the population; percentiles are
-interpolated linearly. Only complete answers count, but for `failed` and the kinds of errors.
+TTFT is the time to the first token, TPOT = (latency - TTFT) / (output tokens - 1) for answers with at least two tokens, ITL
+the gap between two events with text, E2EL the whole latency. Standard deviations are those of the population; percentiles
+are interpolated linearly. Only complete answers count, except for `failed` and the kinds of errors.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ METRICS: Mapping[str, str] = {
     "e2el": "End-to-end latency",
 }
 GOALS = ("ttft", "tpot", "e2el")
-"""Metrics that a request has one value of."""
+"""Metrics with a single value per request."""
 
 
 @dataclass(frozen=True, slots=True)
 class FigureOptions:
-    """Which figures are computed."""
+    """Which results are computed."""
 
     metrics: tuple[str, ...] = tuple(METRICS)
     percentiles: tuple[float, ...] = (50, 95, 99)
     goodput: Mapping[str, float] | None = None
-    """Metric → the most milliseconds that a good request may take."""
+    """Metric → maximum milliseconds of a good request."""
     detailed: bool = False
 
 
 def figures(
     samples: Sequence[BenchmarkSample], duration: float, options: FigureOptions, embeddings: bool = False
 ) -> dict[str, Any]:
-    """The result as one flat object."""
+    """The results as one flat object."""
     good = [sample for sample in samples if not sample.problem]
     seconds = duration or math.inf
     inputs = sum(sample.input_tokens or 0 for sample in good)
@@ -66,14 +66,14 @@ def figures(
 
 
 def tpot(sample: BenchmarkSample) -> float | None:
-    """Seconds for each token after the first; None when there is none."""
+    """Seconds per token after the first one; None if there is none."""
     if sample.output_tokens < 2 or sample.ttft is None:
         return None
     return (sample.latency - sample.ttft) / (sample.output_tokens - 1)
 
 
 def values_of(metric: str, samples: Iterable[BenchmarkSample]) -> list[float]:
-    """All values of a metric, in seconds and sorted."""
+    """All values of a metric in seconds, sorted."""
     if metric == "itl":
         return sorted(gap for sample in samples for gap in sample.itls)
     if metric == "e2el":
@@ -83,7 +83,7 @@ def values_of(metric: str, samples: Iterable[BenchmarkSample]) -> list[float]:
 
 
 def spread(metric: str, ordered: Sequence[float], percentiles: Iterable[float]) -> dict[str, float]:
-    """Mean, median, deviation and percentiles of sorted seconds, in milliseconds; 0 where there is no value."""
+    """Mean, median, standard deviation and percentiles of sorted seconds, in milliseconds; 0 if there are no values."""
     mean = math.fsum(ordered) / len(ordered) if ordered else 0.0
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in ordered) / len(ordered)) if ordered else 0.0
     result = {
@@ -95,7 +95,7 @@ def spread(metric: str, ordered: Sequence[float], percentiles: Iterable[float]) 
 
 
 def percentile(ordered: Sequence[float], part: float) -> float:
-    """The value below which `part` per cent of sorted values lie."""
+    """The percentile `part` (0 to 100) of sorted values."""
     if not ordered:
         return 0.0
     place = (len(ordered) - 1) * part / 100
@@ -105,16 +105,16 @@ def percentile(ordered: Sequence[float], part: float) -> float:
 
 
 def meets(sample: BenchmarkSample, goals: Mapping[str, float]) -> bool:
-    """Whether a request kept to every goal; one without a second token has kept any for TPOT."""
+    """Whether a request met every goal. One without a second token meets any goal for TPOT."""
     took = {"ttft": sample.ttft or 0.0, "tpot": tpot(sample) or 0.0, "e2el": sample.latency}
     return all(took[metric] * 1000 <= most for metric, most in goals.items())
 
 
 def peak(samples: Iterable[BenchmarkSample]) -> int:
-    """The most requests that were under way at one moment."""
+    """The maximum number of concurrent requests."""
     steps = sorted(
         step for sample in samples for step in ((sample.start, 1), (sample.start + sample.latency, -1))
-    )  # at one moment -1 comes before 1
+    )  # at equal times, -1 sorts before 1
     running = most = 0
     for _, change in steps:
         running += change
@@ -123,7 +123,7 @@ def peak(samples: Iterable[BenchmarkSample]) -> int:
 
 
 def tokens_by_second(samples: Iterable[BenchmarkSample]) -> dict[int, float]:
-    """Output tokens in each second of the run; an event that brought several tokens counts as so many."""
+    """Output tokens in each second of the run; the tokens of an event with several count at its time."""
     seconds: dict[int, float] = defaultdict(float)
     for sample in samples:
         if sample.ttft is None:
@@ -138,7 +138,7 @@ def tokens_by_second(samples: Iterable[BenchmarkSample]) -> dict[int, float]:
 
 
 def problems(samples: Iterable[BenchmarkSample]) -> dict[str, dict[str, Any]]:
-    """The kinds of errors: how many, and one in full."""
+    """The kinds of errors, with the number and a complete example of each."""
     found: dict[str, dict[str, Any]] = {}
     for sample in samples:
         if sample.problem:
@@ -148,7 +148,7 @@ def problems(samples: Iterable[BenchmarkSample]) -> dict[str, dict[str, Any]]:
 
 
 def details(samples: Sequence[BenchmarkSample]) -> dict[str, Any]:
-    """Lists with an entry for each request, in the order of their beginnings; times are seconds."""
+    """Lists with an entry per request, in the order of their starts; times are in seconds."""
     ordered = sorted(samples, key=lambda sample: sample.start)
     return {
         "input_lens": [sample.input_tokens or 0 for sample in ordered],

@@ -1,4 +1,4 @@
-"""The load: when each request is sent, how many at once, and the samples of their answers."""
+"""Sends the load: start times, limit of concurrent requests, and the samples of the answers."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from dataclasses import dataclass, field
 from modelyard.cli.benchmark.wire import AnswerReader, BenchConnection, BenchmarkSample, BenchServer
 
 MOST_AT_ONCE = 256
-"""Connections that are being opened at one time: a server's queue of new ones is short."""
+"""Connections that are opened concurrently; a server's backlog of new connections is short."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """Which requests are sent to which server, when, and how many at once."""
+    """The requests, the server, the start times and the limit of concurrent requests."""
 
     server: BenchServer
     requests: Sequence[bytes]
     stream: bool
-    """Whether answers are streams of tokens."""
+    """Whether answers are token streams."""
     rate: float = float("inf")
     """Requests per second."""
     burstiness: float = 1.0
     max_concurrency: int | None = None
     timeout: float = 3600.0
-    """Seconds that one answer may take."""
+    """Timeout of one answer in seconds."""
     seed: int = 0
     keep_text: bool = False
 
 
 @dataclass(slots=True)
 class LoadOutcome:
-    """The result of a run so far."""
+    """The results of a run so far."""
 
     total: int
     samples: list[BenchmarkSample] = field(default_factory=list)
-    """Of the requests that ended, in the order of their ends."""
+    """Samples of finished requests, in the order of their ends."""
     running: int = 0
     completed: int = 0
     tokens: int = 0
@@ -54,10 +54,10 @@ class LoadOutcome:
 
 
 def arrivals(count: int, rate: float, burstiness: float, seed: int) -> list[float]:
-    """When each request is sent, in seconds from the beginning.
+    """The start time of each request, in seconds from the beginning.
 
-    Gaps follow a gamma distribution of the shape `burstiness`: 1 is a Poisson process, less comes in bursts, more evenly.
-    They are stretched so that the last request comes at `count / rate`, as vLLM does, whatever the seed.
+    Gaps follow a gamma distribution of the shape `burstiness`: 1 is a Poisson process, lower values are burstier, higher ones
+    more even. They are scaled so that the last request starts at `count / rate` for every seed, as vLLM does.
     """
     if rate == float("inf"):
         return [0.0] * count
@@ -80,11 +80,11 @@ class LoadRun:
         self._opening = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def run(self, stop: asyncio.Event) -> LoadOutcome:
-        """Send everything and wait for every answer, or until `stop` is set: what is under way then is dropped."""
+        """Send all requests and wait for the answers. When `stop` is set, requests in progress are dropped."""
         plan, outcome = self.plan, self.outcome
         gate = asyncio.Semaphore(plan.max_concurrency) if plan.max_concurrency else None
         gc.collect()
-        gc.disable()  # a collection among hundreds of streams would show as their latency
+        gc.disable()  # a garbage collection with hundreds of streams would be measured as their latency
         outcome.began = time.perf_counter()
         work = asyncio.create_task(self._send_all(gate))
         stopped = asyncio.create_task(stop.wait())
@@ -144,7 +144,7 @@ class LoadRun:
         return sample
 
     async def _exchange(self, request: bytes, answer: AnswerReader) -> None:
-        """Use an idle connection if there is one; if the server had closed it, send again on a new one."""
+        """Send on an idle connection if there is one; if the server has closed it, send again on a new one."""
         while True:
             idle = self._idle_connection()
             connection = idle or await self._new_connection()

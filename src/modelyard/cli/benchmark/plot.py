@@ -1,4 +1,4 @@
-"""The run as a picture: one HTML page that needs nothing else, drawn as SVG; or a PNG where matplotlib is installed."""
+"""Draws the run: a self-contained HTML page with SVG diagrams, or a PNG if matplotlib is installed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 760, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 28, 44
 MOST_POINTS = 4000
 SMALLEST = 0.01
-"""Milliseconds at which an axis of powers of ten begins at the latest."""
+"""Minimum milliseconds of a logarithmic axis."""
 COLOURS = {"ttft": "#2a78d6", "tpot": "#1b9e77", "itl": "#b8860b", "e2el": "#c2410c", "tokens": "#6d4bc3"}
 
 STYLE = """
@@ -37,7 +37,7 @@ td:first-child, th:first-child { text-align: left; } th { color: var(--faint); f
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Points of one colour."""
+    """Points of one colour in a diagram."""
 
     name: str
     colour: str
@@ -54,19 +54,19 @@ class Panel:
     up: str
     series: Sequence[Series]
     logarithmic: bool = False
-    """Whether what goes across is drawn by its powers of ten."""
+    """Whether the horizontal axis is logarithmic."""
 
 
 def check_target(path: Path) -> None:
-    """Refuse, before anything is measured, a picture that could not be written. Raises `BadRequest`."""
+    """Check before the run that the file can be written. Raises `BadRequest`."""
     if path.suffix not in (".html", ".png"):
         raise BadRequest(f"'{path}' is neither .html nor .png.")
     if path.suffix == ".png" and importlib.util.find_spec("matplotlib") is None:
-        raise BadRequest("A PNG takes matplotlib, which is not installed; a plot named .html needs nothing.")
+        raise BadRequest("A PNG needs matplotlib, which is not installed; choose a file name with .html.")
 
 
 def save(path: Path, samples: Sequence[BenchmarkSample], result: Mapping[str, Any]) -> None:
-    """Write the picture; raises `OSError`."""
+    """Write the file. Raises `OSError`."""
     if path.suffix == ".html":
         path.write_text(html(samples, result), encoding="utf-8")
     else:
@@ -97,14 +97,14 @@ def panels(samples: Sequence[BenchmarkSample]) -> list[Panel]:
 
 
 def distribution(ordered: Sequence[float]) -> list[tuple[float, float]]:
-    """Milliseconds and the per cent of values that took no longer."""
+    """Points of the cumulative distribution: milliseconds, and per cent of values that are not larger."""
     step = max(1, len(ordered) // 400)
     kept = sorted({*range(0, len(ordered), step), len(ordered) - 1}) if ordered else []
     return [(ordered[at] * 1000, 100 * (at + 1) / len(ordered)) for at in kept]
 
 
 def html(samples: Sequence[BenchmarkSample], result: Mapping[str, Any]) -> str:
-    """The page; well-formed XML, too."""
+    """The page as HTML that is also well-formed XML."""
     title = f"{result['model_id']}: {result['completed']} requests in {result['duration']:.1f} s"
     parts = [f"<h2>{escape(panel.title)}</h2>\n{legend(panel)}\n{svg(panel)}" for panel in panels(samples)]
     drawn = "\n".join(parts) or "<p>No request was completed.</p>"
@@ -117,7 +117,7 @@ def html(samples: Sequence[BenchmarkSample], result: Mapping[str, Any]) -> str:
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """The figures of each metric."""
+    """A table of the metrics."""
     names = [name for name in METRICS if f"mean_{name}_ms" in result]
     if not names:
         return ""
@@ -134,13 +134,13 @@ def table(result: Mapping[str, Any]) -> str:
 
 
 def legend(panel: Panel) -> str:
-    """The names of a panel's colours."""
+    """The legend of a diagram's colours."""
     named = [each for each in panel.series if each.name]
     return "".join(f'<span style="color:{each.colour}">● {escape(each.name)}</span> &#160; ' for each in named)
 
 
 def svg(panel: Panel) -> str:
-    """One diagram."""
+    """One diagram as SVG."""
     points = [point for series in panel.series for point in series.points]
     ticks, part_of = (logarithmic if panel.logarithmic else linear)([x for x, _ in points])
     top = ceiling(max(y for _, y in points))
@@ -169,7 +169,7 @@ def svg(panel: Panel) -> str:
 
 
 def drawn(series: Series, across: Callable[[float], float], up: Callable[[float], float]) -> str:
-    """Points as dots, or joined to a line."""
+    """A series as dots, or as a line."""
     if series.line and len(series.points) > 1:
         path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in series.points)
         return f'<polyline points="{path}" fill="none" stroke="{series.colour}" stroke-width="1.8"/>'
@@ -179,13 +179,13 @@ def drawn(series: Series, across: Callable[[float], float], up: Callable[[float]
 
 
 def linear(values: Sequence[float]) -> tuple[list[float], Callable[[float], float]]:
-    """Ticks of an axis from 0 on, and what part of its length a value lies at."""
+    """Ticks of a linear axis from 0, and a function from a value to its relative position."""
     end = ceiling(max(values))
     return [end * part / 4 for part in range(5)], lambda value: value / end
 
 
 def logarithmic(values: Sequence[float]) -> tuple[list[float], Callable[[float], float]]:
-    """The same of an axis by powers of ten; what is too small for it stands at its beginning."""
+    """Ticks of a logarithmic axis, and a function from a value to its relative position; smaller values are put at the start."""
     powers = [math.log10(max(value, SMALLEST)) for value in values]
     low = math.floor(min(powers))
     high = max(math.ceil(max(powers)), low + 1)
@@ -194,7 +194,7 @@ def logarithmic(values: Sequence[float]) -> tuple[list[float], Callable[[float],
 
 
 def ceiling(value: float) -> float:
-    """A round number that is not below a value: 1, 2, 4, 5, 8 or 10 times a power of ten."""
+    """Round up to 1, 2, 4, 5, 8 or 10 times a power of ten."""
     if value <= 0:
         return 1.0
     power: float = 10.0 ** math.floor(math.log10(value))
@@ -202,7 +202,7 @@ def ceiling(value: float) -> float:
 
 
 def save_png(path: Path, shown: Sequence[Panel]) -> None:
-    """The same diagrams by matplotlib."""
+    """Draw the diagrams with matplotlib."""
     figure = importlib.import_module("matplotlib.figure").Figure(
         figsize=(8, 3.4 * max(1, len(shown))), layout="constrained"
     )

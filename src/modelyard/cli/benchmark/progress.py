@@ -1,4 +1,4 @@
-"""How far the run is: one line on a terminal, written over and over. Drawn by hand, because what draws it also measures."""
+"""Shows the progress of a run as one line on a terminal. Drawn without a library, because this process also measures."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ BAR = 24
 
 
 class TerminalProgress:
-    """The line on stderr; silent where that is no terminal."""
+    """The progress line on stderr; does nothing if stderr is not a terminal."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
 
     def show(self, outcome: LoadOutcome) -> None:
-        """Draw the line anew."""
+        """Redraw the line."""
         if self._live:
             sys.stderr.write(f"\r\x1b[2K{line(outcome, time.perf_counter() - outcome.began)}")
             sys.stderr.flush()
 
     def end(self) -> None:
-        """Take the line away."""
+        """Erase the line."""
         if self._live:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
 
 
 def line(outcome: LoadOutcome, seconds: float) -> str:
-    """The state of a run after so many seconds, in less than 80 columns as a rule."""
+    """The state of a run after some seconds, usually in less than 80 columns."""
     done = len(outcome.samples)
     full = BAR * done // outcome.total if outcome.total else BAR
     parts = [f"{done}/{outcome.total}", f"{outcome.running} running"]

@@ -1,4 +1,4 @@
-"""What is asked: random words of a chosen length, the rows of a file, or questions of our own. Pure but for the file."""
+"""The prompts: random words of a given length, the rows of a file, or built-in questions. Pure except for the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from modelyard.core.wording import reason
 
 
 class EndpointKind(StrEnum):
-    """What kind of endpoint is measured."""
+    """The type of the measured endpoint."""
 
     CHAT = "chat"
     COMPLETIONS = "completions"
@@ -34,7 +34,7 @@ PATHS: Mapping[EndpointKind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class BenchPrompt:
-    """One question: a text, or the messages of a conversation; and how long its answer may be."""
+    """One prompt: a text, or messages; and the maximum length of its answer."""
 
     text: str | None
     output_len: int
@@ -43,7 +43,7 @@ class BenchPrompt:
 
 @dataclass(frozen=True, slots=True)
 class RandomLengths:
-    """Lengths of random prompts, in tokens. Each lies within `ratio` of what is given, as with vLLM."""
+    """Lengths of random prompts in tokens. Each is drawn from within `ratio` of the given value, as in vLLM."""
 
     input_len: int = 1024
     output_len: int = 128
@@ -51,7 +51,7 @@ class RandomLengths:
 
 
 def random_prompts(count: int, lengths: RandomLengths, seed: int) -> list[BenchPrompt]:
-    """Prompts of words that most tokenizers take as one token each; the server's own count is what is reported."""
+    """Prompts of words that are one token each in most tokenizers; the server's own count is reported."""
     chance = random.Random(seed)
 
     def length(of: int) -> int:
@@ -65,13 +65,13 @@ def random_prompts(count: int, lengths: RandomLengths, seed: int) -> list[BenchP
 
 
 def builtin_prompts(count: int, output_len: int, seed: int) -> list[BenchPrompt]:
-    """Questions of our own in English and Chinese, in an order that the seed decides, again and again."""
+    """Built-in questions in English and Chinese, in an order that depends on the seed; repeated if there are too few."""
     questions = random.Random(seed).sample(QUESTIONS, len(QUESTIONS))
     return [BenchPrompt(text, output_len) for text in itertools.islice(itertools.cycle(questions), count)]
 
 
 def file_prompts(path: Path, count: int, output_len: int) -> list[BenchPrompt]:
-    """The rows of a JSON Lines file in their order, from the start again when they do not suffice. Raises `BadRequest`."""
+    """The rows of a JSON Lines file in their order; repeated if there are too few. Raises `BadRequest`."""
     rows = list(_rows(path, output_len))
     if not rows:
         raise BadRequest(f"{path} holds no rows.")
@@ -110,13 +110,13 @@ def _row(row: object, output_len: int) -> BenchPrompt:
 def bodies(
     kind: EndpointKind, model: str, prompts: Sequence[BenchPrompt], ignore_eos: bool, extra: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """The JSON of each request. A key of `extra` wins over ours, and null removes it. Raises `BadRequest`."""
+    """The JSON body of each request. A key of `extra` overrides ours, and null removes it. Raises `BadRequest`."""
     for number, prompt in enumerate(prompts, 1):
         body: dict[str, Any] = {"model": model}
         if kind is EndpointKind.CHAT:
             body["messages"] = prompt.messages or [{"role": "user", "content": prompt.text}]
         elif prompt.text is None:
-            raise BadRequest(f"Prompt {number} has 'messages', which {PATHS[kind]} does not take; it needs 'prompt'.")
+            raise BadRequest(f"Prompt {number} has 'messages', which {PATHS[kind]} does not accept; it needs 'prompt'.")
         elif kind is EndpointKind.COMPLETIONS:
             body["prompt"] = prompt.text
         else:

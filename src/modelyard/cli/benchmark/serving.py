@@ -1,4 +1,4 @@
-"""`modelyard bench serve` carried out: find the model, warm up, send the load, show and save the figures."""
+"""Runs `modelyard bench serve`: finds the model, warms up, sends the load, prints and saves the results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from modelyard.core.errors import BadRequest, NotFound, ServerUnreachable
 
 INTERRUPTED = 130
 OPEN_FILES = 65536
-"""Connections are files; we ask for so many, as far as the system allows."""
+"""The number of open files, which include connections, that the process requests from the system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Options:
 
 
 def bench(options: Options) -> int:
-    """Run the benchmark; returns the exit code: 1 when nothing was completed, 130 after Ctrl-C."""
+    """Run the benchmark. Returns the exit code: 1 if no request completed, 130 after Ctrl-C."""
     check_targets(options)
     chosen_prompts = prompts_of(options)
     allow_connections()
@@ -72,7 +72,7 @@ def bench(options: Options) -> int:
         show(result, options)
     if options.save is not None:
         options.save.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        note(f"The figures are in {options.save}.", dim=True)
+        note(f"The results are in {options.save}.", dim=True)
     if options.plot is not None:
         plot.save(options.plot, outcome.samples, result)
         note(f"The plot is in {options.plot}.", dim=True)
@@ -82,27 +82,27 @@ def bench(options: Options) -> int:
 
 
 def check_targets(options: Options) -> None:
-    """Refuse files that could not be written, before minutes are spent. Raises `BadRequest`."""
+    """Check before the run that the output files can be written. Raises `BadRequest`."""
     if options.plot is not None:
         plot.check_target(options.plot)
     for path in (options.save, options.plot):
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise BadRequest(f"'{path}' cannot be written: there is no such folder, or it is one itself.")
+            raise BadRequest(f"'{path}' cannot be written: its folder does not exist, or it is a folder itself.")
 
 
 def prompts_of(options: Options) -> list[BenchPrompt]:
-    """The prompts of the dataset that the options name."""
+    """The prompts of the selected dataset."""
     if options.dataset == "random":
         return prompts.random_prompts(options.count, options.lengths, options.seed)
     if options.dataset == "builtin":
         return prompts.builtin_prompts(options.count, options.output_len, options.seed)
     if options.dataset_path is None:
-        raise BadRequest("--dataset-name jsonl takes --dataset-path FILE.jsonl.")
+        raise BadRequest("--dataset-name jsonl needs --dataset-path FILE.jsonl.")
     return prompts.file_prompts(options.dataset_path, options.count, options.output_len)
 
 
 async def measure(options: Options, chosen_prompts: Sequence[BenchPrompt]) -> tuple[dict[str, Any], LoadOutcome]:
-    """Send all requests and measure the answers. Ctrl-C ends it early, with the samples so far."""
+    """Send all requests and measure the answers. Ctrl-C ends the run early with the samples so far."""
     server = BenchServer.at(options.url, options.api_key)
     model = options.model or await find_model(server, options.kind)
     path = options.path or PATHS[options.kind]
@@ -127,7 +127,7 @@ async def measure(options: Options, chosen_prompts: Sequence[BenchPrompt]) -> tu
 
 
 async def warm_up(plan: LoadPlan, count: int, stop: asyncio.Event) -> None:
-    """Requests that are not measured. Raises `BadRequest` when none of them succeeds: the others would not, either."""
+    """Send requests that are not measured. Raises `BadRequest` if all of them fail, because the others would fail too."""
     if not count or stop.is_set():
         return
     first = [plan.requests[number % len(plan.requests)] for number in range(count)]
@@ -136,11 +136,11 @@ async def warm_up(plan: LoadPlan, count: int, stop: asyncio.Event) -> None:
     )
     outcome = await load.run(stop)
     if not outcome.interrupted and not outcome.completed:
-        raise BadRequest(f"The request that warms up failed: {outcome.samples[0].example}")
+        raise BadRequest(f"The warm-up request failed: {outcome.samples[0].example}")
 
 
 async def send(plan: LoadPlan, stop: asyncio.Event) -> LoadOutcome:
-    """The load, with its progress on the terminal."""
+    """Send the load, with its progress on the terminal."""
     load, progress = LoadRun(plan), TerminalProgress()
     try:
         return await until_done(load.outcome, progress.show, load.run(stop), PAUSE)
@@ -149,7 +149,7 @@ async def send(plan: LoadPlan, stop: asyncio.Event) -> LoadOutcome:
 
 
 async def find_model(server: BenchServer, kind: EndpointKind) -> str:
-    """The only model of the kind that the server has. Raises `NotFound` or `BadRequest`."""
+    """The server's only model of the type that the endpoint needs. Raises `NotFound` or `BadRequest`."""
     models = await fetch_models(server)
     model_type = "embedding" if kind is EndpointKind.EMBEDDINGS else "LLM"
     suitable = [each for each in models if each.get("model_type", model_type) == model_type]
@@ -162,7 +162,7 @@ async def find_model(server: BenchServer, kind: EndpointKind) -> str:
 
 
 async def fetch_models(server: BenchServer) -> list[dict[str, Any]]:
-    """The models that `/v1/models` lists. Raises `ServerUnreachable`, or `BadRequest` when it is no such server."""
+    """The models in the server's `/v1/models`. Raises `ServerUnreachable`, or `BadRequest` for an unexpected answer."""
     sample = BenchmarkSample()
     answer = AnswerReader(sample, stream=False)
     try:
@@ -172,16 +172,14 @@ async def fetch_models(server: BenchServer) -> list[dict[str, Any]]:
     await connection.ask(server.request("/v1/models"), answer)
     connection.transport.close()
     if sample.problem:
-        raise BadRequest(
-            f"{server.authority} does not say which models it has ({sample.example}); name one with --model."
-        )
+        raise BadRequest(f"{server.authority} does not list its models ({sample.example}); name one with --model.")
     with suppress(msgspec.DecodeError, TypeError, KeyError):
         return [each for each in msgspec.json.decode(answer.body)["data"] if isinstance(each, dict)]
-    raise BadRequest(f"{server.authority} does not say which models it has; name one with --model.")
+    raise BadRequest(f"{server.authority} does not list its models; name one with --model.")
 
 
 def allow_connections() -> None:
-    """Raise our limit of open files."""
+    """Raise this process's limit of open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:
@@ -189,7 +187,7 @@ def allow_connections() -> None:
 
 
 def result_of(options: Options, model: str, outcome: LoadOutcome) -> dict[str, Any]:
-    """The description of the run and its figures, under vLLM's keys."""
+    """The description of the run and its results, under vLLM's keys."""
     description = {
         "date": time.strftime("%Y%m%d-%H%M%S"),
         "endpoint_type": str(options.kind),
@@ -208,7 +206,7 @@ def result_of(options: Options, model: str, outcome: LoadOutcome) -> dict[str, A
 
 
 def show(result: Mapping[str, Any], options: Options) -> None:
-    """Print the figures as tables."""
+    """Print the results as tables."""
     if result["interrupted"]:
         missing = result["num_prompts"] - result["completed"] - result["failed"]
         note(f"Interrupted: {missing} of {result['num_prompts']} requests are not counted.", fg="yellow")

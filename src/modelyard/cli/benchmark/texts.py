@@ -1,4 +1,4 @@
-"""Texts to ask with: common English words, and questions of our own, short and long, in English and Chinese."""
+"""Texts of prompts: common English words, and built-in questions, short and long, in English and Chinese."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One request at a time over one connection: sends bytes, and notes when each token of the answer came.
+"""Sends one request at a time over a connection, and records when each token of the answer arrives.
 
-It decodes only what it counts, so that a process of it keeps up with hundreds of streams. Times are `time.perf_counter`.
+It decodes only what it counts, so that one process keeps up with hundreds of streams. Times are `time.perf_counter`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import msgspec
 from modelyard.core.errors import BadRequest
 
 MOST_BODY = 64 * 1024
-"""Bytes of an answer that is no stream of tokens and no embedding that are looked at."""
+"""Maximum bytes that are kept of an answer that is neither a token stream nor embeddings."""
 MOST_ERROR = 300
-"""Characters of a server's error that are repeated."""
+"""Maximum characters of a server's error that are shown."""
 
 
 class EventDelta(msgspec.Struct):
-    """What a chat event adds."""
+    """The delta of a chat event."""
 
     content: Any = None
     reasoning_content: Any = None
@@ -43,14 +43,14 @@ class EventChoice(msgspec.Struct):
 
 
 class EventUsage(msgspec.Struct):
-    """The server's own count."""
+    """The token counts of the server."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
 
 class StreamEvent(msgspec.Struct):
-    """What is read of an event, or of a whole answer."""
+    """The fields that are read of an event, or of an answer that is not streamed."""
 
     choices: list[EventChoice] | None = None
     usage: EventUsage | None = None
@@ -62,46 +62,46 @@ READ_EVENT = msgspec.json.Decoder(StreamEvent).decode
 
 @dataclass(slots=True)
 class BenchmarkSample:
-    """What was measured of one request. Times are seconds; `start` counts from the beginning of the run."""
+    """The measurements of one request. Times are in seconds; `start` is relative to the beginning of the run."""
 
     start: float = 0.0
     queued: float = 0.0
-    """How long the limit of concurrency held it back."""
+    """Seconds for which the limit of concurrent requests delayed it."""
     latency: float = 0.0
-    """From sending it to the last event of its answer."""
+    """Seconds from sending the request to the last event of its answer."""
     ttft: float | None = None
-    """From sending it to the first event with text."""
+    """Seconds from sending the request to the first event with text."""
     itls: array[float] = field(default_factory=lambda: array("d"))
-    """Gaps between the events with text."""
+    """Seconds between events with text."""
     events: int = 0
-    """Events with text."""
+    """Number of events with text."""
     input_tokens: int | None = None
     counted_tokens: int | None = None
-    """Output tokens as the server counted them."""
+    """Output tokens by the server's count."""
     problem: str = ""
-    """The kind of error; empty for an answer that is complete."""
+    """The kind of error; empty if the answer is complete."""
     example: str = ""
-    """The error in full."""
+    """The complete error message."""
     text: list[str] = field(default_factory=list)
 
     @property
     def output_tokens(self) -> int:
-        """As counted by the server, else one for each event."""
+        """Output tokens by the server's count, else one per event."""
         return self.events if self.counted_tokens is None else self.counted_tokens
 
     def fail(self, problem: str, example: str = "") -> None:
-        """Note the first thing that went wrong."""
+        """Record an error, unless one was recorded before."""
         if not self.problem:
             self.problem, self.example = problem, (example or problem)[:MOST_ERROR]
 
 
 class AnswerReader:
-    """Reads one answer into its sample."""
+    """Parses one answer into its sample."""
 
     def __init__(self, sample: BenchmarkSample, stream: bool, keep_text: bool = False) -> None:
         self.sample = sample
         self.done = False
-        """Whether the stream said that it ends."""
+        """Whether the stream's end marker has arrived."""
         self._stream = stream
         self._keep_text = keep_text
         self._began = self._last = time.perf_counter()
@@ -111,11 +111,11 @@ class AnswerReader:
 
     @property
     def body(self) -> bytes:
-        """What came that is no event."""
+        """The received data that is not part of an event."""
         return bytes(self._body)
 
     def feed(self, data: bytes, now: float, status: int) -> None:
-        """Bytes of the body."""
+        """Process bytes of the body."""
         if not self._stream or status != 200:
             if status == 200 or len(self._body) < MOST_BODY:
                 self._body += data
@@ -128,7 +128,7 @@ class AnswerReader:
                 self._body += line
 
     def end(self, now: float, status: int) -> None:
-        """The body is complete."""
+        """Process the end of the body."""
         sample = self.sample
         if status != 200:
             sample.fail(f"HTTP {status}", f"HTTP {status}: {error_text(bytes(self._body))}")
@@ -145,12 +145,12 @@ class AnswerReader:
         sample.latency = self._last - self._began
 
     def lost(self, problem: str, example: str = "") -> None:
-        """No more will come."""
+        """Process the loss of the connection."""
         self.sample.fail(problem, example)
         self.sample.latency = time.perf_counter() - self._began
 
     def again(self) -> None:
-        """Forget that a connection was lost: the same request is sent on another one."""
+        """Reset after a lost connection, because the request is sent again on another one."""
         self.sample.problem = self.sample.example = ""
 
     def _event(self, data: bytes, now: float) -> None:
@@ -177,7 +177,7 @@ class AnswerReader:
             self._token(now)
 
     def _adds_token(self, choice: EventChoice) -> bool:
-        """Whether a choice adds a token: words, thoughts, or a piece of a tool call."""
+        """Whether a choice adds a token: text, thoughts, or a piece of a tool call."""
         delta = choice.delta
         text = choice.text if delta is None else delta.content or delta.reasoning_content or delta.reasoning
         if self._keep_text and isinstance(text, str):
@@ -211,7 +211,7 @@ class AnswerReader:
 
 
 def error_text(body: bytes) -> str:
-    """The sentence in an error's body, or its beginning."""
+    """The message in an error's body, or the body's beginning."""
     text = body.decode(errors="replace").strip()
     try:
         value = msgspec.json.decode(body)
@@ -225,11 +225,11 @@ def error_text(body: bytes) -> str:
 
 
 class BenchConnection(asyncio.Protocol):
-    """A connection that serves one request after another."""
+    """A connection that carries one request after another."""
 
     def __init__(self) -> None:
         self.received = False
-        """Whether any byte of the current answer came."""
+        """Whether any byte of the current answer has arrived."""
         self._parser = httptools.HttpResponseParser(self)
         self._answer: AnswerReader | None = None
         self._ended: asyncio.Future[None] | None = None
@@ -239,7 +239,7 @@ class BenchConnection(asyncio.Protocol):
         self._gone = False
 
     def ask(self, request: bytes, answer: AnswerReader) -> asyncio.Future[None]:
-        """Send a request; what comes goes into `answer`, and the future is done at its end, whatever that is."""
+        """Send a request and feed the response to `answer`; the future completes at its end, successful or not."""
         self.received, self._answer, self._status = False, answer, 0
         self._ended = asyncio.get_running_loop().create_future()
         self.transport.write(request)
@@ -247,12 +247,12 @@ class BenchConnection(asyncio.Protocol):
 
     @property
     def finished(self) -> bool:
-        """Whether the last request has had its end."""
+        """Whether the last request has ended."""
         return self._ended is not None and self._ended.done() and not self._ended.cancelled()
 
     @property
     def stale(self) -> bool:
-        """Whether the server had closed the connection before it saw the request."""
+        """Whether the server had closed the connection before it received the request."""
         return not self.received and self._gone
 
     @property
@@ -260,7 +260,7 @@ class BenchConnection(asyncio.Protocol):
         return self.finished and not self._gone and not self.transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's are transports in shape only
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's transports are not subclasses
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -323,7 +323,7 @@ def why(error: Exception | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BenchServer:
-    """Where requests go, and with which headers."""
+    """The address of the server, and the headers of every request."""
 
     host: str
     port: int
@@ -334,16 +334,16 @@ class BenchServer:
 
     @classmethod
     def at(cls, url: str, api_key: str | None) -> BenchServer:
-        """The server at an address such as `http://127.0.0.1:9997`, with or without `/v1`."""
+        """Parse an address such as `http://127.0.0.1:9997`, with or without `/v1`."""
         parts = urlsplit(url if "://" in url else f"http://{url}")
         try:
             port = parts.port
         except ValueError:
             port = 0
         if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-            raise BadRequest(f"'{url}' is no address of a server, such as http://127.0.0.1:9997.")
+            raise BadRequest(f"'{url}' is not the address of a server, such as http://127.0.0.1:9997.")
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
-            raise BadRequest("An API key is made of printable ASCII characters.")
+            raise BadRequest("An API key consists of printable ASCII characters.")
         secure = parts.scheme == "https"
         return cls(
             host=parts.hostname,
@@ -355,7 +355,7 @@ class BenchServer:
         )
 
     def request(self, path: str, body: object | None = None) -> bytes:
-        """The bytes of a request: a GET, or the POST of a JSON body."""
+        """The bytes of a request: a GET, or a POST with a JSON body."""
         data = b"" if body is None else msgspec.json.encode(body)
         lines = [
             f"{'GET' if body is None else 'POST'} {self.prefix}{path} HTTP/1.1",
@@ -369,7 +369,7 @@ class BenchServer:
         return "\r\n".join([*lines, "", ""]).encode() + data
 
     async def connect(self) -> BenchConnection:
-        """A fresh connection; raises `OSError`."""
+        """Open a connection. Raises `OSError`."""
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_connection(BenchConnection, self.host, self.port, ssl=self.tls)
         return connection

@@ -1,4 +1,4 @@
-"""`modelyard engine install`, `list` and `remove`: engines' own environments, on the home folder itself, server or not."""
+"""`modelyard engine install`, `list` and `remove`: engine environments in a home folder, whether or not a server runs."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ TITLES = ("ENGINE", "STATE", "VERSIONS", "SIZE", "FOLDER")
 
 
 def home_option(function: Callable[P, R]) -> Callable[P, R]:
-    """Which home folder."""
+    """Add the option `--home`."""
     option = click.option(
         "--home", type=click.Path(file_okay=False, path_type=Path), help="Home folder; else $MODELYARD_HOME."
     )
     return option(function)
 
 
-@click.command("install", short_help="Make an engine's own environment.")
+@click.command("install", short_help="Create an engine's own environment.")
 @click.argument("name", metavar="ENGINE")
-@click.option("--upgrade", is_flag=True, help="Make it anew, from the lock file of this Modelyard.")
+@click.option("--upgrade", is_flag=True, help="Create it again, from the lock file of this Modelyard version.")
 @click.option(
     "--lock",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -41,11 +41,11 @@ def home_option(function: Callable[P, R]) -> Callable[P, R]:
 )
 @home_option
 def install(name: str, upgrade: bool, lock: Path | None, home: Path | None) -> None:
-    """Make a virtual environment for an engine in the home folder, with uv if it is there, else with pip.
+    """Create a virtual environment for an engine in the home folder, with uv if it is installed, else with pip.
 
-    Launches use it by themselves; a running server sees it at its next launch. uv and pip take packages from where they
-    are told to by their own settings; each file is checked against the hashes that come with Modelyard, except torch's,
-    which differs between sources. What was installed is listed in requirements.lock in the environment's folder.
+    Launches use it automatically, a running server from its next launch on. uv and pip use the package sources in
+    their own configuration; each file is checked against the hashes that come with Modelyard, except torch's,
+    which differ between sources. requirements.lock in the environment's folder lists what was installed.
     """
     engine, environments = _engine(name), _environments(home)
     if engine.environment is None:
@@ -67,7 +67,7 @@ def install(name: str, upgrade: bool, lock: Path | None, home: Path | None) -> N
 @json_option
 @home_option
 def list_engines(as_json: bool, home: Path | None) -> None:
-    """List every engine: whether it comes with Modelyard or has an environment, with which versions, and how large."""
+    """List every engine: whether it comes with Modelyard or has an environment, its versions and its size."""
     from modelyard.engines import ENGINES
 
     environments = _environments(home)
@@ -106,9 +106,9 @@ def remove(name: str, home: Path | None) -> int:
 @json_option
 @home_option
 def doctor(names: tuple[str, ...], as_json: bool, home: Path | None) -> int:
-    """Import each engine's library in its own environment, and compare its packages with its lock.
+    """Import each engine's library in its environment, and compare its packages with its lock file.
 
-    All engines that are installed if none is named. The exit code is 1 when one cannot be used.
+    Checks all installed engines if none is named. The exit code is 1 if one cannot be used.
     """
     from modelyard.engines import ENGINES
 
@@ -127,7 +127,7 @@ def doctor(names: tuple[str, ...], as_json: bool, home: Path | None) -> int:
     if as_json:
         print_json(found)
     elif not found:
-        note("No engine has an environment of its own yet; `modelyard engine install vllm` makes one.")
+        note("No engine has its own environment yet; `modelyard engine install vllm` creates one.")
     else:
         for name, problems in found.items():
             sign = click.style("✗", fg="red") if problems else click.style("✓", fg="green")
@@ -163,7 +163,7 @@ def _versions(versions: Any) -> str:
 
 
 def _engine(name: str) -> Engine:
-    """The engine somebody means; raises `UnknownName` with the known ones."""
+    """The engine of a name. Raises `UnknownName` with the known ones."""
     from modelyard.engines import ENGINES
     from modelyard.engines.names import canonical_name
 

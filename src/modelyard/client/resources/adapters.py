@@ -23,9 +23,9 @@ class AdapterCalls(CallGroup[S]):
         lora_scale: float | None = None,
         load_inplace: bool | None = None,
     ) -> Request[str]:
-        """Load the adapter at a path of the server's machine; it answers as model `lora_name`.
+        """Load the adapter at a path on the server's machine; requests use it as model `lora_name`.
 
-        `model` is the uid it is for, and may be left out where only one running model suits. Returns a sentence.
+        `model` is the uid of its model, and may be omitted if only one running model suits. Returns a message.
         """
         body = given(
             lora_name=lora_name, lora_path=lora_path, model=model, lora_scale=lora_scale, load_inplace=load_inplace
@@ -34,7 +34,7 @@ class AdapterCalls(CallGroup[S]):
 
     @call
     def unload(self, lora_name: str) -> Request[str]:
-        """Unload an adapter from all replicas, for good. Returns a sentence."""
+        """Unload an adapter from all replicas, permanently. Returns a message."""
         path, body = at("unload_lora_adapter"), {"lora_name": lora_name}
         return Request("POST", path, bytes.decode, body=body, raw=True, patient=True)
 

@@ -32,7 +32,7 @@ class AutostartCalls(CallGroup[S]):
 
     @call
     def remove(self, model_uid: str) -> Request[AutostartRemovedDict]:
-        """Forget an entry; the model itself goes on."""
+        """Delete an entry; a running model keeps running."""
         return Request("DELETE", at("autostart", "models", model_uid), an_object)
 
     @call

@@ -1,4 +1,4 @@
-"""`client.cache` and `client.downloads`: the files of models that are on the server, or on their way there."""
+"""`client.cache` and `client.downloads`: models' files on the server, and their downloads."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class DownloadCalls(CallGroup[S]):
 
     @call
     def resume(self, uid: str) -> Request[dict[str, Any]]:
-        """Go on with a download that was paused."""
+        """Continue a paused download."""
         return Request("POST", at("downloads", uid, "resume"), _object_or_empty)
 
     @call
@@ -52,7 +52,7 @@ class DownloadCalls(CallGroup[S]):
 
     @call
     def list(self) -> Request[list[DownloadDict]]:
-        """The downloads that are under way or over."""
+        """All downloads, in progress or finished."""
         return Request("GET", at("downloads"), list_of)
 
 

@@ -25,7 +25,7 @@ class ClusterCalls(CallGroup[S]):
 
     @call
     def health(self) -> Request[HealthDict]:
-        """Whether the server is well, its version, and each model's state."""
+        """Whether the server is healthy, its version, and each model's state."""
         return Request("GET", "/health", an_object)
 
     @call
@@ -45,12 +45,12 @@ class ClusterCalls(CallGroup[S]):
 
     @call
     def auth_required(self) -> Request[bool]:
-        """Whether the server asks for an API key."""
+        """Whether the server requires an API key."""
         return Request("GET", at("cluster", "auth"), lambda answer: bool(answer["auth"]))
 
     @call
     def status(self) -> Request[ServerStatusDict]:
-        """How long the server has been running, and how busy its machines are."""
+        """The server's uptime, and the load of its machines."""
         return Request("GET", "/status", an_object)
 
     @call
@@ -60,15 +60,15 @@ class ClusterCalls(CallGroup[S]):
 
     @call
     def supervisor(self) -> Request[SupervisorDict]:
-        """Where the server listens, as `supervisor_ip`."""
+        """The server's address, as `supervisor_ip`."""
         return Request("GET", at("supervisor"), an_object)
 
     @call
     def address(self) -> Request[str]:
-        """Where the server listens."""
+        """The server's address."""
         return Request("GET", at("address"), str)
 
     @call
     def stop(self) -> Request[DoneDict]:
-        """Stop the server and every replica; models come back when it starts again."""
+        """Stop the server and every replica; models are started again with the server."""
         return Request("DELETE", at("clusters"), an_object)

@@ -30,7 +30,7 @@ class ConversationCalls(CallGroup[S]):
 
     @call
     def rename(self, conversation: str, title: str) -> Request[ConversationDict]:
-        """Give a conversation another title."""
+        """Change a conversation's title."""
         return Request("PATCH", at(CHATS, conversation), an_object, body={"title": title})
 
     @call
@@ -50,9 +50,9 @@ class ConversationCalls(CallGroup[S]):
 
     @call
     def import_(self, conversations: Sequence[Mapping[str, Any]]) -> Request[ImportedDict]:
-        """Bring conversations of another system, each under its id; those of which nothing is new are `skipped`.
+        """Import conversations of another system, each under its id; those without new messages are counted as `skipped`.
 
-        Each has `id`, `title`, `kind`, `created_at` and `messages` of `id`, `question`, `answer`, `score`, `reason`,
+        Each has `id`, `title`, `kind`, `created_at` and `messages` with `id`, `question`, `answer`, `score`, `reason`,
         `created_at`.
         """
         body = {"conversations": [dict(each) for each in conversations]}
@@ -66,5 +66,5 @@ class ConversationCalls(CallGroup[S]):
 
     @call
     def list(self, limit: int = 100, offset: int = 0) -> Request[list[ConversationDict]]:
-        """The conversations of this key, the last ones first; at most 1000."""
+        """The conversations of this key, newest first; at most 1000."""
         return Request("GET", at(CHATS), data_of, {"limit": str(limit), "offset": str(offset)})

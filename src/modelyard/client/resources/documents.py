@@ -1,4 +1,4 @@
-"""`client.documents`: the documents of a knowledge base and their chunks, and how many files one upload takes."""
+"""`client.documents`: the documents of a knowledge base and their chunks, with uploads split into batches."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ PreviewList = list["PreviewChunkDict"]
 
 BATCH_FILES = 20
 BATCH_BYTES = 50_000_000
-"""Of the files of one request, unless a single one is larger."""
+"""Maximum bytes of the files of one request, unless a single one is larger."""
 AWKWARD = re.compile(r'["\\\x00-\x1f\x7f]')
 """Characters that a form of several files escapes in their names; the name of a single file has a field of its own."""
 BATCH_NAMES = 10_000
-"""Documents that one request names at most."""
+"""Maximum number of documents that one request names."""
 
 
 class DocumentCalls(CallGroup[S]):
@@ -54,10 +54,10 @@ class DocumentCalls(CallGroup[S]):
         modified_at: float | None = None,
         index: bool = True,
     ) -> Steps[UploadDict]:
-        """Upload documents, in requests of at most 20 files and 50 MB; one whose bytes are there already costs nothing.
+        """Upload documents, in requests of at most 20 files and 50 MB; content that is stored already is not stored again.
 
-        A file is a path, or a name with bytes or a path. `data` has the documents, `job` the id of the job that indexes
-        them, `failed` the reason for each that was not taken. Raises `InvalidParameter` for a path that cannot be read.
+        A file is a path, or a name with bytes or a path. In the result, `data` has the documents, `job` the id of the job that
+        indexes them, `failed` the reason for each refused file. Raises `InvalidParameter` for a path that cannot be read.
         """
         whole: UploadDict = {"object": "list", "data": [], "job": None, "failed": {}}
         portions: list[list[Document]] = yield lambda: list(batches(files))
@@ -83,13 +83,13 @@ class DocumentCalls(CallGroup[S]):
 
     @call
     def delete(self, base: str, names: Sequence[str]) -> Request[DeletedDict]:
-        """Delete documents by name, at most 10,000; those that are not there stand in `missing`."""
+        """Delete documents by name, at most 10,000; unknown names are in `missing` of the result."""
         path, body = at(BASES, base, "documents", "delete"), {"names": list(names)}
         return Request("POST", path, an_object, body=body, patient=True)
 
     @call
     def index(self, base: str, names: Sequence[str], force: bool = False) -> Request[str]:
-        """Index documents, at most 10,000, in the background; the id of the job. `force` does so where nothing changed, too."""
+        """Index documents, at most 10,000, in the background; returns the job's id. `force` also indexes unchanged ones."""
         body = {"names": list(names), "force": force}
         return Request("POST", at(BASES, base, "documents", "index"), lambda answer: str(answer["job"]), body=body)
 
@@ -102,29 +102,29 @@ class DocumentCalls(CallGroup[S]):
     def configure(
         self, base: str, document: int, enabled: bool | None = None, metadata: Details = None
     ) -> Request[DocumentDict]:
-        """Show a document to searches or hide it, or set its metadata."""
+        """Include a document in searches or exclude it, or set its metadata."""
         body = given(enabled=enabled, metadata=metadata)
         return Request("PATCH", at(BASES, base, "documents", document), an_object, body=body)
 
     @call
     def content(self, base: str, document: int) -> Request[bytes]:
-        """A document's bytes."""
+        """A document's original file."""
         return Request("GET", at(BASES, base, "documents", document, "content"), bytes, raw=True)
 
     @call
     def text(self, base: str, document: int) -> Request[str]:
-        """The text that was read in a document; spans of chunks are character offsets into it."""
+        """The text of a document; spans of its chunks are character offsets in it."""
         return Request("GET", at(BASES, base, "documents", document, "text"), bytes.decode, raw=True)
 
     @call
     def preview(self, base: str, document: int, chunking: Details = None) -> Request[PreviewList]:
-        """The chunks that a document would have with another `chunking`."""
+        """The chunks that a document would have with other chunk settings."""
         path = at(BASES, base, "documents", document, "preview")
         return Request("POST", path, data_of, body=given(chunking=chunking))
 
     @call
     def preview_file(self, base: str, file: Document, chunking: Details = None) -> Request[PreviewList]:
-        """The chunks that a file would have; nothing of it is kept."""
+        """The chunks that a file would have; nothing is stored."""
         form: dict[str, str | list[str]] = {} if chunking is None else {"chunking": json.dumps(dict(chunking))}
         parts = [("file", (name_of(file), _content(file), "application/octet-stream"))]
         path = at(BASES, base, "documents", "preview")
@@ -138,7 +138,7 @@ class DocumentCalls(CallGroup[S]):
 
     @call
     def add_chunk(self, base: str, document: int, text: str, position: int | None = None) -> Request[ChunkDict]:
-        """Write a chunk into a document, before the one at `position`, else at its end."""
+        """Add a chunk to a document, before the one at `position`, else at its end."""
         body = {"text": text, **given(position=position)}
         return Request("POST", at(BASES, base, "documents", document, "chunks"), an_object, body=body)
 
@@ -146,7 +146,7 @@ class DocumentCalls(CallGroup[S]):
     def edit_chunk(
         self, base: str, chunk: int, text: str | None = None, enabled: bool | None = None
     ) -> Request[ChunkDict]:
-        """Change a chunk's text, or whether searches see it. With a new text it has a new id."""
+        """Change a chunk's text, or whether searches include it. With a new text it gets a new id."""
         return Request("PATCH", at(BASES, base, "chunks", chunk), an_object, body=given(text=text, enabled=enabled))
 
     @call
@@ -164,9 +164,9 @@ class DocumentCalls(CallGroup[S]):
         limit: int = 100,
         offset: int = 0,
     ) -> Request[DocumentPageDict]:
-        """Documents by name, at most 10,000 of them, in `data`; `total` counts those beyond this page, too.
+        """Documents by name, at most 10,000, in `data`; `total` also counts those beyond this page.
 
-        `name` is a whole name, for which `DocumentNotFound` is raised; `contains` is a part of one.
+        `name` is a complete name, for which `DocumentNotFound` may be raised; `contains` is a part of one.
         """
         query = given(state=state, name=name, contains=contains or None, limit=str(limit), offset=str(offset))
         return Request("GET", at(BASES, base, "documents"), an_object, query)

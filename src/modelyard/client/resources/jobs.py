@@ -1,4 +1,4 @@
-"""`client.jobs`: what the server does in the background, of whatever kind."""
+"""`client.jobs`: background jobs of the server, of all kinds."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ class JobCalls(CallGroup[S]):
 
     @call
     def cancel(self, job_id: str) -> Request[JobDict]:
-        """Cancel a job; what it has done stays."""
+        """Cancel a job; its results so far stay."""
         return Request("POST", at("jobs", job_id, "cancel"), an_object)
 
     @call
     def pause(self, job_id: str) -> Request[JobDict]:
-        """Stop a job for now."""
+        """Pause a job."""
         return Request("POST", at("jobs", job_id, "pause"), an_object)
 
     @call
     def resume(self, job_id: str) -> Request[JobDict]:
-        """Go on with a job that was paused or has failed."""
+        """Continue a job that was paused or has failed."""
         return Request("POST", at("jobs", job_id, "resume"), an_object)
 
     @call

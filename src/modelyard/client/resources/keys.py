@@ -1,4 +1,4 @@
-"""`client.keys`, `client.users` and `client.auth`: who may use the server, and logging in."""
+"""`client.keys`, `client.users` and `client.auth`: keys, users and logins."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class KeyCalls(CallGroup[S]):
         expires_in: float | None = None,
         owner: str | None = None,
     ) -> Request[NewKeyDict]:
-        """Make a key and return it with its secret, `key`, which is shown this one time.
+        """Create a key and return it with its secret, `key`, which is shown only here.
 
-        `models` and `bases` are the only ones it may use, `expires_in` is in seconds, `owner` the owner id of another key
+        `models` and `bases` are the only ones it may use, `expires_in` is in seconds, `owner` is the owner id of another key
         or user whose conversations and files it shares.
         """
         body = given(
@@ -47,59 +47,59 @@ class KeyCalls(CallGroup[S]):
 
     @call
     def rotate(self, name: str) -> Request[NewKeyDict]:
-        """Give a key, by its id, prefix or name, a new secret; the old one is refused from the next request on."""
+        """Replace the secret of a key, named by id, prefix or name; the old one is refused from the next request on."""
         return Request("POST", at("admin", "keys", name, "rotate"), an_object, body={})
 
     @call
     def revoke(self, name: str) -> Request[KeyDict]:
-        """Revoke a key by its id, prefix or name; it is refused from the next request on."""
+        """Revoke a key, named by id, prefix or name; it is refused from the next request on."""
         return Request("DELETE", at("admin", "keys", name), an_object)
 
     @call
     def list(self) -> Request[list[KeyDict]]:
-        """Every key, those that were revoked too."""
+        """Every key, including revoked ones."""
         return Request("GET", at("admin", "keys"), a_list)
 
 
 class UserCalls(CallGroup[S]):
-    """People who may log in: add, remove and list them."""
+    """Users who may log in: add, remove and list them."""
 
     @call
     def create(self, username: str, password: str, scopes: Sequence[str] | None = None) -> Request[UserDict]:
-        """Add somebody who may log in."""
+        """Add a user."""
         body = given(username=username, password=password, scopes=scopes)
         return Request("POST", at("admin", "users"), an_object, body=body)
 
     @call
     def remove(self, name: str) -> Request[UserDict]:
-        """Remove a user by name or id; their logins end."""
+        """Remove a user by name or id; the user's logins end."""
         return Request("DELETE", at("admin", "users", name), an_object)
 
     @call
     def list(self) -> Request[list[UserDict]]:
-        """Everybody who may log in."""
+        """All users."""
         return Request("GET", at("admin", "users"), a_list)
 
 
 class AuthCalls(CallGroup[S]):
-    """Logging in, and who the client is to the server."""
+    """Logins, and the identity of the caller."""
 
     @call
     def token(self, username: str, password: str) -> Request[TokensDict]:
-        """Log in by name and password; the access token then works like an API key."""
+        """Log in with name and password; the access token can be used like an API key."""
         return Request("POST", "/token", an_object, body={"username": username, "password": password})
 
     @call
     def refresh(self, refresh_token: str) -> Request[TokensDict]:
-        """New tokens in place of the old ones."""
+        """Exchange a refresh token for new tokens."""
         return Request("POST", at("auth", "refresh"), an_object, body={"refresh_token": refresh_token})
 
     @call
     def logout(self) -> Request[DoneDict]:
-        """Revoke the token of this client, and the one that would refresh it."""
+        """Revoke this client's token and its refresh token."""
         return Request("POST", at("auth", "logout"), an_object, body={})
 
     @call
     def me(self) -> Request[MeDict]:
-        """Who the client is to the server, and what it may do."""
+        """The caller and its rights."""
         return Request("GET", at("auth", "me"), an_object)

@@ -30,14 +30,14 @@ class KnowledgeCalls(CallGroup[S]):
         chunking: Mapping[str, Any] | None = None,
         prompts: Mapping[str, str] | None = None,
     ) -> Request[BaseDict]:
-        """Make an empty base. Without an embedding model it is searched by words alone; `chunking` has `size` and `overlap`."""
+        """Create an empty base. Without an embedding model, search uses words only; `chunking` has `size` and `overlap`."""
         settings = _settings(description, language, rerank_model, chat_model, prompts)
         body = {"name": name, **settings, **given(embedding_model=embedding_model, chunking=chunking)}
         return Request("POST", at(BASES), an_object, body=body)
 
     @call
     def describe(self, base: str) -> Request[BaseDict]:
-        """A base, with how much is in it and which jobs run."""
+        """A base, with the numbers of its documents and chunks, and its running jobs."""
         return Request("GET", at(BASES, base), an_object)
 
     @call
@@ -68,16 +68,16 @@ class KnowledgeCalls(CallGroup[S]):
         chunking: Mapping[str, Any] | None = None,
         force: bool = False,
     ) -> Request[str]:
-        """Make all chunks anew in the background; searches use the old ones until then. Returns the id of the job.
+        """Re-index all documents in the background; searches use the old chunks until then. Returns the id of the job.
 
-        An empty `embedding_model` is none from now on; `force` makes chunks anew, too, that somebody edited.
+        An empty `embedding_model` removes the model; `force` also replaces chunks that were edited by hand.
         """
         body = {"force": force, **given(embedding_model=embedding_model, chunking=chunking)}
         return Request("POST", at(BASES, base, "reindex"), lambda answer: str(answer["job"]), body=body)
 
     @call
     def formats(self) -> Request[dict[str, str]]:
-        """Extensions of documents that the server reads, each with the name of its format."""
+        """Extensions of supported document formats, each with its description."""
         return Request("GET", at(BASES, "formats"), an_object)
 
     @call
@@ -92,9 +92,9 @@ class KnowledgeCalls(CallGroup[S]):
         rerank_model: str | None = None,
         min_score: float = 0.0,
     ) -> Request[SearchDict]:
-        """Search a base, or several whose hits are ranked together; hits stand in `data`, best first, remarks in `notes`.
+        """Search a base, or several whose hits are ranked together; hits are in `data`, best first, remarks in `notes`.
 
-        `mode` is `hybrid`, `lexical` or `vector`; without `rerank`, the base's ranking model is used where it answers.
+        `mode` is `hybrid`, `lexical` or `vector`; without `rerank`, the base's rerank model is used if it answers.
         """
         body = {"query": query, "top_k": top_k, "mode": mode, "filter": dict(filter or {}), "min_score": min_score}
         return _to_bases(bases, "search", body | given(rerank=rerank, rerank_model=rerank_model))
@@ -114,9 +114,9 @@ class KnowledgeCalls(CallGroup[S]):
         temperature: float | None = None,
         max_tokens: int | None = None,
     ) -> Request[AnswerDict]:
-        """Answer a question from one or several bases; `citations` has the sources that the answer names.
+        """Answer a question from one or several bases; `citations` has the sources that the answer cites.
 
-        `evidence` is false where nothing was found that the question is about. `conversation` is the id of the one to
+        `evidence` is false if nothing was found that is about the question. `conversation` is the id of the one to
         continue; `new` begins one.
         """
         return _question(**_without_self(locals()))
@@ -136,7 +136,7 @@ class KnowledgeCalls(CallGroup[S]):
         temperature: float | None = None,
         max_tokens: int | None = None,
     ) -> Request[dict[str, Any]]:
-        """The answer that `ask` returns, as it comes: events whose `type` is `sources`, `token` and, at last, `answer`."""
+        """The answer of `ask` as a stream: events whose `type` is `sources`, `token` and, last, `answer`."""
         return _question(**_without_self(locals()), stream=True)
 
     @call
@@ -146,12 +146,12 @@ class KnowledgeCalls(CallGroup[S]):
 
     @call
     def job(self, base: str, job: str) -> Request[KnowledgeJobDict]:
-        """How far a job is: `state`, `total`, `done`, `failed`, `chunks`, and why documents failed in `problems`."""
+        """The state of a job: `state`, `total`, `done`, `failed`, `chunks`, and the errors of documents in `problems`."""
         return Request("GET", at(BASES, base, "jobs", job), an_object)
 
     @stream_call
     def follow_job(self, base: str, job: str) -> Request[KnowledgeJobDict]:
-        """The view that `job` returns, whenever it has changed, until the job is finished."""
+        """The views of `job`, whenever they change, until the job is finished."""
         query = {"stream": "true"}
         return Request("GET", at(BASES, base, "jobs", job), an_object, query, streams=True, patient=True)
 
@@ -162,7 +162,7 @@ class KnowledgeCalls(CallGroup[S]):
 
     @call
     def list(self) -> Request[list[BaseDict]]:
-        """Every base that the key may read, with how much is in it."""
+        """Every base that the key may read, with the numbers of its documents and chunks."""
         return Request("GET", at(BASES), data_of)
 
 

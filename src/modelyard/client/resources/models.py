@@ -28,7 +28,7 @@ InstanceList = list["InstanceDict"]
 
 
 class GetModel(Protocol):
-    """`client.models.get`: the handle of a model, of the class that is named."""
+    """The type of `client.models.get`: returns a handle, of the named class if one is given."""
 
     @overload
     def __call__(self, model_uid: str) -> Any: ...
@@ -82,7 +82,7 @@ class ModelCalls(CallGroup[S]):
         not listed are options of the engine.
         With `wait_ready=False` the uid comes back at once, and `progress` says how far the launch is.
         """
-        # Every parameter is the key of the same name in the body, but for these.
+        # Every parameter has the name of its field in the body, except for these.
         others = ("self", "kwargs", "n_gpu", "wait_ready", "others")
         body = given(**{name: value for name, value in locals().items() if name not in others})
         return _launch(at("models"), {**body, **kwargs, "n_gpu": n_gpu}, wait_ready)
@@ -110,9 +110,9 @@ class ModelCalls(CallGroup[S]):
 
     @ClientMethod[GetModel, AsyncGetModel]
     def get(self, model_uid: str, handle: type | None = None) -> Steps[Any]:
-        """A handle of a launched model, such as `ChatModel`, which sends it requests.
+        """A handle of a launched model, such as `ChatModel`, which sends requests to it.
 
-        With `handle`, a model of another kind is refused, and type checkers know what comes back:
+        With `handle`, a model of another kind is refused, and type checkers know the result's type:
         `client.models.get("qwen3", ChatModel)`.
         """
         info: ModelDict = yield ModelCalls.describe.build(self, model_uid)
@@ -120,7 +120,7 @@ class ModelCalls(CallGroup[S]):
 
     @call
     def describe(self, model_uid: str) -> Request[ModelDict]:
-        """What a launched model is and can do."""
+        """The description and abilities of a launched model."""
         return Request("GET", at("models", model_uid), an_object)
 
     @call
@@ -135,7 +135,7 @@ class ModelCalls(CallGroup[S]):
 
     @call
     def progress(self, model_uid: str) -> Request[LaunchProgressDict]:
-        """How far a launch is; an unknown uid is `pending` with 0.0."""
+        """The progress of a launch; an unknown uid is `pending` with 0.0."""
         return Request("GET", at("models", model_uid, "progress"), an_object)
 
     @call
@@ -145,12 +145,12 @@ class ModelCalls(CallGroup[S]):
 
     @call
     def events(self, model_uid: str) -> Request[EventList]:
-        """What happened to a model, oldest first."""
+        """The events of a model, oldest first."""
         return Request("GET", at("models", model_uid, "events"), a_list)
 
     @call
     def logs(self, model_uid: str, lines: int = 200, replica: str | None = None) -> Request[LogsDict]:
-        """The last lines that a replica wrote; without `replica`, the newest one of the model."""
+        """The last lines that a replica printed; without `replica`, the model's newest one."""
         return Request("GET", at("models", model_uid, "logs"), an_object, given(lines=str(lines), replica=replica))
 
     @call
@@ -167,19 +167,19 @@ class ModelCalls(CallGroup[S]):
         drain_timeout: float = 300,
         python_executable: str | None = None,
     ) -> Request[dict[str, Any]]:
-        """Change parameters of a model while it runs, where its engine can."""
+        """Change parameters of a model while it runs, if its engine supports that."""
         body = {"model_config": model_config, "drain_timeout": drain_timeout}
         body |= given(python_executable=python_executable)
         return Request("POST", at("models", model_uid, "reload"), an_object, body=body)
 
     @call
     def reload_status(self, model_uid: str) -> Request[dict[str, Any]]:
-        """How far the last reload of a model is."""
+        """The progress of a model's last reload."""
         return Request("GET", at("models", model_uid, "reload"), an_object)
 
     @call
     def reload_config(self, model_uid: str) -> Request[dict[str, Any]]:
-        """Which parameters of a model can change while it runs."""
+        """The parameters of a model that can be changed while it runs."""
         return Request("GET", at("models", model_uid, "reload", "config"), an_object)
 
     @call
@@ -214,7 +214,7 @@ class ModelCalls(CallGroup[S]):
 
     @call
     def generation_progress(self, request_id: str) -> Request[dict[str, Any]]:
-        """How far the generation of an image or video is."""
+        """The progress of generating an image or video."""
         return Request("GET", at("requests", request_id, "progress"), an_object)
 
     @call
@@ -224,7 +224,7 @@ class ModelCalls(CallGroup[S]):
 
 
 def _launch(path: str, body: dict[str, Any], wait_ready: bool) -> Request[str]:
-    """`n_gpu` is always in the body: null means no GPU, which leaving it out does not."""
+    """`n_gpu` is always in the body, because null means no GPU, unlike an omitted field."""
     return Request(
         "POST",
         path,

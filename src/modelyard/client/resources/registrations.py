@@ -23,14 +23,14 @@ class RegistrationCalls(CallGroup[S]):
     def register(
         self, model_type: str, model: str | Mapping[str, Any], persist: bool, worker_ip: str | None = None
     ) -> Request[None]:
-        """Register a family, as a JSON string or as a dict; with `persist` it outlives the server."""
+        """Register a family, as a JSON string or as a dict; with `persist` it survives restarts of the server."""
         text = model if isinstance(model, str) else msgspec.json.encode(model).decode()
         body = {"model": text, "worker_ip": worker_ip, "persist": persist}
         return Request("POST", at("model_registrations", model_type), anything, body=body)
 
     @call
     def unregister(self, model_type: str, model_name: str) -> Request[None]:
-        """Forget a registered family."""
+        """Remove a registered family."""
         return Request("DELETE", at("model_registrations", model_type, model_name), anything)
 
     @call
@@ -45,7 +45,7 @@ class RegistrationCalls(CallGroup[S]):
 
     @call
     def prompts(self) -> Request[dict[str, Any]]:
-        """Family → how its prompts are made: chat template, prompt style, stop strings."""
+        """Family → prompt format: chat template, prompt style, stop strings."""
         return Request("GET", at("models", "prompts"), an_object)
 
     @call
@@ -70,9 +70,9 @@ class EngineCalls(CallGroup[S]):
         enable_virtual_env: bool | None = None,
         reasons: bool = False,
     ) -> Request[dict[str, list[EngineEntryDict] | str]]:
-        """Engine → the formats, sizes and quantisations in which it runs a family here.
+        """Engine → the formats, sizes and quantisations in which it can run a family here.
 
-        With `reasons`, the other engines are there too, each with a sentence in place of the list.
+        With `reasons`, the other engines are included, each with the reason in place of the list.
         """
         query = {} if enable_virtual_env is None else {"enable_virtual_env": flag(enable_virtual_env)}
         query |= {"reasons": "true"} if reasons else {}

@@ -16,12 +16,12 @@ class ReplicaCalls(CallGroup[S]):
 
     @call
     def add(self, model_uid: str, replica: int = 1) -> Request[ScaleDict]:
-        """Start that many more replicas."""
+        """Start this many additional replicas."""
         return Request("POST", at("models", model_uid, "replicas"), an_object, body={"replica": replica})
 
     @call
     def remove(self, model_uid: str, replica_id: int) -> Request[int]:
-        """Stop one replica; returns how many are left."""
+        """Stop one replica; returns the number of the remaining ones."""
         path = at("models", model_uid, "replicas", replica_id)
         return Request("DELETE", path, lambda answer: int(answer["remaining_replicas"]), patient=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import unquote
 
 from fastapi import Depends, Request, Response
@@ -24,21 +24,24 @@ from modelyard.web.router import ManagementRoute
 
 DEFAULT_EMBEDDING = "bge-large-zh-v1.5"
 """The model that Chatchat's clients send by default; here it means any running embedding model."""
+Data = TypeVar("Data")
 ATTACK = "Don't attack me"
 
 
-class BaseResponse(BaseModel):
-    """Every response that is not a stream. The HTTP status is 200; `code` tells success from failure."""
+class ChatchatResponse(BaseModel, Generic[Data]):
+    """The body of every response that is not a stream. The HTTP status is 200; `code` distinguishes success from failure."""
 
     code: int = 200
     msg: str = "success"
-    data: Any = None
+    data: Data | None = None
 
 
-class ListResponse(BaseResponse):
+class BaseResponse(ChatchatResponse[None]):
+    """A response without data."""
+
+
+class ListResponse(ChatchatResponse[list[str]]):
     """A response whose `data` is a list of names."""
-
-    data: list[str] = []
 
 
 class ChatchatRoute(ManagementRoute):

@@ -29,16 +29,18 @@ router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 KIND = "llm_chat"
 LONGEST_ID = 32
 HISTORY_QUESTIONS = 100
-"""The most earlier questions of a stored conversation that a model gets."""
+"""Maximum number of earlier questions of a stored conversation that are sent to the model."""
 HISTORY_CHARACTERS = 6000
-"""The most characters of earlier messages of a stored conversation that a model gets."""
+"""Maximum characters of earlier messages of a stored conversation that are sent to the model."""
 
 
 class ModelChat(ChatQuestion):
     """A question to a model, optionally as part of a stored conversation."""
 
     conversation_id: str = ""
-    history_len: int = Field(-1, description="How many earlier questions of the conversation the model gets.")
+    history_len: int = Field(
+        -1, description="Number of earlier questions of the conversation that are sent to the model."
+    )
     history: int | Few[HistoryMessage] = Field([], description="A number means `history_len`.")  # type: ignore[assignment]
     temperature: float = Field(TEMPERATURE, ge=0, le=2)
 

@@ -37,7 +37,7 @@ from modelyard.web.router import BodyKind, Router
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 completions = Router("/knowledge_base", tags=["chatchat"])
-"""Routes for OpenAI's own client, whose errors are OpenAI's."""
+"""Routes for OpenAI's client, with errors in OpenAI's format."""
 
 TEXT = 1
 """The value of `message_type` for text. Chatchat has others for images and sounds, which this server never sends."""
@@ -66,7 +66,7 @@ class KbChatQuestion(SourcedChat):
 
 
 class CompletionMessage(BaseModel):
-    """A message in OpenAI's form."""
+    """A message in OpenAI's format."""
 
     role: str
     content: str | Few[Fields[Any]] | None = None
@@ -78,7 +78,7 @@ class CompletionMessage(BaseModel):
 
 
 class SourcedCompletion(BaseModel):
-    """A chat completion request with Chatchat's fields beside OpenAI's; other fields are ignored."""
+    """A chat completion request with Chatchat's fields in addition to OpenAI's; other fields are ignored."""
 
     messages: Many[CompletionMessage] = Field(min_length=1)
     model: str | None = None
@@ -116,7 +116,7 @@ async def chat_completions(
     """Answer a question from sources for OpenAI's client; the last message is the question."""
     *history, last = body.messages
     if not last.text.strip():
-        raise InvalidParameter("messages", "there is no question in the last message.")
+        raise InvalidParameter("messages", "the last message has no text.")
     question = KbChatQuestion(
         query=last.text,
         history=[HistoryMessage(role=each.role, content=each.text) for each in history],
@@ -173,7 +173,7 @@ class _SourceSearch:
         self.model = self._base.chat_model
 
     async def results(self) -> tuple[list[str], list[str]]:
-        """Return the texts for the model, and the sources as people read them. Raises the search's errors."""
+        """Return the texts for the model, and the sources in Chatchat's text form for people. Raises the search's errors."""
         body = self._body
         if body.mode is SourceKind.WEB:
             pages = await self._engine.search(body.query, min(max(body.top_k, 1), MOST_HITS))
@@ -214,7 +214,7 @@ async def _chunks(turn: ChatTurn, search: _SourceSearch, body: KbChatQuestion) -
 
 
 def head(kind: str, model: str | None) -> dict[str, Any]:
-    """Build the fields that all objects begin with. Make one per answer: its chunks share the id."""
+    """Build the fields that all objects begin with. Call it once per answer, because its chunks share the id."""
     return {
         "id": f"chat{secrets.token_hex(16)}",
         "object": kind,

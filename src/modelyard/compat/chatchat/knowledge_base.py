@@ -14,6 +14,7 @@ from modelyard.compat.chatchat.base import (
     DEFAULT_EMBEDDING,
     BaseResponse,
     ChatchatRefused,
+    ChatchatResponse,
     ChatchatRoute,
     ListResponse,
     base_of,
@@ -30,6 +31,7 @@ from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.search.search import LONGEST_QUERY, MOST_HITS, Query
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol.bounds import Fields
+from modelyard.protocol.chatchat import BaseDescription
 from modelyard.protocol.hits import Hit
 from modelyard.web.base_access import models_for
 from modelyard.web.deps import Parts, TheGrant, TheKnowledge, TheParts
@@ -40,12 +42,16 @@ from modelyard.web.router import FILE, BodyKind, Router
 router = Router("/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
 
 UNFILTERED = 1.0
-"""The threshold from which no hit is left out; it is Chatchat's default, and its manual says so."""
+"""The threshold that excludes no hit, which is Chatchat's default."""
 UNRANKED = 3.0
-"""The score of chunks that were listed without a query."""
+"""The score of chunks that are listed without a query."""
 MOST = 10_000
-"""The most documents or chunks that one listing reads."""
+"""Maximum number of documents or chunks that one listing reads."""
 LONGEST_PATTERN = 1000
+
+
+class BaseDescriptionResponse(ChatchatResponse[BaseDescription]):
+    """The base's new description."""
 
 
 class CreateKnowledgeBase(BaseModel):
@@ -196,11 +202,11 @@ async def update_docs_by_id(body: UpdateById, knowledge: TheKnowledge, grant: Th
 
 
 @router.post("/update_info", scope="knowledge:write")
-async def update_info(body: UpdateInfo, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
+async def update_info(body: UpdateInfo, knowledge: TheKnowledge, grant: TheGrant) -> BaseDescriptionResponse:
     """Set a base's description."""
     row = await base_of(knowledge, grant, body.knowledge_base_name, WRITE)
     await knowledge.rename(row.name, BaseSettings(description=body.kb_info), None)
-    return BaseResponse(msg="知识库介绍修改完成", data={"kb_info": body.kb_info})
+    return BaseDescriptionResponse(msg="知识库介绍修改完成", data={"kb_info": body.kb_info})
 
 
 @router.get("/download_doc", scope="knowledge:read", response_model=BaseResponse, responses=FILE)
@@ -255,7 +261,7 @@ def distance(hit: Hit) -> float:
 
 
 async def _hit_docs(knowledge: KnowledgeService, hits: Sequence[Hit]) -> list[FoundDoc]:
-    """Hits as Chatchat has them, with the metadata that people gave their chunks."""
+    """Convert hits to Chatchat's format, with the metadata that users gave their chunks."""
     extras = await knowledge.documents.extras([hit.chunk_id for hit in hits])
     return [_hit_doc(hit, extras.get(hit.chunk_id, {})) for hit in hits]
 
@@ -291,7 +297,7 @@ async def _list_chunks(
 def _like(pattern: str) -> re.Pattern[str]:
     """Compile an SQL `LIKE` pattern, ignoring letter case.
 
-    The text between two `%` is matched at its first place only (an atomic group), so that many `%` cannot make matching slow.
+    The text between two `%` is matched at its first occurrence only (an atomic group), so that many `%` cannot slow matching.
     """
     first, *more = ("".join("." if each == "_" else re.escape(each) for each in part) for part in pattern.split("%"))
     middle = "".join(f"(?>.*?{part})" for part in more[:-1] if part)

@@ -1,5 +1,5 @@
-"""Stopping a language model or replacing it by another, as Chatchat's controller does. A change that fails loses nothing: the
-old model keeps running, or is started again if there was no memory for both."""
+"""Stops a language model or replaces it by another, as Chatchat's controller does. If the change fails, the old model keeps
+running, or is started again if there was no memory for both."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def _stop(parts: Parts, name: str, keep_origin: bool) -> Outcome:
 async def _change(parts: Parts, old: ModelView, new_name: str, keep_origin: bool, trust: Trust) -> None:
     """Start the new model beside the old one if there is memory for both, else in its place. Raises the error of the launch.
 
-    A model on a GPU is stopped first, because in the rest of its memory the new one would be placed on the CPU or shrunk.
+    A model on a GPU is stopped first; otherwise the new one would be placed on the CPU, or shrunk to the remaining memory.
     """
     new = await proposal_of(parts, new_name, trust)
     on_gpu = any(running.placement.gpu_indexes for running in old.replicas)
@@ -123,7 +123,7 @@ async def _check(parts: Parts, new: Proposal) -> None:
     if model and model.download and not await asyncio.to_thread(Path(model.path or "").exists):
         raise Unavailable(
             f"The weights of '{new.request.model_name}' are not on this machine yet, and there is no room for both models; "
-            "bring them first (POST /v1/cache/models), so that nothing has to stop meanwhile."
+            "download them first (POST /v1/cache/models), so that the old model can run in the meantime."
         )
 
 

@@ -14,7 +14,7 @@ from modelyard.catalog.family import Family
 from modelyard.catalog.hubs import HUBS
 from modelyard.catalog.hubs.complete import repository
 from modelyard.catalog.resolve import quantizations
-from modelyard.compat.chatchat.base import BaseResponse, ChatchatRefused, ChatchatRoute
+from modelyard.compat.chatchat.base import BaseResponse, ChatchatRefused, ChatchatResponse, ChatchatRoute
 from modelyard.compat.chatchat.model_change import language_models, ready_language_models, release
 from modelyard.control.autostart import AutostartRow
 from modelyard.control.views import ModelView
@@ -24,7 +24,7 @@ from modelyard.core.types import ModelType
 from modelyard.engines.external import NAME as EXTERNAL
 from modelyard.engines.names import canonical_name
 from modelyard.protocol.bounds import Few
-from modelyard.protocol.chatchat import ReleaseAnswer
+from modelyard.protocol.chatchat import ModelConfig, ReleaseAnswer
 from modelyard.web.deps import Parts, TheAddress, TheGrant, TheParts, TheTrust
 from modelyard.web.router import Router
 
@@ -32,7 +32,18 @@ router = Router("/llm_model", tags=["chatchat"], route_class=ChatchatRoute)
 
 LOCAL, ONLINE, WORKER = "local", "online", "worker"
 VLLM = "vllm"
-ModelConfig = dict[str, Any]
+
+
+class RunningModelsResponse(ChatchatResponse[dict[str, ModelConfig]]):
+    """Configurations by model uid."""
+
+
+class ConfiguredModelsResponse(ChatchatResponse[dict[str, dict[str, ModelConfig]]]):
+    """Configurations by `local`, `online` and `worker`, and by model name."""
+
+
+class ModelConfigResponse(ChatchatResponse[ModelConfig]):
+    """One model's configuration; empty if the model is unknown."""
 
 
 class RunningModelsBody(BaseModel):
@@ -76,16 +87,18 @@ class ChangeModelBody(StopModelBody):
 @router.post("/list_running_models", scope="models:list")
 async def list_running_models(
     parts: TheParts, grant: TheGrant, address: TheAddress, body: Annotated[RunningModelsBody | None, Body()] = None
-) -> BaseResponse:
+) -> RunningModelsResponse:
     """List the language models that are ready, with their configurations."""
     basic = await _basic(parts, address)
-    return BaseResponse(data={uid: _of_view(view, basic) for uid, view in ready_language_models(parts, grant).items()})
+    return RunningModelsResponse(
+        data={uid: _of_view(view, basic) for uid, view in ready_language_models(parts, grant).items()}
+    )
 
 
 @router.post("/list_config_models", scope="models:list")
 async def list_config_models(
     parts: TheParts, grant: TheGrant, address: TheAddress, body: Annotated[ConfiguredModelsBody | None, Body()] = None
-) -> BaseResponse:
+) -> ConfiguredModelsResponse:
     """List the language models that are launched, have an autostart entry, or are families of the catalog."""
     types = (body or ConfiguredModelsBody()).types
     basic = await _basic(parts, address)
@@ -96,11 +109,13 @@ async def list_config_models(
     offline = {name: config for name, config in own.items() if name not in online}
     local = {**offline, **{name: config for name, config in visible.items() if name not in own}}
     models = {LOCAL: local, ONLINE: online, WORKER: own}
-    return BaseResponse(data={kind: configs for kind, configs in models.items() if kind in types})
+    return ConfiguredModelsResponse(data={kind: configs for kind, configs in models.items() if kind in types})
 
 
 @router.post("/get_model_config", scope="models:list")
-async def get_model_config(body: ModelNameBody, parts: TheParts, grant: TheGrant, address: TheAddress) -> BaseResponse:
+async def get_model_config(
+    body: ModelNameBody, parts: TheParts, grant: TheGrant, address: TheAddress
+) -> ModelConfigResponse:
     """Return one model's configuration, without its keys."""
     name = body.model_name
     if grant is not None:
@@ -108,13 +123,13 @@ async def get_model_config(body: ModelNameBody, parts: TheParts, grant: TheGrant
     basic = await _basic(parts, address)
     own = await _own(parts, grant, basic)
     if name in own:
-        return BaseResponse(data=own[name])
+        return ModelConfigResponse(data=own[name])
     try:
         family = await asyncio.to_thread(parts.catalog.get, name, ModelType.LLM)
     except NotFound:
         raise ChatchatRefused(404, f"未找到模型 {name}", {}) from None
     cached = {entry.name: str(entry.cached.path) for entry in await parts.caching.entries(family.name)}
-    return BaseResponse(data=await asyncio.to_thread(_of_family, family, cached, basic))
+    return ModelConfigResponse(data=await asyncio.to_thread(_of_family, family, cached, basic))
 
 
 @router.post("/stop", scope="models:write")
@@ -152,7 +167,7 @@ def _is_llm(entry: AutostartRow) -> bool:
 
 def _of_view(view: ModelView, basic: ModelConfig) -> ModelConfig:
     launch, model = view.desired.launch, view.desired.launch.model
-    config = {**basic, "infer_turbo": VLLM if launch.engine == VLLM else False}
+    config: ModelConfig = {**basic, "infer_turbo": VLLM if launch.engine == VLLM else False}
     if launch.engine == EXTERNAL:
         return {**config, "online_api": True}
     if view.replicas:
@@ -165,7 +180,7 @@ def _of_view(view: ModelView, basic: ModelConfig) -> ModelConfig:
 def _of_entry(entry: AutostartRow, basic: ModelConfig) -> ModelConfig:
     launch = entry.launch
     engine = canonical_name(str(launch.get("model_engine") or launch.get("engine") or ""))
-    config = {**basic, "infer_turbo": VLLM if engine == VLLM else False}
+    config: ModelConfig = {**basic, "infer_turbo": VLLM if engine == VLLM else False}
     if engine == EXTERNAL:
         return {**config, "online_api": True}
     path = str(launch.get("model_path") or launch.get("model_name") or entry.uid)

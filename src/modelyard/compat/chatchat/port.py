@@ -1,4 +1,4 @@
-"""The second port of a server, for programs that look for Langchain-Chatchat: `GET /` redirects to `/docs` there."""
+"""The second port of a server, for programs that expect Langchain-Chatchat's: `GET /` redirects to `/docs` there."""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ from modelyard.chats.search_engines import configured_engines
 from modelyard.compat.chatchat.base import (
     DEFAULT_EMBEDDING,
     BaseResponse,
+    ChatchatResponse,
     ChatchatRoute,
+    ListResponse,
     TheModels,
     chat_model,
     ready_models,
@@ -36,6 +38,10 @@ router = Router(tags=["chatchat"], route_class=ChatchatRoute)
 SAMPLES = "samples"
 SPLITTER = "ChineseRecursiveTextSplitter"
 """The name of Chatchat's default splitter; here it means this server's own."""
+
+
+class VectorsResponse(ChatchatResponse[list[list[int | float]]]):
+    """A vector for each text, in the order of the texts."""
 
 
 class TemplateName(BaseModel):
@@ -95,9 +101,9 @@ async def configs(request: Request, parts: TheParts, grant: TheGrant) -> ServerC
 
 
 @router.post("/server/list_search_engines", scope=ANY_KEY)
-async def list_search_engines(parts: TheParts) -> BaseResponse:
+async def list_search_engines(parts: TheParts) -> ListResponse:
     """List the search engines that are configured."""
-    return BaseResponse(data=list(configured_engines(parts.settings)))
+    return ListResponse(data=list(configured_engines(parts.settings)))
 
 
 @router.post("/server/get_prompt_template", scope=ANY_KEY)
@@ -116,17 +122,17 @@ async def completion(body: TextCompletion, parts: TheParts, models: TheModels, g
 
 
 @router.post("/other/embed_texts", scope="models:read", body=BodyKind.TEXT)
-async def embed_texts(body: EmbedTexts, parts: TheParts, models: TheModels, grant: TheGrant) -> BaseResponse:
+async def embed_texts(body: EmbedTexts, parts: TheParts, models: TheModels, grant: TheGrant) -> VectorsResponse:
     """Embed texts. Chatchat's default embedding model means any that is ready."""
     ready = ready_models(parts, ModelType.EMBEDDING, grant)
     is_default = body.embed_model == DEFAULT_EMBEDDING and body.embed_model not in ready
     name = ready[0] if is_default and ready else body.embed_model
     if name not in ready:
-        return BaseResponse(code=500, msg=f"指定的模型 {name} 不支持 Embeddings 功能。")
+        return VectorsResponse(code=500, msg=f"指定的模型 {name} 不支持 Embeddings 功能。")
     try:
-        return BaseResponse(data=await models.embed(name, body.texts))
+        return VectorsResponse(data=await models.embed(name, body.texts))
     except ModelyardError as error:
-        return BaseResponse(code=500, msg=f"文本向量化过程中出现错误：{error.message}")
+        return VectorsResponse(code=500, msg=f"文本向量化过程中出现错误：{error.message}")
 
 
 async def _completion_events(

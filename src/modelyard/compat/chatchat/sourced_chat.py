@@ -33,14 +33,14 @@ router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 
 NOTHING_FOUND = "<span style='color:red'>未找到相关文档,该回答为大模型自身能力解答！</span>"
 EVERYTHING = 2.0
-"""The threshold from which the model gets all chunks found, even those that are not about the question."""
+"""The threshold from which the model receives all chunks found, even those that are not about the question."""
 ENGINES = {"searx": "searxng"}
-"""Chatchat's names of search engines → ours, where they differ."""
+"""Chatchat's names of search engines → ours, if they differ."""
 NO_BING = "要使用Bing搜索引擎，需要设置 `BING_SUBSCRIPTION_KEY`"
 
 
 class SourcedChat(ChatQuestion):
-    """A question, and how many sources to look for."""
+    """A question, and the number of sources to search for."""
 
     top_k: int = 3
     score_threshold: float = Field(1.0, ge=0, le=2)
@@ -59,7 +59,7 @@ class FileChat(SourcedChat):
 
 
 class SearchEngineChat(ChatQuestion):
-    """A question to search the web for."""
+    """A question that is searched for on the web."""
 
     search_engine_name: str
     top_k: int = 3
@@ -129,7 +129,7 @@ def linked_source(request: Request, name: str) -> Callable[[int, Hit], str]:
 async def evidence(
     parts: Parts, grant: Grant | None, body: SourcedChat, base: KnowledgeBase, *, everything: bool, counts: bool = False
 ) -> list[Hit]:
-    """Return the chunks that the model gets: those within the threshold and, unless `everything`, about the question.
+    """Return the chunks for the model: those within the threshold and, unless `everything`, about the question.
 
     `counts` says whether the search counts as one of the key's requests; it does not where a chat follows, which counts.
     """
@@ -137,7 +137,7 @@ async def evidence(
     hits = await near(parts, grant, base, body.query, body.top_k, body.score_threshold, counts=counts)
     if everything or body.score_threshold < UNFILTERED:
         return hits
-    return [hit for hit in hits if is_evidence(body.query, hit)]
+    return [hit for hit in hits if is_evidence(hit)]
 
 
 async def _about_base(

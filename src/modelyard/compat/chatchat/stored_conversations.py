@@ -1,4 +1,4 @@
-"""Langchain-Chatchat's rows of `conversation` and `message` as conversations that our server takes."""
+"""Converts Langchain-Chatchat's rows of `conversation` and `message` to conversations in this server's import format."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LONGEST_ID = 32
 LONGEST_TITLE = 80
 LONGEST_KIND = 50
 MESSAGES_AT_ONCE = 500
-"""Of one request; Chatchat cuts questions and answers at 4096 characters where its database does."""
+"""Messages per request. Chatchat cuts questions and answers at 4096 characters, if its database enforces the limit."""
 
 
 def conversations(rows: Rows, fallback: float) -> list[ChatchatConversation]:
-    """Every conversation with its messages, the oldest first; `otherwise` is the time, in Unix seconds, of one without any.
+    """Every conversation with its messages, the oldest first; `fallback` is the Unix time of one without any time.
 
-    Chatchat's own server writes no rows of conversations, only their ids into messages; and messages without such an id
-    are a conversation for each day.
+    Chatchat's own server writes no rows of conversations, only their ids into messages. Messages without such an id
+    are grouped into one conversation per day.
     """
     named = {str(row["id"]): row for row in rows.get("conversation", ()) if row.get("id")}
     grouped: dict[str, list[ChatchatConversation]] = {}
@@ -61,7 +61,7 @@ def _conversation(
 
 
 def _conversation_of_day(day: str, messages: list[ChatchatConversation]) -> ChatchatConversation:
-    """Messages of one day without a conversation. More of them on another run are another conversation."""
+    """Messages of one day without a conversation. If a later import finds more of them, they become another conversation."""
     return {
         "id": hashlib.sha256("\n".join(each["id"] for each in messages).encode()).hexdigest()[:LONGEST_ID],
         "title": f"Langchain-Chatchat, {day}",
@@ -88,7 +88,7 @@ def _message(row: Mapping[str, Any], when: float) -> ChatchatConversation:
 
 
 def identity(name: str) -> str:
-    """An id that our server takes: the same one where it is short enough, else made from it."""
+    """An id that this server accepts: the original one if it is short enough, else one derived from it."""
     clean = name.replace("\0", "")
     if clean == name and 0 < len(name) <= LONGEST_ID:
         return name
@@ -96,7 +96,7 @@ def identity(name: str) -> str:
 
 
 def unix_time(value: object, fallback: float) -> float:
-    """Unix time of what SQLite's `CURRENT_TIMESTAMP` wrote, which is UTC."""
+    """Convert the UTC text of SQLite's `CURRENT_TIMESTAMP` to Unix time."""
     try:
         found = datetime.fromisoformat(str(value))
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
@@ -105,7 +105,7 @@ def unix_time(value: object, fallback: float) -> float:
 
 
 def portions(found: Sequence[ChatchatConversation]) -> Iterator[list[ChatchatConversation]]:
-    """The same in portions that one request takes; a long conversation is in several, one after the other."""
+    """Split conversations into portions for one request each; a long conversation is spread over several portions."""
     portion: list[ChatchatConversation] = []
     left = MESSAGES_AT_ONCE
     for conversation in found:
@@ -120,14 +120,14 @@ def portions(found: Sequence[ChatchatConversation]) -> Iterator[list[ChatchatCon
 
 
 def _pieces(conversation: ChatchatConversation) -> Iterator[ChatchatConversation]:
-    """A conversation in pieces of at most as many messages as one request takes."""
+    """Split a conversation into pieces of at most `MESSAGES_AT_ONCE` messages."""
     messages = conversation["messages"]
     for start in range(0, max(len(messages), 1), MESSAGES_AT_ONCE):
         yield {**conversation, "messages": messages[start : start + MESSAGES_AT_ONCE]}
 
 
 def _object(value: object) -> dict[str, Any]:
-    """The JSON object of a column; empty for anything else."""
+    """The JSON object in a column; empty for anything else."""
     try:
         found = msgspec.json.decode(value) if isinstance(value, str | bytes) else None
     except (msgspec.DecodeError, UnicodeDecodeError):

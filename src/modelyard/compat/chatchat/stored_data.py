@@ -1,4 +1,4 @@
-"""What Langchain-Chatchat 0.2 and 0.3 kept: where its knowledge bases lie, their files, and its `info.db`, which is only read."""
+"""Reads the data of Langchain-Chatchat 0.2 and 0.3: the folders of its knowledge bases, their files, and its `info.db`."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from modelyard.core.errors import BadRequest
 from modelyard.core.wording import clean, reason
 
 FOLDERS = ("", "knowledge_base", "data/knowledge_base")
-"""Where the bases lie below the path that was given: 0.2 keeps them beside its code, 0.3 below `CHATCHAT_ROOT/data`."""
+"""Folders of the bases, relative to the given path: 0.2 has them beside its code, 0.3 below `CHATCHAT_ROOT/data`."""
 DATABASE = "info.db"
 CONTENT = "content"
 TABLES = ("knowledge_base", "knowledge_file", "conversation", "message", "chat_history")
-"""What is read of the database; the last one is 0.2.7's. Indexes have no meaning here."""
+"""The tables that are read; the last one is 0.2.7's. Chatchat's indexes are not used."""
 LEFT_OUT = (".", "~$")
-"""How names of hidden files and of Office's lock files begin."""
+"""Prefixes of hidden files and of Office's lock files."""
 WAL = 2
-"""What byte 18 of a database says that keeps a log beside it."""
+"""The value of byte 18 of an SQLite database with a write-ahead log."""
 
 Row = dict[str, Any]
 
@@ -38,32 +38,32 @@ class ChatchatBase:
     name: str
     info: str = ""
     model: str = ""
-    """Embedding model."""
+    """Name of the embedding model."""
     files: dict[str, Path] = field(default_factory=dict)
     """Name, with `/`, → file."""
     missing: list[str] = field(default_factory=list)
-    """Files that the database names and the folder has not."""
+    """Files in the database that are missing in the folder."""
     edited: list[str] = field(default_factory=list)
-    """Files whose chunks somebody wrote by hand."""
+    """Files whose chunks were written by hand."""
     links: list[str] = field(default_factory=list)
-    """Files that cannot be read, such as links into nowhere."""
+    """Files that cannot be read, such as broken links."""
 
 
 @dataclass(slots=True)
 class ChatchatData:
-    """The data of an installation of Langchain-Chatchat."""
+    """The data of a Langchain-Chatchat installation."""
 
     folder: Path
     database: Path | None
-    """None where there is none."""
+    """None if there is none."""
     bases: list[ChatchatBase]
     conversations: list[ChatchatConversation]
     problems: list[str]
-    """What is wrong with the database, for people."""
+    """Problems of the database, as sentences."""
 
 
 def read_data(path: Path, database: Path | None = None) -> ChatchatData:
-    """Everything below a path; `database` is the `info.db` if it lies elsewhere. Raises `BadRequest`."""
+    """Read everything below a path; `database` is the `info.db` if it is in another folder. Raises `BadRequest`."""
     folder = bases_folder(path)
     file = database or folder / DATABASE
     if database is not None and not database.is_file():
@@ -75,7 +75,7 @@ def read_data(path: Path, database: Path | None = None) -> ChatchatData:
 
 
 def bases_folder(path: Path) -> Path:
-    """The folder of the bases, which a path is, or has in it. Raises `BadRequest`."""
+    """The folder of the bases: the path itself, or a folder below it. Raises `BadRequest`."""
     path = path.expanduser()
     if path.name == DATABASE and path.is_file():
         path = path.parent
@@ -91,15 +91,15 @@ def bases_folder(path: Path) -> Path:
         except OSError as error:
             raise BadRequest(f"'{folder}' cannot be read: {reason(error)}.") from None
     if (path / CONTENT).is_dir():
-        raise BadRequest(f"'{path}' is a single base; name the folder around it, and --base '{path.name}'.")
+        raise BadRequest(f"'{path}' is a single base; give the folder that contains it, and --base '{path.name}'.")
     raise BadRequest(
-        f"'{path}' has no Langchain-Chatchat data in it: neither info.db nor folders NAME/content, "
+        f"'{path}' contains no Langchain-Chatchat data: neither info.db nor folders NAME/content, "
         "also not in knowledge_base or data/knowledge_base."
     )
 
 
 def _bases(folder: Path, rows: dict[str, list[Row]]) -> list[ChatchatBase]:
-    """Bases of the database and those that are folders only, by name."""
+    """Bases in the database, and those that exist as folders only, by name."""
     found: dict[str, ChatchatBase] = {}
     base: ChatchatBase | None
     for row in rows.get("knowledge_base", ()):
@@ -120,7 +120,7 @@ def _bases(folder: Path, rows: dict[str, list[Row]]) -> list[ChatchatBase]:
 
 
 def _files(base: ChatchatBase, content: Path) -> None:
-    """Every file of a base, as Chatchat finds them: links to folders are followed, once each."""
+    """Every file of a base, found like Chatchat does: links to folders are followed, once each."""
     seen: set[str] = set()
     for root, folders, files in os.walk(content, followlinks=True):
         place = os.path.realpath(root)
@@ -141,7 +141,7 @@ def _files(base: ChatchatBase, content: Path) -> None:
 
 
 def tables(file: Path) -> tuple[dict[str, list[Row]], list[str]]:
-    """Rows of the tables that matter, as far as they can be read, and what could not be, for people."""
+    """Readable rows of the tables in `TABLES`, and sentences about what could not be read."""
     found: dict[str, list[Row]] = {}
     problems: list[str] = []
     try:
@@ -154,16 +154,16 @@ def tables(file: Path) -> tuple[dict[str, list[Row]], list[str]]:
                     _table(database, table, found[table], problems)
     except (sqlite3.Error, OSError) as error:
         problems.append(
-            f"'{file}' cannot be read ({reason(error)}); files come, conversations and descriptions do not."
+            f"'{file}' cannot be read ({reason(error)}); files are imported, conversations and descriptions are not."
         )
     else:
         if "knowledge_base" not in found:
-            problems.append(f"'{file}' has no table knowledge_base; is it Langchain-Chatchat's?")
+            problems.append(f"'{file}' has no table knowledge_base; it may not be Langchain-Chatchat's.")
     return found, problems
 
 
 def _table(database: sqlite3.Connection, table: str, rows: list[Row], problems: list[str]) -> None:
-    """Add the rows of a table until the end of it, or of what is whole."""
+    """Append the rows of a table, up to its end or the first damaged one."""
     try:
         for row in database.execute(f'SELECT * FROM "{table}"'):
             rows.append(dict(row))
@@ -173,7 +173,8 @@ def _table(database: sqlite3.Connection, table: str, rows: list[Row], problems: 
 
 @contextmanager
 def open_database(file: Path) -> Iterator[sqlite3.Connection]:
-    """The database, to be read. Where it has a log, a copy with the log: reading the log would write beside it.
+    """Open the database for reading. If it has a write-ahead log, opens a copy with the log, because reading the log would
+    write files beside it.
 
     Raises `sqlite3.Error` or `OSError`.
     """
@@ -196,7 +197,7 @@ def open_database(file: Path) -> Iterator[sqlite3.Connection]:
 
 
 def select_bases(bases: Sequence[ChatchatBase], names: Sequence[str]) -> list[ChatchatBase]:
-    """The bases of these names; all without any. Raises `BadRequest`."""
+    """The bases with these names; all without names. Raises `BadRequest`."""
     if not names:
         return list(bases)
     present = {base.name: base for base in bases}
@@ -208,7 +209,7 @@ def select_bases(bases: Sequence[ChatchatBase], names: Sequence[str]) -> list[Ch
 
 
 def _name(text: str) -> str:
-    """A name as valid Unicode, its accents composed: disks and databases may differ in that."""
+    """A name as valid Unicode in composed form; disks and databases may differ in that."""
     return unicodedata.normalize("NFC", clean(text))
 
 

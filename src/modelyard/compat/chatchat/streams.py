@@ -1,4 +1,4 @@
-"""Chatchat's event streams, in the form of sse-starlette: `data: …` lines that end in CR LF, pings, and no `[DONE]`."""
+"""Chatchat's event streams, in sse-starlette's format: `data: …` lines that end in CR LF, pings, and no `[DONE]`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
 def event(value: Any) -> bytes:
-    """Encode one event: a string as it is, anything else as JSON with non-ASCII characters unescaped."""
+    """Encode one event: a string unchanged, anything else as JSON with non-ASCII characters unescaped."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     lines = "".join(f"data: {line}\r\n" for line in re.split(r"\r\n|\r|\n", text))
     return f"{lines}\r\n".encode()
@@ -30,7 +30,7 @@ def ping() -> bytes:
 
 
 def event_stream(values: AsyncGenerator[Any]) -> StreamingResponse:
-    """Return a stream of events. An error on the way becomes its last event, `{"error": {…}}`, where Chatchat sent none."""
+    """Return a stream of events. An error becomes the last event, `{"error": {…}}`; Chatchat sends none in that case."""
     return EventStream(_bytes(values), HEADERS, _failure, ping)
 
 

@@ -17,6 +17,7 @@ from modelyard.compat.chatchat.base import (
     DEFAULT_EMBEDDING,
     BaseResponse,
     ChatchatRefused,
+    ChatchatResponse,
     ChatchatRoute,
     TheModels,
     base_of,
@@ -34,18 +35,18 @@ from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import SUMMARY_OF, KnowledgeService
 from modelyard.protocol.bounds import Many
-from modelyard.protocol.chatchat import ProgressEvents
+from modelyard.protocol.chatchat import ProgressEvents, Summaries, SummaryDocument, SummaryMetadata
 from modelyard.web.deps import Parts, TheGrant, TheParts
 from modelyard.web.router import BodyKind, Router
 
 router = Router("/knowledge_base/kb_summary_api", tags=["chatchat"], route_class=ChatchatRoute)
 
 SUFFIX = ".summary"
-"""The end of the name of a base of summaries."""
+"""Suffix of the name of a base of summaries."""
 ENDING = ".summary.md"
-"""The end of the name of a document's summary."""
+"""Suffix of the name of a document's summary."""
 MOST = 10_000
-"""The most documents or chunks that one listing reads."""
+"""Maximum number of documents or chunks that one listing reads."""
 
 
 class SummaryBody(BaseModel):
@@ -78,6 +79,10 @@ class SummarizeChunks(SummaryBody):
     """Chunks by their ids."""
 
     doc_ids: Many[str | int] = []
+
+
+class SummariesResponse(ChatchatResponse[Summaries]):
+    """The summary of chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,7 @@ async def recreate_summary_vector_store(
 @router.post("/summary_doc_ids_to_vector_store", scope="knowledge:read", body=BodyKind.TEXT)
 async def summary_doc_ids_to_vector_store(
     body: SummarizeChunks, parts: TheParts, models: TheModels, grant: TheGrant
-) -> BaseResponse:
+) -> SummariesResponse:
     """Summarise chunks by id. The response has the summary, which is not stored; Chatchat does not store it either."""
     base = await base_of(parts.knowledge, grant, body.knowledge_base_name, data={})
     model = chat_model(parts, grant, body.model_name)
@@ -131,7 +136,7 @@ async def summary_doc_ids_to_vector_store(
     if not chunks:
         raise ChatchatRefused(500, "没有要总结的文档片段", {})
     summary = await summarise(models, model, chunks, _options(body))
-    return BaseResponse(msg="总结完成", data={"summarize": [_document(summary, chunks, body)]})
+    return SummariesResponse(msg="总结完成", data={"summarize": [_document(summary, chunks, body)]})
 
 
 async def _task(parts: Parts, models: ServedModels, grant: Grant | None, body: SummaryBody) -> SummaryTask:
@@ -204,9 +209,9 @@ def _options(body: SummaryBody) -> dict[str, Any]:
     return {"temperature": body.temperature, **token_limit(body.max_tokens)}
 
 
-def _document(summary: Summary, chunks: Sequence[KnowledgeChunk], body: SummaryBody) -> dict[str, Any]:
+def _document(summary: Summary, chunks: Sequence[KnowledgeChunk], body: SummaryBody) -> SummaryDocument:
     """Render a summary in the form of LangChain's documents."""
-    metadata = {
+    metadata: SummaryMetadata = {
         "file_description": body.file_description,
         "summary_intermediate_steps": list(summary.steps),
         "doc_ids": ",".join(str(each.id) for each in chunks),

@@ -51,7 +51,7 @@ class ChatQuestion(BaseModel):
     stream: bool = False
     model_name: str | None = Field(None, description="If left out, any chat model that is ready.")
     temperature: float = Field(TEMPERATURE, ge=0, le=1)
-    max_tokens: int | None = Field(None, description="0 and less are no limit.")
+    max_tokens: int | None = Field(None, description="0 or less means no limit.")
     prompt_name: str = "default"
 
 
@@ -91,7 +91,7 @@ class ChatTurn:
 
 
 async def server_tools(parts: Parts, grant: Grant | None) -> list[Tool]:
-    """Return the server's tools that a key may use. Raises `InvalidParameter` and others for settings that are wrong."""
+    """Return the server's tools that a key may use. Raises `InvalidParameter` and other errors for invalid settings."""
     bases = await readable(parts.knowledge, grant)
     outside = grant is None or grant.allows(TOOLS)
     models = models_for(parts, grant)

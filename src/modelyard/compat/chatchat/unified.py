@@ -29,7 +29,7 @@ from modelyard.web.disconnects import while_connected
 from modelyard.web.router import BodyKind, Router
 
 router = Router("/chat", tags=["chatchat"])
-"""Routes for OpenAI's own client, whose errors are OpenAI's."""
+"""Routes for OpenAI's client, with errors in OpenAI's format."""
 
 PASSED = ("frequency_penalty", "logit_bias", "logprobs", "presence_penalty", "response_format", "seed", "stop",
           "top_logprobs", "top_p", "user", "parallel_tool_calls", "max_completion_tokens")  # fmt: skip
@@ -160,7 +160,7 @@ async def _model_chunks(turn: ChatTurn, body: UnifiedChat, tools: Sequence[Tool]
 
 
 async def _tool_loop_chunks(turn: ChatTurn, body: UnifiedChat, tools: Sequence[Tool]) -> AsyncGenerator[dict[str, Any]]:
-    """Yield the chunks of a tool loop; `status` tells what each is. Text comes in pieces, the final answer again in one."""
+    """Yield the chunks of a tool loop; `status` is the kind of a chunk. Text is sent in pieces, the final answer again as one."""
     request = body.request(turn.model())
     if body.chosen:
         request["tool_choice"] = {"type": "function", "function": {"name": tools[0].name}}

@@ -14,6 +14,7 @@ from modelyard.compat.chatchat.base import (
     DEFAULT_EMBEDDING,
     BaseResponse,
     ChatchatRefused,
+    ChatchatResponse,
     ChatchatRoute,
     base_of,
     embedding_model,
@@ -28,7 +29,7 @@ from modelyard.knowledge.documents.splitter import LARGEST, SMALLEST
 from modelyard.knowledge.documents.states import TaskState
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol.bounds import Many
-from modelyard.protocol.chatchat import ProgressEvents
+from modelyard.protocol.chatchat import FailedFiles, ProgressEvents, TemporaryUpload
 from modelyard.protocol.json_values import check_text
 from modelyard.web.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.web.files import parts_of
@@ -39,6 +40,14 @@ router = Router("/knowledge_base", tags=["chatchat"], route_class=ChatchatRoute)
 CustomDocs = Mapping[str, Sequence[Mapping[str, Any]]]
 """The name of a document → its chunks, written by hand."""
 DONE = frozenset({TaskState.DONE, TaskState.UNCHANGED})
+
+
+class FailedFilesResponse(ChatchatResponse[FailedFiles]):
+    """The documents that could not be processed."""
+
+
+class TemporaryUploadResponse(ChatchatResponse[TemporaryUpload]):
+    """A temporary base and the documents that could not be uploaded or indexed."""
 
 
 class UpdateDocs(BaseModel):
@@ -103,7 +112,7 @@ async def upload_docs(
     zh_title_enhance: Annotated[bool, Form()] = False,
     docs: Annotated[str, Form()] = "{}",
     not_refresh_vs_cache: Annotated[bool, Form()] = False,
-) -> BaseResponse:
+) -> FailedFilesResponse:
     """Upload documents, and index them unless `to_vector_store` is false."""
     base = await base_of(knowledge, grant, knowledge_base_name, WRITE)
     by_hand, failed = parse_custom_docs(docs), dict[str, str]()
@@ -123,11 +132,11 @@ async def upload_docs(
         failed.update(
             await index_documents(knowledge, base, names, by_hand, chunking, override=True, owner=Owner.of(grant))
         )
-    return BaseResponse(msg="文件上传与向量化完成", data={"failed_files": failed})
+    return FailedFilesResponse(msg="文件上传与向量化完成", data={"failed_files": failed})
 
 
 @router.post("/update_docs", scope="knowledge:write", body=BodyKind.TEXT)
-async def update_docs(body: UpdateDocs, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
+async def update_docs(body: UpdateDocs, knowledge: TheKnowledge, grant: TheGrant) -> FailedFilesResponse:
     """Index documents again. Chunks written by hand are kept unless `override_custom_docs`."""
     base = await base_of(knowledge, grant, body.knowledge_base_name, WRITE)
     chunking = chunking_options(body.chunk_size, body.chunk_overlap, body.zh_title_enhance)
@@ -135,11 +144,11 @@ async def update_docs(body: UpdateDocs, knowledge: TheKnowledge, grant: TheGrant
     names = list(dict.fromkeys([*body.file_names, *by_hand]))
     override, owner = body.override_custom_docs, Owner.of(grant)
     failed = await index_documents(knowledge, base, names, by_hand, chunking, override=override, owner=owner)
-    return BaseResponse(msg="更新文档完成", data={"failed_files": failed})
+    return FailedFilesResponse(msg="更新文档完成", data={"failed_files": failed})
 
 
 @router.post("/delete_docs", scope="knowledge:write", body=BodyKind.TEXT)
-async def delete_docs(body: DeleteDocs, knowledge: TheKnowledge, grant: TheGrant) -> BaseResponse:
+async def delete_docs(body: DeleteDocs, knowledge: TheKnowledge, grant: TheGrant) -> FailedFilesResponse:
     """Remove documents from the index, or delete them."""
     base = await base_of(knowledge, grant, body.knowledge_base_name, WRITE)
     failed: dict[str, str] = {}
@@ -153,7 +162,7 @@ async def delete_docs(body: DeleteDocs, knowledge: TheKnowledge, grant: TheGrant
             failed[name] = f"未找到文件 {name}"
         except ModelyardError as error:
             failed[name] = f"{name} 文件删除失败，错误信息：{error.message}"
-    return BaseResponse(msg="文件删除完成", data={"failed_files": failed})
+    return FailedFilesResponse(msg="文件删除完成", data={"failed_files": failed})
 
 
 @router.post("/recreate_vector_store", scope="knowledge:write", response_model=BaseResponse, events=ProgressEvents)
@@ -167,7 +176,7 @@ async def recreate_vector_store(body: RecreateIndex, parts: TheParts, grant: The
 
 
 def refusal_stream(error: ChatchatRefused, base: str) -> StreamingResponse:
-    """Send a refusal as a stream's only event. In streams, Chatchat quotes the base's name with other marks than elsewhere."""
+    """Send a refusal as a stream's only event. In streams, Chatchat quotes a base's name with other quotation marks."""
     message = f"未找到知识库 ‘{base}’" if error.number == 404 else error.message
     return event_stream(_single({"code": error.number, "msg": message}))
 
@@ -182,7 +191,7 @@ async def upload_temp_docs(
     chunk_size: Annotated[int, Form()] = 250,
     chunk_overlap: Annotated[int, Form()] = 50,
     zh_title_enhance: Annotated[bool, Form()] = False,
-) -> BaseResponse:
+) -> TemporaryUploadResponse:
     """Upload documents to a temporary base, which is deleted when it has not been used for a week."""
     knowledge, previous = parts.knowledge, prev_id or knowledge_id
     owner = Owner.of(grant)
@@ -206,7 +215,7 @@ async def upload_temp_docs(
             failed.append({title: f"{title} 文件上传失败，报错信息为: {error.message}"})
     problems = await index_documents(knowledge, base, names, {}, chunking, override=True, owner=owner)
     failed += [{title: problem} for title, problem in problems.items()]
-    return BaseResponse(data={"id": name, "failed_files": failed})
+    return TemporaryUploadResponse(data={"id": name, "failed_files": failed})
 
 
 async def find_temporary(knowledge: KnowledgeService, name: str, owner: Owner) -> KnowledgeBase | None:

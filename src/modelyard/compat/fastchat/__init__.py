@@ -1,1 +1,1 @@
-"""FastChat's controller and workers."""
+"""The interface of FastChat's controller and workers."""

@@ -30,9 +30,9 @@ CODES: Mapping[type[ModelyardError], int] = {
     UnsupportedParameter: 40302,
     RateLimited: 42901,
 }
-"""FastChat's error codes of our errors; every other error is `INTERNAL`."""
+"""Our error codes → FastChat's; every other error is `INTERNAL`."""
 NEUTRAL = {"top_k": -1, "repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
-"""Values that have no effect, and are not passed on."""
+"""Values without effect, which are not passed on."""
 
 
 class GenerationBody(BaseModel):
@@ -56,7 +56,7 @@ class GenerationBody(BaseModel):
     images: Few[Any] | None = None
 
     def check(self) -> None:
-        """Raise `UnsupportedParameter` for parameters that workers of this server lack."""
+        """Raise `UnsupportedParameter` for parameters that this server's workers lack."""
         unsupported = {
             "logprobs": self.logprobs,
             "use_beam_search": self.use_beam_search,
@@ -65,7 +65,7 @@ class GenerationBody(BaseModel):
         }
         for name, is_set in unsupported.items():
             if is_set:
-                raise UnsupportedParameter(name, self.model, "ask /v1/completions or /v1/chat/completions instead.")
+                raise UnsupportedParameter(name, self.model, "use /v1/completions or /v1/chat/completions instead.")
 
     def openai_parameters(self, model: str) -> dict[str, Any]:
         """Convert to the fields of an OpenAI request, without the prompt."""

@@ -1,1 +1,1 @@
-"""ms-swift's command lines and its Python names."""
+"""The interfaces of ms-swift: its command lines, and its names in Python."""

@@ -1,4 +1,4 @@
-"""The functions of ms-swift's client for a deployed server: a query and its history, answered or continued."""
+"""The functions of ms-swift's client for a deployed server, which send a query with its history."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def generation_body(
     config: RequestConfig,
     chat: bool,
 ) -> dict[str, Any]:
-    """The body of a question, to be answered or continued. Raises `InvalidParameter` for a history without a chat."""
+    """The body of a chat or completion request. Raises `InvalidParameter` for a history without a chat."""
     stream = {"stream": True, "stream_options": {"include_usage": True}} if config.stream else {}
     if not chat:
         if history or system:
@@ -50,7 +50,7 @@ def generation_request(body: Mapping[str, Any]) -> Request[Any]:
 def get_model_list_client(
     host: str = "127.0.0.1", port: str | int = "8000", api_key: str = "EMPTY", url: str | None = None
 ) -> ModelList:
-    """The models of a server that was deployed, the base first."""
+    """The models of a deployed server, the base first."""
     with Client(url or f"http://{host}:{port}", api_key) as client:
         return read(ModelList, client.send(_listing()))
 
@@ -58,7 +58,7 @@ def get_model_list_client(
 async def get_model_list_client_async(
     host: str = "127.0.0.1", port: str | int = "8000", api_key: str = "EMPTY", url: str | None = None
 ) -> ModelList:
-    """The asynchronous twin of `get_model_list_client`."""
+    """The asynchronous version of `get_model_list_client`."""
     async with AsyncClient(url or f"http://{host}:{port}", api_key) as client:
         return read(ModelList, await client.send(_listing()))
 
@@ -68,7 +68,7 @@ def _listing() -> Request[Any]:
 
 
 def chats(model: str, models: ModelList) -> bool:
-    """Whether a model of a server is a chat model: by the name that it was launched by, else as the server says."""
+    """Whether a server's model is a chat model: by the name that it was launched by, else by the server's list."""
     entry = next((each for each in models.data if each.id == model), None)
     known = swift_models().get((entry.parent if entry else None) or model)
     if known is not None:
@@ -93,7 +93,7 @@ def inference_client(
     api_key: str = "EMPTY",
     url: str | None = None,
 ) -> Any:
-    """Send a query to a deployed server: returns a whole answer, or with `stream` an iterator of chunks."""
+    """Send a query to a deployed server. Returns the whole answer, or with `stream` an iterator of chunks."""
     config = request_config or RequestConfig()
     with ExitStack() as stack:
         client = stack.enter_context(Client(url or f"http://{host}:{port}", api_key))
@@ -125,7 +125,7 @@ async def inference_client_async(
     api_key: str = "EMPTY",
     url: str | None = None,
 ) -> Any:
-    """The asynchronous twin of `inference_client`; with `stream`, an asynchronous iterator of chunks."""
+    """The asynchronous version of `inference_client`; with `stream`, an asynchronous iterator of chunks."""
     config = request_config or RequestConfig()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(AsyncClient(url or f"http://{host}:{port}", api_key))

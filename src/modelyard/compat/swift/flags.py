@@ -1,4 +1,4 @@
-"""Command lines of ms-swift 2 and 4, sorted into options of the model, the engine and the answer. Pure."""
+"""Parses command lines of ms-swift 2 and 4 into options of the model, the engine and the answer. Pure."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ NUMBERS = {
     "seed": int,
 }
 SWITCHES = ("merge_lora", "verbose", "stream", "enforce_eager", "enable_prefix_caching", "enable_lora")
-"""Names of these tables whose flag may stand without a value, which means true."""
+"""Flags in these tables that may be given without a value, which means true."""
 ADAPTER_SIZES = ("enable_lora", "max_loras", "max_lora_rank")
 
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """A command line, sorted."""
+    """A parsed command line."""
 
     model: Mapping[str, Any] = field(default_factory=dict)
     engine: Mapping[str, Any] = field(default_factory=dict)
@@ -74,9 +74,10 @@ class Flags:
 
 
 def parse(words: Sequence[str], own: Sequence[str] = ()) -> Flags:
-    """Sort a command line; `own` are flags of the command itself, beside those of the tables above.
+    """Parse a command line; `own` names flags of the command itself, in addition to those of the tables above.
 
-    `--a-b`, `--a_b` and `--a=b` are alike, a switch without a value is true. Raises `click.UsageError`, with the nearest flag.
+    `--a-b`, `--a_b` and `--a=b` are equivalent; a switch without a value is true. Raises `click.UsageError`, with the nearest
+    flag.
     """
     found: dict[str, dict[str, Any]] = {"model": {}, "engine": {}, "answer": {}, "own": {}}
     for name, values in _pairs(words):
@@ -91,7 +92,7 @@ def parse(words: Sequence[str], own: Sequence[str] = ()) -> Flags:
 
 
 def truth(text: str) -> bool:
-    """`true` and `false`, as ms-swift has them. Raises `click.UsageError`."""
+    """Parse `true` and `false` in ms-swift's spellings. Raises `click.UsageError`."""
     if text.lower() in ("true", "1", "yes"):
         return True
     if text.lower() in ("false", "0", "no"):
@@ -100,7 +101,7 @@ def truth(text: str) -> bool:
 
 
 def options(flags: Flags, backend: str) -> dict[str, Any]:
-    """The engine's options; sizes of vLLM's room for adapters mean nothing to another engine."""
+    """The engine's options. vLLM's limits for adapters are dropped for other engines."""
     vllm = backend == "vllm"
     return {name: value for name, value in flags.engine.items() if vllm or name not in ADAPTER_SIZES}
 
@@ -112,7 +113,7 @@ def _pairs(words: Sequence[str]) -> list[tuple[str, list[str]]]:
             name, equals, value = word[2:].partition("=")
             pairs.append((name.replace("-", "_"), [value] if equals else []))
         elif not pairs or (word.startswith("-") and not re.match(r"-\.?\d", word)):
-            raise click.UsageError(f"'{word}' is no flag; flags begin with --.")
+            raise click.UsageError(f"'{word}' is not a flag; flags begin with --.")
         else:
             pairs[-1][1].append(word)
     return pairs

@@ -106,7 +106,7 @@ class Tokenizer:
 
 @dataclass(frozen=True)
 class Template:
-    """Tells whether a model chats. The engine renders messages by the chat template in the model's files."""
+    """Says whether a model chats. The engine renders messages with the chat template in the model's files."""
 
     template_type: str
     tokenizer: Any = None

@@ -1,1 +1,1 @@
-"""The routes of Xinference that Modelyard would not have by itself."""
+"""Routes that exist for Xinference's clients only."""

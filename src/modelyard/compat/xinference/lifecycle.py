@@ -1,4 +1,4 @@
-"""Routes about launched models in Xinference's terms: instances, versions, launching by version, reload."""
+"""Routes for launched models in Xinference's terms: instances, versions, launching by version, reload."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def launch_by_version(
 
 @router.get("/models/vllm-supported", scope="models:list")
 async def vllm_supported(parts: TheParts, deployments: TheDeployments) -> SupportedArchitectures:
-    """The architectures of language models that vLLM runs here; none where it is not installed."""
+    """The architectures of language models that vLLM runs here; empty if it is not installed."""
     machine = await deployments.machine()
     found = await asyncio.to_thread(supported_architectures, "vllm", parts.catalog, machine)
     return SupportedArchitectures(**found)
@@ -87,27 +87,27 @@ def model_kind(name: str) -> ModelType:
 
 @router.get("/models/{uid:path}/reload/config", scope="models:list", refuses=True)
 async def reload_config(uid: str, deployments: TheDeployments) -> None:
-    """Which parameters can change while the model runs: none, with the engines of this server."""
+    """The parameters that can be changed while the model runs: this server's engines have none."""
     raise not_reloadable(uid, deployments)
 
 
 @router.get("/models/{uid:path}/reload", scope="models:read", refuses=True)
 async def reload_status(uid: str, deployments: TheDeployments) -> None:
-    """The last reload of a model: no model was ever reloaded."""
+    """The last reload of a model: there never is one."""
     deployments.view(uid)
     raise NotFound(f"Model '{uid}' was never reloaded.")
 
 
 @router.post("/models/{uid:path}/reload", scope="models:write", refuses=True)
 async def reload(uid: str, deployments: TheDeployments, body: Annotated[ReloadRequest | None, Body()] = None) -> None:
-    """Change parameters while the model runs, which no engine of this server can."""
+    """Change parameters while the model runs, which no engine of this server supports."""
     raise not_reloadable(uid, deployments)
 
 
 def not_reloadable(uid: str, deployments: TheDeployments) -> BadRequest:
-    """The error of a model that cannot be reloaded. Raises `ModelNotFound`."""
+    """The error for a model that cannot be reloaded. Raises `ModelNotFound`."""
     engine = deployments.view(uid).desired.launch.engine
     return BadRequest(
         f"Model '{uid}' runs on {engine}, which cannot change its parameters while it runs; "
-        "terminate the model and launch it anew."
+        "terminate the model and launch it again."
     )

@@ -1,7 +1,7 @@
-"""Xinference's routes about virtual environments, answered with those that `modelyard engine install` made.
+"""Xinference's routes for virtual environments, which list those that `modelyard engine install` created.
 
-Xinference makes one for each model and engine; here each engine has one for all models, so `model_name` selects the
-environments of the engines that launched models of that name run on.
+Xinference creates one per model and engine; here an engine has one for all models, so `model_name` selects the
+environments of the engines that run launched models of that name.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def list_environments(
     python_version: str | None = None,
     worker_ip: str | None = None,
 ) -> VirtualEnvironmentList:
-    """The environments of engines. There is one machine, so `worker_ip` changes nothing."""
+    """The engine environments. There is one machine, so `worker_ip` has no effect."""
     host = address.rpartition(":")[0]
     return VirtualEnvironmentList(
         list=[
@@ -61,7 +61,7 @@ async def list_packages(
     python_version: str | None = None,
     worker_ip: str | None = None,
 ) -> InstalledPackageList:
-    """The packages in the environments of engines, each with the version that was installed."""
+    """The packages in the engine environments, each with its installed version."""
     environments = await _selected(parts, model_name, model_engine, python_version)
     return InstalledPackageList(
         list=[
@@ -82,7 +82,7 @@ async def remove_environment(
 ) -> SuccessResult:
     """Delete the environment of the engine that `model_engine` names, unless a launched model runs on it."""
     if not model_engine:
-        raise NotFound("A model has no virtual environment of its own here: name an engine with model_engine.")
+        raise NotFound("Models have no virtual environments of their own here: name an engine with model_engine.")
     title = title_of(canonical_name(model_engine))
     for found in await _selected(parts, None, model_engine, python_version):
         if users := [
@@ -91,7 +91,7 @@ async def remove_environment(
             raise Conflict(f"{title} runs {', '.join(users)}; terminate them before its environment is deleted.")
         if await asyncio.to_thread(_environments(parts).remove, found.engine):
             return SuccessResult()
-    raise NotFound(f"There is no virtual environment of {title} here; GET /v1/virtualenvs lists those that there are.")
+    raise NotFound(f"There is no virtual environment of {title} here; GET /v1/virtualenvs lists the existing ones.")
 
 
 def _environments(parts: Parts) -> Environments:
@@ -101,7 +101,7 @@ def _environments(parts: Parts) -> Environments:
 async def _selected(
     parts: Parts, model_name: str | None, model_engine: str | None, python_version: str | None
 ) -> list[Environment]:
-    """The environments that have the properties which are given."""
+    """The environments that match all given properties."""
     launches = [view.desired.launch for view in parts.deployments.views()]
     engines = {launch.engine for launch in launches if model_name in (launch.uid, launch.model.name)}
     return [

@@ -1,4 +1,4 @@
-"""Routes about machines and the server as a whole, which Xinference's clients and command line use."""
+"""Routes for machines and the server as a whole, which Xinference's clients and command line use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from modelyard.web.views import model_info
 router = Router(tags=["cluster"])
 
 MISSED_CHECKS = 5
-"""Health checks that Xinference's workers may miss."""
+"""The number of health checks that Xinference's workers may miss."""
 
 
 @router.get("/status", scope=ANYBODY)
@@ -93,7 +93,7 @@ async def workers(deployments: TheDeployments, address: TheAddress) -> list[Work
 
 @router.delete("/v1/clusters", scope=ADMIN)
 async def stop(after: BackgroundTasks) -> SuccessResult:
-    """Stop the server and every replica. The models come back when it starts again."""
+    """Stop the server and every replica. The models are started again with the server."""
     after.add_task(signal.raise_signal, signal.SIGINT)
     return SuccessResult()
 
@@ -114,5 +114,5 @@ async def system_settings(parts: TheParts) -> SystemSettings:
 
 @router.get("/v1/cluster/ui_config", scope=ANYBODY)
 async def ui_config(parts: TheParts) -> UiConfig:
-    """Whether requests need a key, and which of Xinference's companions there are: none."""
+    """Whether requests need a key, and which of Xinference's companion services exist: none."""
     return UiConfig(auth_advanced=parts.keys.access.required)

@@ -1,4 +1,4 @@
-"""Every error that a person or a program can meet, each building its own sentence.
+"""All errors that users or programs can receive; each class composes its message.
 
     ModelyardError                      status  code
     ├── BadRequest                      400     bad_request
@@ -17,7 +17,7 @@
     │   ├── HubsOffline                 400     hubs_offline
     │   ├── AddressRefused              400     address_refused
     │   ├── SearchNotConfigured         400     search_not_configured
-    │   ├── ChatchatRefused             400     refused            in Chatchat's words, by its own routes
+    │   ├── ChatchatRefused             400     refused            in Chatchat's format, raised by its routes
     │   └── MissingLibrary              400     missing_library
     ├── InvalidKey                      401     invalid_api_key
     ├── PermissionDenied                403     permission_denied
@@ -49,9 +49,9 @@
     ├── RateLimited                     429     rate_limit_exceeded
     ├── HeadTooLarge                    431     head_too_large
     ├── LaunchCancelled                 499     launch_cancelled
-    ├── ClientGone                      499     client_gone        nobody hears it
+    ├── ClientGone                      499     client_gone        never sent, because the client has disconnected
     ├── InternalError                   500     internal_error
-    ├── JobLost                         500     job_lost           the error of a job that nobody runs any more
+    ├── JobLost                         500     job_lost           the error of a job whose process no longer exists
     ├── UpstreamFailed                  502     upstream_failed
     │   ├── LaunchFailed                502     launch_failed
     │   ├── DownloadFailed              502     download_failed
@@ -67,12 +67,12 @@
     │   ├── DatabaseUnavailable         503     database_unavailable
     │   └── IndexUnavailable            503     index_unavailable
     ├── UpstreamTimeout                 504     upstream_timeout
-    ├── CannotStart                     (exit)  cannot_start       raised before there is anybody to answer
+    ├── CannotStart                     (exit)  cannot_start       raised before the server can answer requests
     ├── InstallFailed                   (exit)  install_failed     raised by `modelyard engine install`
-    └── ServerUnreachable               (client) server_unreachable  raised by our client: nobody answered
-        └── ConnectionLost              (client) connection_lost     the answer began, or was awaited, and broke off
+    └── ServerUnreachable               (client) server_unreachable  raised by the Python client: no server answered
+        └── ConnectionLost              (client) connection_lost     the connection broke before the answer was complete
 
-Raised deep, rendered in one place (`protocol/errors.py`); the client raises the same class again from the code.
+All are rendered by `protocol/errors.py`; the client raises the same class again, which it finds by the code.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ __all__ = [
 
 
 def error_classes() -> dict[str, type[ModelyardError]]:
-    """Every error class by its code."""
+    """Code → error class."""
     found: dict[str, type[ModelyardError]] = {}
     queue: list[type[ModelyardError]] = [ModelyardError]
     while queue:

@@ -1,4 +1,4 @@
-"""The root and the trunks of the tree of errors: what they share, and nothing of any subject."""
+"""The root of the tree of errors, and the classes of each HTTP status that the others derive from."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import ClassVar, Self
 
 
 class ModelyardError(RuntimeError):
-    """Base of all our errors: a sentence for people, a stable `code` and an HTTP `status` for programs.
+    """Base of all our errors: a message for people, a stable `code` and an HTTP `status` for programs.
 
-    A `RuntimeError`, because that is what programs written for Xinference's client catch.
+    It is a `RuntimeError`, because programs written for Xinference's client catch that.
     """
 
     status: ClassVar[int] = 500
@@ -18,9 +18,9 @@ class ModelyardError(RuntimeError):
 
     param: str | None = None
     retry_after: int | None = None
-    """Seconds, sent as the `Retry-After` header."""
+    """Seconds, for the `Retry-After` header."""
     memory: Mapping[str, int | str] | None = None
-    """Where memory decides: the estimate in bytes (`weights`, `kv_cache`, …, `total`), what is `free`, and where."""
+    """For errors about memory: the estimate in bytes (`weights`, `kv_cache`, …, `total`), the `free` bytes, and the device."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class ModelyardError(RuntimeError):
 
     @classmethod
     def from_wire(cls, message: str, param: str | None, retry_after: int | None) -> Self:
-        """The error as a client saw it, without the arguments that built its sentence."""
+        """The error as a client received it, without the arguments that composed its message."""
         error = cls.__new__(cls)
         ModelyardError.__init__(error, message)
         error.param = param
@@ -37,7 +37,7 @@ class ModelyardError(RuntimeError):
 
 
 class BadRequest(ModelyardError):
-    """The request can never succeed as it stands."""
+    """The request cannot succeed without changes."""
 
     status = 400
     code = "bad_request"
@@ -45,7 +45,7 @@ class BadRequest(ModelyardError):
 
 
 class NotFound(ModelyardError):
-    """There is no such thing."""
+    """The named object does not exist."""
 
     status = 404
     code = "not_found"
@@ -53,7 +53,7 @@ class NotFound(ModelyardError):
 
 
 class Conflict(ModelyardError):
-    """The request contradicts the present state."""
+    """The request contradicts the current state."""
 
     status = 409
     code = "conflict"
@@ -61,7 +61,7 @@ class Conflict(ModelyardError):
 
 
 class Unavailable(ModelyardError):
-    """Not now; perhaps later."""
+    """The request cannot be served now; a later one may succeed."""
 
     status = 503
     code = "unavailable"
@@ -69,7 +69,7 @@ class Unavailable(ModelyardError):
 
 
 class UpstreamFailed(ModelyardError):
-    """The engine broke off, refused the connection or answered nonsense."""
+    """The engine closed or refused the connection, or sent an invalid answer."""
 
     status = 502
     code = "upstream_failed"
@@ -79,4 +79,4 @@ class UpstreamFailed(ModelyardError):
 
 
 class InternalError(ModelyardError):
-    """A defect of ours."""
+    """A bug in Modelyard."""

@@ -1,4 +1,4 @@
-"""Errors of jobs in the background."""
+"""Errors of background jobs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from modelyard.core.errors.base import ModelyardError, UpstreamFailed
 
 
 class JobLost(ModelyardError):
-    """A job was not finished, and cannot be gone on with."""
+    """A job was interrupted and cannot be continued."""
 
     code = "job_lost"
 
@@ -15,7 +15,7 @@ class JobLost(ModelyardError):
 
 
 class JobFailed(UpstreamFailed):
-    """The process of a job ended, and the job was not done."""
+    """The process of a job ended before the job was done."""
 
     code = "job_failed"
 

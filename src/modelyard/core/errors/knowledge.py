@@ -1,4 +1,4 @@
-"""Errors about documents, knowledge bases and conversations, and about what agents and searches fetch."""
+"""Errors about documents, knowledge bases and conversations, and about the tools and searches of agents."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from modelyard.core.nearest import nearest
 
 
 class DocumentUnreadable(BadRequest):
-    """A file has no text that we can read: damaged, encrypted, scanned, or of a format we do not know."""
+    """A file has no text that can be read: it is damaged, encrypted, scanned, or of an unsupported format."""
 
     code = "document_unreadable"
 
     problem = ""
-    """The sentence without its beginning."""
+    """The message without its beginning."""
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"Cannot read '{name}': {problem}")
@@ -23,7 +23,7 @@ class DocumentUnreadable(BadRequest):
 
 
 class KnowledgeBaseNotFound(NotFound):
-    """There is no knowledge base of that name."""
+    """There is no knowledge base of this name."""
 
     code = "knowledge_base_not_found"
 
@@ -35,7 +35,7 @@ class KnowledgeBaseNotFound(NotFound):
 
 
 class DocumentNotFound(NotFound):
-    """A knowledge base has no such document."""
+    """The knowledge base has no such document."""
 
     code = "document_not_found"
 
@@ -45,7 +45,7 @@ class DocumentNotFound(NotFound):
 
 
 class ChunkNotFound(NotFound):
-    """A knowledge base has no such chunk; one that was edited has a new id."""
+    """The knowledge base has no such chunk; an edited chunk has a new id."""
 
     code = "chunk_not_found"
 
@@ -75,7 +75,7 @@ class ConversationNotFound(NotFound):
 
 
 class KnowledgeBaseExists(Conflict):
-    """A knowledge base of that name is there already."""
+    """A knowledge base of this name exists already."""
 
     code = "knowledge_base_exists"
 
@@ -85,16 +85,18 @@ class KnowledgeBaseExists(Conflict):
 
 
 class KnowledgeBaseBusy(Conflict):
-    """A knowledge base is being indexed anew, and cannot be changed in that way until it is done."""
+    """The knowledge base is being re-indexed, and the requested change has to wait until that is done."""
 
     code = "knowledge_base_busy"
 
     def __init__(self, name: str, job: str) -> None:
-        super().__init__(f"The knowledge base '{name}' is being indexed anew (job {job}); wait for it, or cancel it.")
+        super().__init__(
+            f"The knowledge base '{name}' is being re-indexed (job {job}); wait for the job, or cancel it."
+        )
 
 
 class IndexUnavailable(Unavailable):
-    """The indexes of a knowledge base are closed, open in another process, or cannot be written."""
+    """The indexes of a knowledge base are closed, in use by another process, or not writable."""
 
     code = "index_unavailable"
 
@@ -103,7 +105,7 @@ class IndexUnavailable(Unavailable):
 
 
 class AddressRefused(BadRequest):
-    """A URL that this server does not fetch from: not of the web, or not of a public host."""
+    """A URL that this server does not fetch: its scheme or its host is not allowed."""
 
     code = "address_refused"
 
@@ -113,8 +115,8 @@ class AddressRefused(BadRequest):
 
 
 class FetchFailed(UpstreamFailed):
-    """A file could not be fetched. The sentence names the conditions, not the cause, which would tell a caller whether a port is
-    open or a name exists; the server's log has the cause."""
+    """A file could not be fetched. The message states the conditions of a fetch instead of the cause, which would reveal whether
+    a port is open or a host name exists; the server's log has the cause."""
 
     code = "fetch_failed"
 
@@ -123,7 +125,7 @@ class FetchFailed(UpstreamFailed):
 
 
 class SearchNotConfigured(BadRequest):
-    """A search engine that has no address or no key yet."""
+    """A search engine without an address or a key."""
 
     code = "search_not_configured"
 
@@ -133,7 +135,7 @@ class SearchNotConfigured(BadRequest):
 
 
 class SearchFailed(UpstreamFailed):
-    """A search engine refused, broke off or answered nonsense; the sentence carries its own words."""
+    """A search engine refused the request, closed the connection or sent an invalid answer; the message quotes it."""
 
     code = "search_failed"
 
@@ -142,7 +144,7 @@ class SearchFailed(UpstreamFailed):
 
 
 class ToolFailed(UpstreamFailed):
-    """A tool of an agent could not do what it was called for."""
+    """A tool of an agent failed."""
 
     code = "tool_failed"
 
@@ -151,5 +153,5 @@ class ToolFailed(UpstreamFailed):
 
 
 def _short(url: str) -> str:
-    """A URL for people; some have millions of characters."""
+    """A URL for an error message, shortened because some have millions of characters."""
     return url if len(url) <= 200 else f"{url[:200]}…"

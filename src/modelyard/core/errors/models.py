@@ -1,4 +1,4 @@
-"""Errors about models: their files and registrations, where they run, and whether they fit and answer."""
+"""Errors about models: their files and registrations, engines, memory and answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modelyard.core.nearest import nearest
 
 
 class UnsupportedTask(BadRequest):
-    """The model cannot do what this path asks."""
+    """The model cannot do the task of this path."""
 
     code = "unsupported_task"
 
@@ -20,14 +20,14 @@ class UnsupportedTask(BadRequest):
 
 
 class UnknownOption(BadRequest):
-    """An engine was given an option it does not have."""
+    """The engine does not have an option of the launch."""
 
     code = "unknown_option"
 
     def __init__(
         self, engine: str, option: str, known: Sequence[str], nearest: str | None = None, others: Sequence[str] = ()
     ) -> None:
-        """`others` are engines that have it."""
+        """`others` are engines that have the option."""
         hint = f" Did you mean '{nearest}'?" if nearest and not others else ""
         names = " and ".join(filter(None, (", ".join(others[:-1]), *others[-1:])))
         there = f"; {names} {'have' if len(others) > 1 else 'has'} it" if others else ""
@@ -39,12 +39,12 @@ class UnknownOption(BadRequest):
 
 
 class ModelFilesInvalid(BadRequest):
-    """The files at a path are not a model we can read."""
+    """The files at a path are not a supported model."""
 
     code = "model_files_invalid"
 
     problem = ""
-    """The sentence without its beginning."""
+    """The message without its beginning."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"Cannot use '{path}' as a model: {problem}")
@@ -53,7 +53,7 @@ class ModelFilesInvalid(BadRequest):
 
 
 class AdapterInvalid(BadRequest):
-    """The files at a path are no LoRA adapter, or none for this model."""
+    """The files at a path are not a LoRA adapter, or not one for this model."""
 
     code = "adapter_invalid"
 
@@ -63,7 +63,7 @@ class AdapterInvalid(BadRequest):
 
 
 class RegistrationInvalid(BadRequest):
-    """The record of a registration is not valid."""
+    """The record of a registration is invalid."""
 
     code = "registration_invalid"
 
@@ -73,7 +73,7 @@ class RegistrationInvalid(BadRequest):
 
 
 class NoEngineFits(BadRequest):
-    """No installed engine can run this model; the sentence says why for each."""
+    """No installed engine can run the model; the message has the reason for each engine."""
 
     code = "no_engine_fits"
 
@@ -89,7 +89,7 @@ class NoEngineFits(BadRequest):
 
 
 class HubsOffline(BadRequest):
-    """The files are not here, and this server is set never to ask a hub for them."""
+    """The files are not on this machine, and the server is configured not to use hubs."""
 
     code = "hubs_offline"
 
@@ -102,7 +102,7 @@ class HubsOffline(BadRequest):
 
 
 class MissingLibrary(BadRequest):
-    """A library that this choice needs is not installed."""
+    """A required library is not installed."""
 
     code = "missing_library"
 
@@ -111,7 +111,7 @@ class MissingLibrary(BadRequest):
 
 
 class ModelNotFound(NotFound):
-    """No model of that name runs here."""
+    """No model of this name is running."""
 
     code = "model_not_found"
 
@@ -127,12 +127,12 @@ class ModelNotFound(NotFound):
 
     @classmethod
     def among(cls, name: str, running: Sequence[str]) -> Self:
-        """With the nearest of the running names, if one is near."""
+        """The error with a suggestion, if a running model has a similar name."""
         return cls(name, running, nearest(name, running))
 
 
 class AdapterNotFound(NotFound):
-    """No adapter of that name is loaded, or there is nothing at its path."""
+    """No adapter of this name is loaded, or there are no files at its path."""
 
     code = "adapter_not_found"
 
@@ -145,12 +145,12 @@ class AdapterNotFound(NotFound):
 
     @classmethod
     def at(cls, name: str, path: str) -> Self:
-        """For an adapter without files at its path."""
+        """The error for an adapter without files at its path."""
         return cls.from_wire(f"There is nothing at '{path}', where adapter '{name}' should be.", "lora_path", None)
 
 
 class ModelExists(Conflict):
-    """A model of that uid already runs."""
+    """A model with this uid exists already."""
 
     code = "model_exists"
 
@@ -161,7 +161,7 @@ class ModelExists(Conflict):
 
 
 class RegistrationExists(Conflict):
-    """A family of that name is there already."""
+    """A family of this name exists already."""
 
     code = "registration_exists"
 
@@ -172,7 +172,7 @@ class RegistrationExists(Conflict):
 
 
 class RegistrationInUse(Conflict):
-    """A family cannot go while models of it are launched."""
+    """A family cannot be unregistered while models of it are launched."""
 
     code = "registration_in_use"
 
@@ -182,7 +182,7 @@ class RegistrationInUse(Conflict):
 
 
 class LaunchCancelled(ModelyardError):
-    """Somebody cancelled the launch that was being waited for."""
+    """The launch was cancelled while the caller waited for it."""
 
     status = 499
     code = "launch_cancelled"
@@ -193,7 +193,7 @@ class LaunchCancelled(ModelyardError):
 
 
 class LaunchFailed(UpstreamFailed):
-    """An engine did not come up; the sentence carries its own error."""
+    """The engine did not become ready; the message quotes its error."""
 
     code = "launch_failed"
 
@@ -202,7 +202,7 @@ class LaunchFailed(UpstreamFailed):
 
 
 class DownloadFailed(UpstreamFailed):
-    """A hub broke off, or sent something else than it promised."""
+    """The download was interrupted, or the files differ from those that the hub announced."""
 
     code = "download_failed"
 
@@ -211,7 +211,7 @@ class DownloadFailed(UpstreamFailed):
 
 
 class ModelNotReady(Unavailable):
-    """The model is known, but no replica of it takes requests at the moment."""
+    """The model exists, but no replica accepts requests at the moment."""
 
     code = "model_not_ready"
 
@@ -221,12 +221,12 @@ class ModelNotReady(Unavailable):
 
 
 class NotEnoughMemory(Unavailable):
-    """The launch would not fit; the sentence has the figures."""
+    """The launch does not fit into memory; the message has the figures."""
 
     code = "not_enough_memory"
     retry_after = None
     problem = ""
-    """The sentence without its beginning."""
+    """The message without its beginning."""
 
     def __init__(self, uid: str, problem: str, memory: Mapping[str, int | str] | None = None) -> None:
         super().__init__(f"Not enough memory to launch '{uid}': {problem}")
@@ -235,7 +235,7 @@ class NotEnoughMemory(Unavailable):
 
 
 class NotEnoughDisk(Unavailable):
-    """The files would not fit; the sentence has the figures."""
+    """The files do not fit on the disk; the message has the figures."""
 
     code = "not_enough_disk"
     retry_after = None
@@ -247,7 +247,7 @@ class NotEnoughDisk(Unavailable):
 
     @classmethod
     def full(cls, folder: object) -> Self:
-        """For a disk on which a write found no room."""
+        """The error for a write that failed because the disk is full."""
         return cls.from_wire(
             f"The disk of {folder} is full, and nothing was written. Delete documents, models or other files, and send it again.",
             None,
@@ -256,14 +256,14 @@ class NotEnoughDisk(Unavailable):
 
 
 class HubUnavailable(Unavailable):
-    """No hub answers."""
+    """No hub can be reached."""
 
     code = "hub_unavailable"
     retry_after = None
 
 
 class UpstreamTimeout(ModelyardError):
-    """The engine took the request and did not answer in time."""
+    """The engine accepted the request and did not answer in time."""
 
     status = 504
     code = "upstream_timeout"
@@ -273,7 +273,7 @@ class UpstreamTimeout(ModelyardError):
 
 
 class InstallFailed(ModelyardError):
-    """The environment of an engine could not be made; what was there before is still there."""
+    """The environment of an engine could not be created; the previous one is unchanged."""
 
     code = "install_failed"
 

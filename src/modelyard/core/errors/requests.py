@@ -1,4 +1,4 @@
-"""Errors of a request as such: its body, its path, its key, its limits, and the caller that left."""
+"""Errors about a request itself: its body, its path, its key and its limits, and the client's disconnect."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from modelyard.core.errors.base import BadRequest, Conflict, ModelyardError, Not
 
 
 class MalformedBody(BadRequest):
-    """The body is not JSON, or not the JSON this path takes."""
+    """The body is not JSON, or not of the form that this path accepts."""
 
     code = "malformed_body"
 
 
 class InvalidParameter(BadRequest):
-    """A parameter has the wrong type or an impossible value."""
+    """A parameter has a wrong type or an invalid value."""
 
     code = "invalid_parameter"
 
@@ -24,7 +24,7 @@ class InvalidParameter(BadRequest):
 
 
 class UnsupportedParameter(BadRequest):
-    """The engine behind this model cannot do what a parameter asks."""
+    """The engine of this model does not support the parameter or its value."""
 
     code = "unsupported_parameter"
 
@@ -34,10 +34,10 @@ class UnsupportedParameter(BadRequest):
 
 
 class ContextLengthExceeded(BadRequest):
-    """A prompt or a text has more tokens than the model takes. OpenAI's code and words, which clients look for.
+    """A prompt or a text has more tokens than the model accepts. Code and wording are OpenAI's, which clients look for.
 
-    `where` is the field, if it is known, with an index where it holds several (`input[3]`); `given` and `limit` count tokens.
-    `cure` is the end of the sentence.
+    `where` is the field, if it is known, with an index if it has several texts (`input[3]`); `given` and `limit` are numbers of
+    tokens. `cure` is the end of the message.
     """
 
     code = "context_length_exceeded"
@@ -56,7 +56,7 @@ class ContextLengthExceeded(BadRequest):
 
 
 class UnknownName(BadRequest):
-    """A registry has no entry of that name."""
+    """A registry has no entry of this name."""
 
     code = "unknown_name"
 
@@ -67,7 +67,7 @@ class UnknownName(BadRequest):
 
 
 class ChatchatRefused(BadRequest):
-    """A refusal in Chatchat's own words; `number` is the `code` of the body, and `data` stands beside it. HTTP says 200."""
+    """A refusal in Chatchat's format, with HTTP status 200; `number` is the `code` of the body, `data` a field beside it."""
 
     code = "refused"
 
@@ -78,7 +78,7 @@ class ChatchatRefused(BadRequest):
 
 
 class InvalidKey(ModelyardError):
-    """No key, one that is not known, revoked or expired; or a wrong name or password."""
+    """The key is missing, unknown, revoked or expired; or the user name or password is wrong."""
 
     status = 401
     code = "invalid_api_key"
@@ -86,7 +86,7 @@ class InvalidKey(ModelyardError):
 
 
 class PermissionDenied(ModelyardError):
-    """The key is good, but not for this."""
+    """The key is valid, but not for this request."""
 
     status = 403
     code = "permission_denied"
@@ -94,7 +94,7 @@ class PermissionDenied(ModelyardError):
 
 
 class CrossSiteRefused(PermissionDenied):
-    """A browser sent the request for a page of another site, which the server's settings do not let in."""
+    """A browser sent the request for a page of another site, which the server's settings do not allow."""
 
     code = "cross_site_refused"
 
@@ -108,7 +108,7 @@ class CrossSiteRefused(PermissionDenied):
 
 
 class HostNotAllowed(ModelyardError):
-    """The request is addressed to a host name that is not known to be this server's: perhaps a page has rebound its name."""
+    """The request names a host that is not known to be this server, which can be a DNS-rebinding attack."""
 
     status = 421
     code = "host_not_allowed"
@@ -123,7 +123,7 @@ class HostNotAllowed(ModelyardError):
 
 
 class PathNotFound(NotFound):
-    """No route of that path."""
+    """There is no route with this path."""
 
     code = "path_not_found"
 
@@ -133,7 +133,7 @@ class PathNotFound(NotFound):
 
 
 class MethodNotAllowed(ModelyardError):
-    """The path exists, with another method."""
+    """The path exists, but not with this method."""
 
     status = 405
     code = "method_not_allowed"
@@ -144,12 +144,12 @@ class MethodNotAllowed(ModelyardError):
 
 
 def _limit_of(setting: str | None) -> str:
-    """Whose limit it is, for a sentence: a setting's, or the path's own."""
+    """The limit that was exceeded, for a message: a setting's, or that of the path."""
     return f"the limit set by MODELYARD_{setting.upper()}" if setting else "the most that this path takes"
 
 
 class BodyTooLarge(ModelyardError):
-    """The request body is over the limit."""
+    """The request body exceeds the limit."""
 
     status = 413
     code = "body_too_large"
@@ -160,7 +160,7 @@ class BodyTooLarge(ModelyardError):
 
 
 class TooManyValues(BodyTooLarge):
-    """The JSON of the body has too many values, whatever its size in bytes."""
+    """The JSON of the body has too many values, independently of its size in bytes."""
 
     code = "too_many_values"
 
@@ -169,7 +169,7 @@ class TooManyValues(BodyTooLarge):
 
 
 class BodyTooComplex(ModelyardError):
-    """The JSON of the body is nested deeper, or has more fields, than a request may bring."""
+    """The JSON of the body is nested too deeply or has too many fields."""
 
     status = 413
     code = "body_too_complex"
@@ -180,7 +180,7 @@ class BodyTooComplex(ModelyardError):
 
 
 class WrongContentType(ModelyardError):
-    """The body is of a type this path does not take."""
+    """This path does not accept the content type of the body."""
 
     status = 415
     code = "wrong_content_type"
@@ -196,7 +196,7 @@ class WrongContentType(ModelyardError):
 
 
 class HeadTooLarge(ModelyardError):
-    """The request line and the headers are over a limit."""
+    """The request line and the headers exceed a limit."""
 
     status = 431
     code = "head_too_large"
@@ -204,7 +204,7 @@ class HeadTooLarge(ModelyardError):
 
 
 class RequestTimeout(ModelyardError):
-    """The request itself did not arrive in time."""
+    """The request did not arrive in time."""
 
     status = 408
     code = "request_timeout"
@@ -212,7 +212,7 @@ class RequestTimeout(ModelyardError):
 
 
 class RateLimited(ModelyardError):
-    """More than a key, or a model, allows."""
+    """The request exceeds a limit of its key or of the model."""
 
     status = 429
     code = "rate_limit_exceeded"
@@ -224,7 +224,7 @@ class RateLimited(ModelyardError):
 
 
 class RequestAborted(Conflict):
-    """Somebody ended this request by its id."""
+    """The request was aborted by its id."""
 
     code = "request_aborted"
 
@@ -233,10 +233,10 @@ class RequestAborted(Conflict):
 
 
 class ClientGone(ModelyardError):
-    """The client has left before its answer."""
+    """The client disconnected before the answer."""
 
     status = 499
     code = "client_gone"
 
     def __init__(self) -> None:
-        super().__init__("The client left before the answer was there.")
+        super().__init__("The client disconnected before the answer was complete.")

@@ -1,4 +1,4 @@
-"""Errors of the server as a whole, of its database, and of a client that cannot reach it."""
+"""Errors of the server as a whole and of its database, and of a client that cannot reach it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from modelyard.core.errors.base import Conflict, ModelyardError, Unavailable
 
 
 class CannotStart(ModelyardError):
-    """The server or a command cannot begin: port taken, home not writable, disk full. One sentence, exit code 1."""
+    """The server or a command cannot start: port in use, home not writable, disk full. Printed as one line; exit code 1."""
 
     code = "cannot_start"
 
 
 class ChangedMeanwhile(Conflict):
-    """Another request changed or deleted the same rows while this one wrote them, and did so at every try."""
+    """Other requests changed or deleted the rows of this one during every attempt."""
 
     code = "changed_meanwhile"
     retry_after: int | None = 1
 
     def __init__(self) -> None:
         super().__init__(
-            "Another request changed or deleted the same thing at this moment; nothing was written. Send it again."
+            "Another request changed or deleted the same rows at this moment; nothing was written. Send the request again."
         )
 
 
@@ -33,16 +33,19 @@ class DatabaseUnavailable(Unavailable):
 
 
 class ServerUnreachable(ModelyardError):
-    """Our client found no server at its address."""
+    """The Python client found no server at its address."""
 
     code = "server_unreachable"
 
     def __init__(self, url: str, why: str = "") -> None:
-        super().__init__(f"No server answers at {url}{f' ({why})' if why else ''}; start one with `modelyard serve`.")
+        super().__init__(
+            f"No server answers at {url}{f' ({why})' if why else ''}; start one with `modelyard serve`, or name its address "
+            "with `--endpoint` or MODELYARD_ENDPOINT."
+        )
 
 
 class ConnectionLost(ServerUnreachable):
-    """A server was there, and the connection broke, fell silent or carried nonsense."""
+    """The connection to a server broke, timed out or carried invalid data."""
 
     code = "connection_lost"
 

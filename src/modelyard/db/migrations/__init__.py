@@ -1,4 +1,4 @@
-"""Alembic, driven from code: no ini file, the connection is ours."""
+"""Runs alembic from code, without an ini file and on our connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 
 def config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration with our scripts, and the connection that `env.py` shall use."""
+    """Alembic's configuration with our scripts, and the connection that `env.py` uses."""
     made = Config()
     made.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     made.attributes["connection"] = connection

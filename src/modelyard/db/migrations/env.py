@@ -1,4 +1,4 @@
-"""What alembic runs for every command: our tables, on the connection it was handed."""
+"""Entry point of every alembic command: migrates our tables on the connection in the configuration."""
 
 from alembic import context
 

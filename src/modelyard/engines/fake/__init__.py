@@ -1,6 +1,6 @@
-"""An engine without weights: made-up answers over real HTTP, and a knob for every way an engine can misbehave.
+"""An engine without weights for tests: made-up answers over real HTTP, with an option for every way an engine can fail.
 
-Here is what the registry holds; the server is `__main__.py`, and what it answers is `answers.py`.
+This file has the registered engine; the server is `__main__.py`, and its answers are computed by `answers.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, 
 from modelyard.engines.base import Command, Engine, Fit, Profile, read_options, token_header
 
 TOKEN_VARIABLE = "FAKE_ENGINE_TOKEN"
-"""Environment variable that carries the replica's token; never the argument list, which every user can read."""
+"""Environment variable with the replica's token; argument lists are readable by every user."""
 
 TASKS = {
     ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}),
@@ -29,7 +29,7 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class FakeOptions(msgspec.Struct, kw_only=True, frozen=True):
-    """Knobs of the fake engine. A request may set them for itself alone, in a body field named `fake`."""
+    """Options of the fake engine. A request may set them for itself in a body field named `fake`."""
 
     load_seconds: Annotated[float, Meta(ge=0, description="Seconds until `/health` answers 200")] = 0.0
     tokens: Annotated[int, Meta(ge=0, description="Length of an answer, unless `max_tokens` is smaller")] = 16
@@ -53,7 +53,7 @@ class FakeOptions(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class FakeEngine(Engine):
-    """The registered engine: pure, like all others."""
+    """The registered engine. Pure, like all engines."""
 
     name = "fake"
     profile = Profile("fake", types=tuple(TASKS), devices=frozenset({"cpu"}), weightless="fake")
@@ -81,11 +81,11 @@ class FakeEngine(Engine):
         )
 
     def privileges(self, launch: Launch) -> Iterable[Privilege]:
-        """None: it only pretends."""
+        """None, because it runs no code of callers."""
         return ()
 
     def check_adapter(self, launch: Launch, adapter: Adapter) -> None:
-        """Every adapter will do: it only has a name."""
+        """Accept every adapter, because only its name is used."""
 
 
 engine = FakeEngine()

@@ -1,6 +1,6 @@
-"""The process of a fake replica: an HTTP server small enough to be the load source of the benchmarks.
+"""The process of a fake replica: an HTTP server that is fast enough to be the load source of benchmarks.
 
-A streamed token costs one timer and one write. What it says comes from `answers.py`.
+A streamed token costs one timer and one write. `answers.py` computes the texts.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ GARBAGE = b"\x00\x01SSH-2.0-not-http\r\n\r\n" + b"\xff" * 64
 
 @dataclass(slots=True)
 class Stats:
-    """What `/fake/stats` answers."""
+    """The answer of `/fake/stats`."""
 
     requests: int = 0
     connections: int = 0
-    """Connections ever accepted."""
+    """Connections accepted so far."""
     started: int = 0
     finished: int = 0
     abandoned: int = 0
-    """Answers whose client left before the end."""
+    """Answers whose client disconnected before the end."""
     active: int = 0
     queued: int = 0
     tokens: int = 0
     """Tokens generated."""
     sent_bytes: int = 0
-    """Bytes of streamed answers handed to the socket."""
+    """Bytes of streamed answers written to the socket."""
 
 
 @dataclass(slots=True)
 class FakeServer:
-    """What all connections share: the options, the counters and the slots."""
+    """State that all connections share: the options, the counters and the slots."""
 
     config: FakeConfig
     token: str
@@ -71,7 +71,7 @@ class FakeServer:
         generation.begin()
 
     def leave(self, generation: FakeGeneration, finished: bool) -> None:
-        """An answer ended, or its client left: its slot is free at once."""
+        """Free the slot of an answer that has ended or whose client disconnected."""
         if not generation.begun:
             self.waiting.remove(generation)
         else:
@@ -84,7 +84,7 @@ class FakeServer:
 
 
 class FakeConnection(asyncio.Protocol):
-    """One client connection: parses requests one after another, answers each."""
+    """One client connection: parses requests one after another and answers each."""
 
     def __init__(self, server: FakeServer) -> None:
         self.server = server
@@ -93,7 +93,7 @@ class FakeConnection(asyncio.Protocol):
         server.stats.connections += 1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's are transports in shape only
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's transports are not subclasses
         self.parser = httptools.HttpRequestParser(self)
 
     def data_received(self, data: bytes) -> None:
@@ -142,7 +142,7 @@ class FakeConnection(asyncio.Protocol):
             self.fail(400, f"bad request: {error!r}")
 
     def answer(self, status: int, body: object) -> None:
-        """A complete JSON answer."""
+        """Send a complete JSON answer."""
         data = msgspec.json.encode(body)
         head = f"HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n"
         self.transport.write(head.encode() + data)
@@ -150,13 +150,13 @@ class FakeConnection(asyncio.Protocol):
             self.transport.close()
 
     def fail(self, status: int, message: str) -> None:
-        """An error in OpenAI's envelope."""
+        """Send an error in OpenAI's envelope."""
         error = {"message": message, "type": "fake_error", "code": status, "param": None}
         self.answer(status, {"error": error})
 
 
 def respond(connection: FakeConnection, method: str, path: str) -> None:
-    """Answer one request; the table of what the server can do."""
+    """Answer one request by its path."""
     server = connection.server
     if path == "/health":
         ready = time.monotonic() >= server.ready_at
@@ -197,7 +197,7 @@ ADAPTING = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter")
 
 
 def adapt(connection: FakeConnection, path: str, body: Mapping[str, Any]) -> None:
-    """Load or unload an adapter, as vLLM would answer."""
+    """Load or unload an adapter, with vLLM's answers."""
     server, name = connection.server, body["lora_name"]
     if path == ADAPTING[1]:
         known = server.adapters.pop(name, None) is not None
@@ -212,7 +212,7 @@ def adapt(connection: FakeConnection, path: str, body: Mapping[str, Any]) -> Non
 
 
 def misbehave(connection: FakeConnection, options: FakeOptions) -> bool:
-    """Misbehave as the options say before any answer. True when no other answer follows."""
+    """Misbehave as the options say, before any answer. Returns whether no other answer follows."""
     stats = connection.server.stats
     stats.requests += 1
     if options.crash_after_requests and stats.requests >= options.crash_after_requests:
@@ -234,7 +234,7 @@ def crash(text: str) -> None:
 
 
 class FakeGeneration:
-    """One answer being generated, paced by timers. `stop` ends it for good, whatever state it is in."""
+    """One answer being generated, paced by timers. `stop` ends it in any state."""
 
     def __init__(self, connection: FakeConnection, plan: AnswerPlan, options: FakeOptions) -> None:
         self.connection = connection
@@ -252,7 +252,7 @@ class FakeGeneration:
         self.frame = len(self.before) + len(self.after)
 
     def begin(self) -> None:
-        """Begin, now that a slot is free."""
+        """Begin when a slot is free."""
         self.begun = True
         if self.plan.stream:
             self.connection.transport.write(self.plan.opening())
@@ -260,7 +260,7 @@ class FakeGeneration:
         self.schedule()
 
     def schedule(self) -> None:
-        """Set the timer of the next token; every deadline counts from the one before, so pace does not drift."""
+        """Set the timer of the next token; every deadline is relative to the previous one, so the pace does not drift."""
         pace = self.options.tokens_per_second
         if pace:
             self.due += self.options.chunk_tokens / pace
@@ -297,7 +297,7 @@ class FakeGeneration:
         self.connection.transport.write(data)
 
     def resume(self) -> None:
-        """Go on: the socket takes bytes again."""
+        """Continue when the socket accepts bytes again."""
         if self.begun and self.timer is None and self.done < len(self.plan.pieces) and not self.options.hang_after:
             self.due = self.loop.time()
             self.schedule()
@@ -317,7 +317,7 @@ class FakeGeneration:
             self.connection.transport.close()
 
     def stop(self, finished: bool) -> None:
-        """End the answer: it is complete, or its client left."""
+        """End the answer because it is complete or its client disconnected."""
         if self.timer:
             self.timer.cancel()
         self.connection.generation = None
@@ -325,7 +325,7 @@ class FakeGeneration:
 
 
 def generate(connection: FakeConnection, body: Mapping[str, Any], options: FakeOptions, chat: bool) -> None:
-    """Answer a chat or a completion, which takes a slot and time."""
+    """Answer a chat or a completion, which occupies a slot."""
     server = connection.server
     made = plan(body, options, body["model"] if body.get("model") in server.adapters else server.config.uid, chat)
     connection.server.enter(FakeGeneration(connection, made, options))
@@ -348,7 +348,7 @@ async def serve(config: FakeConfig, token: str) -> None:
         listener = await loop.create_server(accept, config.host, config.port, backlog=4096)
     print(f"fake engine of {config.uid} listens at {config.uds or f'{config.host}:{config.port}'}", flush=True)
     await stopping.wait()
-    listener.close()  # uvloop closes a server that nothing refers to, so it is kept until here
+    listener.close()  # uvloop closes a server without references, so this variable keeps it
 
 
 def main() -> None:

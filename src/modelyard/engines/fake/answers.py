@@ -25,7 +25,7 @@ WORDS = ("the ", "quick ", "brown ", "fox ", "jumps ", "over ", "a ", "lazy ", "
 
 @dataclass(frozen=True, slots=True)
 class AnswerPlan:
-    """One answer before it is generated: its text as tokens, how it ends, and the JSON around them."""
+    """One answer before it is generated: its text as tokens, its finish reason, and the JSON around them."""
 
     chat: bool
     identity: Mapping[str, Json]
@@ -69,7 +69,7 @@ class AnswerPlan:
         return last + usage + chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
     def whole(self) -> dict[str, object]:
-        """The answer that is not streamed."""
+        """The answer to a request without streaming."""
         text = "".join(self.pieces)
         choices = [self.choice(i, text, self.finish_reason, False) for i in range(self.choices)]
         return {**self.identity, "choices": choices, "usage": self.usage}
@@ -80,7 +80,7 @@ def chunk(data: bytes) -> bytes:
 
 
 def plan(body: Mapping[str, Any], options: FakeOptions, uid: str, chat: bool) -> AnswerPlan:
-    """What the answer to a chat or completion request will be."""
+    """Plan the answer to a chat or completion request."""
     limit = next((body[key] for key in ("max_completion_tokens", "max_tokens") if (body.get(key) or -1) >= 0), None)
     length = options.tokens if limit is None else limit if body.get("ignore_eos") else min(limit, options.tokens)
     pad = options.chunk_bytes
@@ -115,7 +115,7 @@ def plan(body: Mapping[str, Any], options: FakeOptions, uid: str, chat: bool) ->
 
 
 def shorten(pieces: Sequence[str], length: int) -> list[str]:
-    """The first `length` characters of the pieces, still in pieces."""
+    """The first `length` characters of the pieces, still as pieces."""
     kept: list[str] = []
     for piece in pieces:
         if length <= 0:
@@ -126,7 +126,7 @@ def shorten(pieces: Sequence[str], length: int) -> list[str]:
 
 
 def embed(body: Mapping[str, Any], options: FakeOptions, uid: str) -> dict[str, object]:
-    """`/v1/embeddings`: unit vectors that depend on nothing but the text."""
+    """`/v1/embeddings`: unit vectors that depend only on the text."""
     given = body["input"]
     texts = given if isinstance(given, list) and given and not isinstance(given[0], int) else [given]
     vectors = [vector(json.dumps(text), body.get("dimensions") or options.dimensions) for text in texts]
@@ -146,12 +146,12 @@ def vector(text: str, dimensions: int) -> list[float]:
 
 
 def as_base64(values: list[float]) -> str:
-    """Little-endian float32, as OpenAI's SDK asks for by default."""
+    """Encode as little-endian float32 in base64, the default of OpenAI's SDK."""
     return base64.b64encode(struct.pack(f"<{len(values)}f", *values)).decode()
 
 
 def rerank(body: Mapping[str, Any], options: FakeOptions, uid: str) -> dict[str, object]:
-    """`/v1/rerank`: the part of the query's words that stand in the document."""
+    """`/v1/rerank`: the part of the query's words that occur in the document."""
     query = words(body["query"])
     documents = [doc if isinstance(doc, str) else str(doc.get("text", "")) for doc in body["documents"]]
     scored = [(len(query & words(doc)) / max(len(query), 1), index) for index, doc in enumerate(documents)]
@@ -165,7 +165,7 @@ def rerank(body: Mapping[str, Any], options: FakeOptions, uid: str) -> dict[str,
 
 
 def detokenize(body: Mapping[str, Any], options: FakeOptions, uid: str) -> object:
-    """`/v1/convert_ids_to_tokens`: our words, over and over."""
+    """`/v1/convert_ids_to_tokens`: repeats the engine's words."""
 
     def text(given: Any) -> object:
         return [text(each) for each in given] if isinstance(given, list) else WORDS[int(given) % len(WORDS)]

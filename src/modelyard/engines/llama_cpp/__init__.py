@@ -1,6 +1,6 @@
-"""llama.cpp's own server as an engine: what it fits, how much memory it takes, the command that runs it, why it died.
+"""llama.cpp's own server as an engine: fit, memory, the command of a replica, and the reason of its death.
 
-Pure; `__main__.py` is what runs inside the replica's process, the only place that imports `xllamacpp`.
+Pure; only `__main__.py`, which runs inside the replica's process, imports `xllamacpp`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from modelyard.engines.rules import without_tools
 
 CONFIG_VARIABLE = "LLAMA_REPLICA_CONFIG"
 TOKEN_VARIABLE = "LLAMA_REPLICA_TOKEN"
-"""The token travels in the environment: other users can read argument lists."""
+"""Environment variable with the replica's token; argument lists are readable by every user."""
 
 TASKS = {
     ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}),
@@ -61,7 +61,7 @@ PROFILE = Profile(
 NO_TOOLS = "llama.cpp cannot offer tools, for the model's chat template has no place for them"
 
 GPU_BACKENDS = (b"ggml_backend_cuda", b"ggml_backend_vk", b"ggml_backend_sycl", b"ggml_backend_metal")
-"""Names of functions that only a build for GPUs has."""
+"""Names of functions that only builds for GPUs contain."""
 
 PREFIX = re.compile(r"^[\d.]+ [A-Z] (?:\w+ +)?\w+: ")
 TEMPLATE = "common_chat_templates_init: error: "
@@ -79,7 +79,7 @@ TELLING = (
     "GGML_ASSERT",
     "failed to open",
 )
-"""Words of the lines in which llama.cpp gives the cause; what follows them only says that it failed."""
+"""Words in the lines with llama.cpp's actual error; later lines only say that it failed."""
 
 
 class LlamaCpp(Engine):
@@ -125,7 +125,7 @@ class LlamaCpp(Engine):
             value=options.cache_type_v,
             on_gpu=bool(launch.gpus),
         )
-        encoder = "bert" in (model.architecture or "")  # it reads each text once and remembers nothing
+        encoder = "bert" in (model.architecture or "")  # encoders have no KV cache
         return replace(need, kv_cache=0 if encoder else need.kv_cache, overhead=need.overhead + prompts)
 
     def check(self, launch: Launch) -> None:
@@ -136,7 +136,7 @@ class LlamaCpp(Engine):
         model = launch.model
         if model.path is None:
             raise InvalidParameter("model_path", f"'{model.name}' has no GGUF file on this machine.")
-        _check_files(options)  # again: a launch outlives restarts of the server
+        _check_files(options)  # again, because a stored launch is started again after a restart of the server
         config = configure(launch, model.path, listen, options)
         lacks_tools = model.type is ModelType.LLM and model.abilities and "tools" not in model.abilities
         return Command(
@@ -144,7 +144,7 @@ class LlamaCpp(Engine):
             address=listen,
             tasks=TASKS.get(model.type, frozenset()),
             env={
-                # Threads that wait by spinning bring a shared machine to a standstill: 9 tokens a second instead of 275.
+                # Threads that wait by spinning block a shared machine: 9 tokens a second instead of 275.
                 "OMP_WAIT_POLICY": "passive",
                 CONFIG_VARIABLE: msgspec.json.encode(config).decode(),
                 **({TOKEN_VARIABLE: token} if token else {}),
@@ -177,7 +177,7 @@ class LlamaCpp(Engine):
 
 @functools.cache
 def _built_for_gpus() -> bool:
-    """Whether the installed library holds a GPU backend: looked for in its bytes, because importing it is heavy."""
+    """Whether the installed library contains a GPU backend; searched in its bytes, because importing it is slow."""
     found = importlib.util.find_spec("xllamacpp")
     folders = found.submodule_search_locations if found else None
     for library in (file for folder in folders or () for file in Path(folder).glob("*.so")):

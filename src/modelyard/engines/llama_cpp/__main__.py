@@ -1,4 +1,4 @@
-"""What runs inside a llama.cpp replica: the settings handed to llama.cpp's server, and a clean end on SIGTERM."""
+"""The process of a llama.cpp replica: configures llama.cpp's server, and ends it cleanly on SIGTERM."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from modelyard.engines.loop import run_loop
 from modelyard.engines.media import Media
 
 BYTES_PER_THREAD = 64 * 1024 * 1024
-"""A thread pays off when it has this much of the weights to read per token; below, threads mostly wait for each other."""
+"""Bytes of weights per thread above which another thread is worthwhile; below it, threads mostly wait for each other."""
 
 WAITING_PER_SLOT = 2
-"""Requests per slot that wait inside llama.cpp rather than at our gate, so that a slot never idles."""
+"""Requests per slot that wait inside llama.cpp instead of in our front, so that a slot never idles."""
 
 PROBABILITIES = ("qwen3", "qwen3vl")
-"""Architectures whose rerank scores llama.cpp has put through a softmax already."""
+"""Architectures whose rerank scores llama.cpp returns after a softmax."""
 
 
 def params_of(config: LlamaConfig, token: str) -> Any:
@@ -49,7 +49,7 @@ def params_of(config: LlamaConfig, token: str) -> Any:
     params.verbosity = options.verbosity
     params.sampling.seed = options.seed & 0xFFFFFFFF
     params.ui = False
-    params.prefill_assistant = False  # an assistant's message at the end is answered, not continued, as elsewhere
+    params.prefill_assistant = False  # a final assistant message is answered, not continued, as on other engines
     params.fit_params = False
     params.endpoint_slots = False
     if token:
@@ -83,14 +83,14 @@ def _threads(params: Any, config: LlamaConfig) -> None:
 
 
 def cpus() -> int:
-    """CPUs this process may use."""
+    """Number of CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def threads_for(weights: int, available: int) -> int:
-    """Threads worth using for so many bytes of weights; 0 leaves it to llama.cpp, which takes the physical cores."""
+    """Number of threads for this many bytes of weights; 0 means llama.cpp's default, the physical cores."""
     useful = max(1, weights // BYTES_PER_THREAD)
     return 0 if useful >= available else useful
 
@@ -120,7 +120,7 @@ def _files(params: Any, config: LlamaConfig) -> None:
             xllamacpp.CommonAdapterLoraInfo(str(Path(path).expanduser()), options.lora_scale)
             for path in adapters(options)
         ),
-        *(xllamacpp.CommonAdapterLoraInfo(path, 0.0) for _, path, _ in config.adapters),  # requests turn them on
+        *(xllamacpp.CommonAdapterLoraInfo(path, 0.0) for _, path, _ in config.adapters),  # requests activate them
     ]
 
 
@@ -161,7 +161,7 @@ def template_text(given: str) -> str:
 
 
 def main() -> None:
-    """Load the model, serve until SIGTERM. Ends with 1 when llama.cpp cannot load; its own error stands on stderr."""
+    """Load the model and serve until SIGTERM. Exits with 1 if llama.cpp cannot load; its error is on stderr."""
     config = msgspec.json.decode(os.environ.pop(CONFIG_VARIABLE), type=LlamaConfig)
     token = os.environ.pop(TOKEN_VARIABLE, "")
     try:
@@ -169,12 +169,12 @@ def main() -> None:
     except RuntimeError as error:
         sys.exit(f"llama.cpp could not start: {error}")
     code = run_loop(serve_until_stopped(config, inner_address(server.listening_address), token))
-    # llama.cpp's own way out waits for requests in progress, and may crash; the control plane has drained us already.
+    # llama.cpp's own shutdown waits for requests in progress, and may crash; the control plane has drained us already.
     os._exit(code)
 
 
 def inner_address(text: str) -> Address:
-    """llama.cpp's own listener, of which only this process knows."""
+    """llama.cpp's own listening address, which only this process uses."""
     if text.startswith("unix://"):
         return Address(uds=text.removeprefix("unix://"))
     host, _, port = text.rpartition("://")[2].rpartition(":")
@@ -182,10 +182,10 @@ def inner_address(text: str) -> Address:
 
 
 async def serve_until_stopped(config: LlamaConfig, inner: Address, token: str) -> int:
-    """Open the door and keep it open; returns the exit code."""
+    """Open the front and keep it open; returns the exit code."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # llama.cpp has put its own handlers in place, which must not have the last word.
+    # llama.cpp has installed its own signal handlers, which are replaced here.
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     listen = Address(uds=config.uds, host=config.host, port=config.port)

@@ -1,19 +1,20 @@
-"""Translates requests of OpenAI's API into requests that llama.cpp's server answers as OpenAI's would. Pure functions.
+"""Translates requests to OpenAI's API into requests that llama.cpp's server answers as OpenAI's would. Pure functions.
 
-What is mended, and why, each seen with xllamacpp 2026.10:
+These deviations are corrected, each seen with xllamacpp 2026.10:
 
-- A whole (not streamed) answer looks for its client once a second, or never while other answers stream; a streamed one
-  notices at its next token. So whole answers are asked for as streams and gathered (`gathering.py`).
-- `usage` of several choices counts the first one only, and a stream has one for each choice. Completions count in their last
-  delta, have the ids of chats, begin with the event `null` where there are several prompts, and give `logprobs` in the
-  shape of chats. The first delta of a chat has the content null, the last one none (`streams.py`, `logprobs.py`).
-- Text that may become a stop string is dropped where an answer ends by its length, `max_tokens: 0` writes a token
-  (`filters.py`), and token ids beyond the vocabulary bias nothing.
-- A call that is demanded comes after as much text as the model likes, or never (`tool_calls.py`).
-- Errors have shapes of their own, and blame the server for what clients send (`faults.py`).
-- Embeddings ignore `dimensions`. Reranking takes texts only, ignores `return_documents`, and scores with raw logits
+- For a whole (not streamed) answer, llama.cpp checks once a second whether its client is connected, or never while other
+  answers stream; a stream notices it at the next token. So whole answers are requested as streams and gathered
+  (`gathering.py`).
+- `usage` of several choices counts only the first one, and a stream has one for each choice. Completions have counts in their
+  last delta, ids of chats, a first event `null` if there are several prompts, and `logprobs` in the format of chats.
+  The first delta of a chat has the content null, the last one has none (`streams.py`, `logprobs.py`).
+- Text that may become a stop string is dropped if an answer ends by its length, `max_tokens: 0` generates a token
+  (`filters.py`), and `logit_bias` ignores unknown token ids.
+- A required tool call comes after any amount of text, or never (`tool_calls.py`).
+- Errors have their own formats, and report clients' mistakes as server errors (`faults.py`).
+- Embeddings ignore `dimensions`. Reranking accepts texts only, ignores `return_documents`, and returns raw logits as scores
   (`vectors.py`).
-- Names that vLLM and Xinference users send (`repetition_penalty`, `guided_json`, …) are ignored (`forms.py`).
+- Names that vLLM's and Xinference's users send (`repetition_penalty`, `guided_json`, …) are ignored (`forms.py`).
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ from modelyard.engines.llama_cpp.tool_calls import demand
 CHAT_PATH = "/v1/chat/completions"
 
 SWITCHES = ("enable_thinking", "thinking")
-"""Variables of templates that turn thoughts on and off."""
+"""Template variables that switch thinking on and off."""
 LIMITS = ("n_predict", "max_tokens", "max_completion_tokens")
-"""The fields that bound an answer, the first one that llama.cpp reads before the others."""
+"""The fields that limit the length of an answer; llama.cpp prefers the first one."""
 RENAMED = {
     "repetition_penalty": "repeat_penalty",
 }
@@ -50,16 +51,16 @@ RENAMED = {
 
 @dataclass(frozen=True, slots=True)
 class ReplicaSetting:
-    """What the plan of a request depends on beside the request: settings of the replica."""
+    """Settings of the replica that the plan of a request depends on."""
 
     logits: bool
-    """The model's rerank scores are logits, not probabilities."""
+    """Whether the model's rerank scores are logits instead of probabilities."""
     names: tuple[str, str] | None = None
-    """The name of the model that llama.cpp says, and the one that the request says, where they differ."""
+    """The model's name in llama.cpp's answers, and that in the request, if they differ."""
     thinking: bool | None = None
-    """What the launch says of thoughts."""
+    """The launch's default of the thinking switch."""
     vocabulary: int | None = None
-    """How many tokens the model has, where that is known."""
+    """Number of the model's tokens, if known."""
 
 
 def plan(
@@ -74,13 +75,13 @@ def plan(
     vocabulary: int | None = None,
     decoded: Body | None = None,
 ) -> RequestPlan | None:
-    """Plan how a request is served; None relays it as it is. Raises `RequestRefused`.
+    """Plan how a request is served; None relays it unchanged. Raises `RequestRefused`.
 
-    `stops` end every chat answer; `loras` says which adapters answer for which model name, where llama.cpp says `alias` of
-    all of them; `thinking` is what the launch says of thoughts; `vocabulary` is the number of the model's tokens. `decoded` is
-    what `body` holds, where it has been read before.
+    `stops` end every chat answer; `loras` maps model names to adapters, where llama.cpp answers with the name `alias` for
+    all of them; `thinking` is the launch's default; `vocabulary` is the number of the model's tokens. `decoded` is the
+    parsed `body`, if it was parsed before.
 
-    A body that is no JSON object is relayed: llama.cpp says what is wrong with it.
+    A body that is not a JSON object is relayed, so that llama.cpp reports the error.
     """
     planner = PLANNERS.get(path)
     if planner is None:
@@ -100,7 +101,7 @@ def plan(
 
 
 def _add_stops(request: Body, stops: tuple[str, ...]) -> None:
-    """Add stop strings to those of the request. A `stop` of the wrong type stays, and is refused when it is checked."""
+    """Add stop strings to those of the request. A `stop` of the wrong type is kept, and refused by a later check."""
     given = request.get("stop") or []
     own = [given] if isinstance(given, str) else given
     if stops and isinstance(own, list):
@@ -127,7 +128,7 @@ def _check_bias(request: Body, vocabulary: int | None) -> None:
 
 
 def _name_thoughts(request: Body) -> None:
-    """llama.cpp's templates read the thoughts of earlier answers by the older of their two names."""
+    """Rename thoughts of earlier answers to the older of their two names, which llama.cpp's templates read."""
     messages = request.get("messages")
     for message in messages if isinstance(messages, list) else ():
         if isinstance(message, dict) and message.get("reasoning") and not message.get("reasoning_content"):
@@ -145,7 +146,7 @@ def _plan_chat(request: Body, setting: ReplicaSetting) -> RequestPlan:
     else:
         forms.hold_to_calls(request, demanded.schema())
     if "json_schema" in request and _is_silent(request, setting):
-        request["reasoning_format"] = "none"  # else thoughts may come before what is held, as long as the model likes
+        request["reasoning_format"] = "none"  # otherwise thoughts of any length may precede the constrained text
     top = logprobs.ask_of_chat(request)
     reading = demanded.reading if demanded else None
     streamed = _is_streamed(request)
@@ -161,7 +162,7 @@ def _plan_chat(request: Body, setting: ReplicaSetting) -> RequestPlan:
 
 
 def _is_silent(request: Body, setting: ReplicaSetting) -> bool:
-    """Whether the request or the launch turns the model's thoughts off."""
+    """Whether the request or the launch switches the model's thinking off."""
     given = request.get("chat_template_kwargs")
     switches = [given[name] for name in SWITCHES if name in given] if isinstance(given, dict) else []
     if switches:
@@ -170,7 +171,7 @@ def _is_silent(request: Body, setting: ReplicaSetting) -> bool:
 
 
 def _check_tools_with_logprobs(request: Body, top: int | None) -> None:
-    """llama.cpp gives log-probabilities of an answer that may call tools in whole answers of one choice only."""
+    """llama.cpp returns log probabilities of an answer that may call tools only in whole answers with one choice."""
     if top is not None and _may_call(request):
         raise RequestRefused(
             "logprobs", "llama.cpp gives none of a stream, or of several choices, that may call tools."
@@ -195,7 +196,7 @@ def _plan_completion(request: Body, setting: ReplicaSetting) -> RequestPlan:
 
 
 def _prefilter(request: Body, count: int, counted: bool) -> Filter | None:
-    """What a stream of so many choices passes before it is read; the request changes with it."""
+    """The filter for a stream of `count` choices; changes the request for it."""
     if _is_empty(request):
         request.update(dict.fromkeys((name for name in LIMITS if name in request), 1))
         request.pop("stop", None)
@@ -222,13 +223,15 @@ def _may_call(request: Body) -> bool:
 
 
 def _whole(request: Body, reader: AnswerGatherer, scored: bool, count: int) -> RequestPlan:
-    """A whole answer. llama.cpp's streams leave out the log-probabilities of tokens whose text is held back.
+    """Plan a whole answer. llama.cpp's streams omit the log probabilities of tokens whose text is held back.
 
-    So where they are wanted (`scored`), and there is one choice, it is asked for its whole answer.
+    So if these are requested (`scored`), and there is one choice, llama.cpp is asked for its whole answer.
     """
     if scored and count == 1 and not _is_empty(request):
         if request.get("stop"):
-            request["n_probs"] = max(logprobs.MOST, request["n_probs"])  # a held token has its text among the likeliest
+            request["n_probs"] = max(
+                logprobs.MOST, request["n_probs"]
+            )  # the text of a held token is among the likeliest
         request["stream"] = False
         request.pop("stream_options", None)
 
@@ -243,7 +246,7 @@ def _whole(request: Body, reader: AnswerGatherer, scored: bool, count: int) -> R
 
 
 def choices(request: Body) -> int:
-    """Choices of each prompt; a number that is none is left for llama.cpp to refuse."""
+    """Number of choices per prompt; an invalid value is left for llama.cpp to refuse."""
     given = request.get("n_cmpl") or request.get("n")
     return given if isinstance(given, int) and whole_number(given, 1) else 1
 
@@ -287,4 +290,4 @@ PARAMS: Mapping[str, str] = {
     "/v1/embeddings": "input",
     "/v1/rerank": "documents",
 }
-"""By path, the field that holds the text."""
+"""Path → the field with the text."""

@@ -1,7 +1,7 @@
-"""llama.cpp's errors as its clients should read them: whose fault it is, which field, and what to do. Pure.
+"""Rewrites llama.cpp's errors: the right status, the field, and what to do. Pure.
 
-Its server answers 500 where a request has a value of the wrong type, says what an exception of its JSON library says, and
-has shapes of its own for texts that are too long.
+Its server answers 500 if a request has a value of the wrong type, returns messages of its JSON library's exceptions, and
+has its own formats for texts that are too long.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NAMED = re.compile(r"['\"](\w+)['\"]|\b([a-z]+_[a-z_]+)\b")
 FIELD = re.compile(r"Field '(\w+)': (.*)", re.DOTALL)
 
 Fault = tuple[str | None, str]
-"""The field, or None where that is not known, and what is wrong with it."""
+"""The field, or None if it is unknown, and its problem."""
 
 
 def _of_field(found: re.Match[str]) -> Fault:
@@ -71,11 +71,11 @@ KINDS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fault]], ...] = (
     (re.compile(r"(?:Jinja Exception|Unable to generate parser|[^\n]*template[^\n]*): ?(.*)", re.DOTALL), _of_template),
     (re.compile(r".*?\[json\.exception\.[\w.]+\] ?(.*)", re.DOTALL), _of_type),
 )
-"""Sentences that are about the request, whatever the status that comes with them."""
+"""Messages about the request, whatever their status."""
 
 
 def mended(status: int, body: bytes, param: str | None = None) -> tuple[int, bytes]:
-    """An error answer as it should be; `param` is the field that holds the text."""
+    """Rewrite an error answer; `param` is the field with the text."""
     if status < 400:
         if body.lstrip()[:1] == b"{":
             return status, body
@@ -101,7 +101,7 @@ def mended(status: int, body: bytes, param: str | None = None) -> tuple[int, byt
 
 
 def event_of(data: bytes) -> bytes:
-    """An error amid a stream, as an event in our envelope."""
+    """An error during a stream, as an event in our envelope."""
     error = _error_of(data[6:])
     code = error.get("code") if error else None
     status = code if isinstance(code, int) and 400 <= code < 600 else 500
@@ -109,12 +109,12 @@ def event_of(data: bytes) -> bytes:
 
 
 def too_long(given: int, limit: int, param: str | None) -> bytes:
-    """A text with more tokens than the model as launched takes."""
+    """The error for a text with more tokens than the model as launched accepts."""
     return encode(ContextLengthExceeded(param, limit, given, CURE))
 
 
 def sentence(param: str | None, problem: str) -> str:
-    """What is wrong with a parameter, as the server's own errors put it."""
+    """The problem of a parameter, worded like the server's own errors."""
     return InvalidParameter(param, problem).message if param else problem
 
 
@@ -136,7 +136,7 @@ def _error_of(body: bytes) -> Body | None:
 
 
 def _lengths(error: Body, message: str) -> tuple[int, int] | None:
-    """Tokens given, and tokens taken, of an error that is about them."""
+    """The given and the maximum number of tokens in an error about them."""
     given, limit = error.get("n_prompt_tokens"), error.get("n_ctx")
     if isinstance(given, int) and isinstance(limit, int):
         return given, limit
@@ -146,13 +146,13 @@ def _lengths(error: Body, message: str) -> tuple[int, int] | None:
 
 
 def _named(message: str) -> str | None:
-    """The field that a sentence names."""
+    """The field that a message names."""
     found = NAMED.search(message)
     return found[1] or found[2] if found else None
 
 
 def _plain(text: str) -> str:
-    """A sentence of llama.cpp's without the names of its exceptions; one line, one full stop."""
+    """A message of llama.cpp without the names of its exceptions, as one line with one full stop."""
     line = " ".join(JSON_EXCEPTION.sub("", text).split())
     return (line[:500].rstrip(".") or "no reason is given") + "."
 

@@ -1,9 +1,9 @@
-"""What changes a stream of llama.cpp's before it is read: stop strings, and answers of no tokens. Pure.
+"""Filters of llama.cpp's streams: stop strings, and answers without tokens. Pure.
 
-llama.cpp holds back text that may become a stop string. It drops that text where the answer ends by its length, and gives the
-held tokens no text among the log-probabilities. So the door looks for stop strings itself: a filter takes llama.cpp's events
-and gives those that llama.cpp should have sent. When all choices have ended the door closes its connection, and llama.cpp
-stops.
+llama.cpp holds back text that may become a stop string. It drops that text if the answer ends by its length, and leaves the text
+of held tokens out of the log probabilities. Therefore the front searches for stop strings itself: a filter receives llama.cpp's
+events and returns those that llama.cpp should have sent. When all choices have ended, the front closes its connection, which
+stops llama.cpp.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from modelyard.engines.llama_cpp.plans import Body
 END = b"\n\n"
 DONE = b"data: [DONE]\n\n"
 PARTS = ("reasoning_content", "content", "text")
-"""Where the text of a choice, or of its delta, stands."""
+"""Fields with the text of a choice, or of its delta."""
 MARKUP = ("<|", "think", "THINK")
-"""What stands in the marks that llama.cpp takes out of a text before the door sees it."""
+"""Parts of the marks that llama.cpp removes from a text before the front sees it."""
 
 
 def are_seen(stops: Sequence[str]) -> bool:
-    """Whether the door can find these stops in the text of an answer."""
+    """Whether the front can find these stops in the text of an answer."""
     return bool(stops) and not any(mark in stop for stop in stops for mark in MARKUP)
 
 
 def encoded(event: Body) -> bytes:
-    """One server-sent event."""
+    """Encode one server-sent event."""
     return b"data: " + msgspec.json.encode(event) + END
 
 
 class EventFilter:
-    """Events in, events out; both as bytes that are cut anywhere."""
+    """Converts a stream of events; both are bytes in pieces of any size."""
 
     def __init__(self) -> None:
         self._held = b""
         self.ended = False
-        """The answer is whole, whatever llama.cpp still sends."""
+        """Whether the answer is complete, whatever llama.cpp still sends."""
 
     def feed(self, data: bytes) -> bytes:
         """The events that these bytes complete."""
@@ -48,7 +48,7 @@ class EventFilter:
         return b"".join(self._bytes(each) for each in whole)
 
     def end(self) -> bytes:
-        """What is left when llama.cpp has sent all."""
+        """The rest, after llama.cpp's stream has ended."""
         held, self._held = self._held, b""
         return held
 
@@ -60,12 +60,12 @@ class EventFilter:
         return b"".join(encoded(each) for each in self._events(msgspec.json.decode(line[6:], type=Body)))
 
     def _events(self, event: Body) -> list[Body]:
-        """The events that take the place of one of llama.cpp's."""
+        """The events that replace one of llama.cpp's."""
         raise NotImplementedError
 
 
 class EmptyAnswers(EventFilter):
-    """Answers of no tokens, of the one token that llama.cpp always writes."""
+    """Answers without tokens, made from the one token that llama.cpp always generates."""
 
     def _events(self, event: Body) -> list[Body]:
         for choice in event.get("choices") or ():
@@ -81,19 +81,19 @@ class EmptyAnswers(EventFilter):
 
 @dataclass(slots=True)
 class ChoiceState:
-    """One choice of an answer."""
+    """The state of one choice of an answer."""
 
     stops: Stops
     part: str = ""
-    """Where its text stands at present."""
+    """The field that currently has its text."""
     ended: bool = False
 
 
 class StopStrings(EventFilter):
-    """Ends each choice before the first stop string. llama.cpp is to send timings with each token, and counts at the end."""
+    """Ends each choice before the first stop string. Needs llama.cpp's timings with each token, and its final counts."""
 
     def __init__(self, stops: Sequence[str], count: int, counted: bool, timed: bool = False) -> None:
-        """`count` choices over all prompts; `counted`, `timed`: the client gets the counts, the timings of each token."""
+        """`count` choices over all prompts; `counted`, `timed`: whether the client requests counts, or timings of each token."""
         super().__init__()
         self._stops = stops
         self._open = count
@@ -101,7 +101,7 @@ class StopStrings(EventFilter):
         self._timed = timed
         self._choices: dict[int, ChoiceState] = {}
         self._followed = False
-        """Counts without a choice belong to the one that ended just before; whether the client gets that end from llama.cpp."""
+        """Whether llama.cpp's event of the choice that ended last is sent; counts without a choice belong to that choice."""
 
     def _bytes(self, line: bytes) -> bytes:
         data = super()._bytes(line)
@@ -131,7 +131,7 @@ class StopStrings(EventFilter):
         return [event] if self._counted else []
 
     def _of_end(self, event: Body, choice: Body, state: ChoiceState) -> list[Body]:
-        """llama.cpp ends a choice: what was held back is no stop."""
+        """Handle the end of a choice by llama.cpp: held text is not a stop string."""
         self._followed = not state.ended and "delta" in choice
         if state.ended:
             return []
@@ -164,7 +164,7 @@ class StopStrings(EventFilter):
         return [event, *self._ends(event, choice, timings)]
 
     def _add(self, holder: Body, name: str, text: str, state: ChoiceState) -> None:
-        """What a piece of text adds to a delta."""
+        """Add a piece of text to a delta."""
         if state.part not in ("", name) and (held := state.stops.end()):
             holder[state.part] = holder.get(state.part, "") + held
         state.part = name
@@ -173,7 +173,7 @@ class StopStrings(EventFilter):
             holder[name] = holder.get(name, "") + kept
 
     def _ends(self, event: Body, choice: Body, timings: Body) -> list[Body]:
-        """The end of a choice, and its counts, as llama.cpp sends them."""
+        """The end of a choice, and its counts, in llama.cpp's format."""
         read, written = timings.get("cache_n", 0) + timings.get("prompt_n", 0), timings.get("predicted_n", 0)
         counts: Body = {
             "timings": timings,

@@ -1,4 +1,4 @@
-"""Answers held to a form, as vLLM's users and OpenAI's ask for them, in llama.cpp's words: schemas and grammars. Pure."""
+"""Converts constraints of answers, in vLLM's and OpenAI's terms, to llama.cpp's: schemas and grammars. Pure."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ GUIDED = {
     "guided_grammar": "grammar",
     "guided_regex": "regex",
 }
-"""vLLM's older parameters, and what `structured_outputs` calls each."""
+"""vLLM's older parameters → their names in `structured_outputs`."""
 OWN = {"json_schema": "json", "grammar": "grammar"}
-"""llama.cpp's parameters."""
+"""llama.cpp's parameters → their names in `structured_outputs`."""
 
 Form = tuple[str, Any]
-"""Which of llama.cpp's parameters holds the answer, and its value."""
+"""llama.cpp's parameter for a constraint, and its value."""
 
 
 def hold(request: Body) -> None:
-    """Put the form that a request asks for into llama.cpp's words, in place. Raises `RequestRefused`."""
+    """Convert the constraint of a request to llama.cpp's parameters, in place. Raises `RequestRefused`."""
     given = request.pop("structured_outputs", None)
     if given is not None and not isinstance(given, dict):
         raise RequestRefused("structured_outputs", "must be an object.")
@@ -51,7 +51,7 @@ def hold(request: Body) -> None:
 
 
 def hold_to_calls(request: Body, schema: Body) -> None:
-    """Hold an answer to the schema of its calls, in place. The tools stay in the prompt, and nothing else is held."""
+    """Constrain an answer to the schema of its calls, in place. The tools stay in the prompt; other constraints are removed."""
     for name in (*GUIDED, *OWN, "structured_outputs", "response_format", "parallel_tool_calls"):
         request.pop(name, None)
     request["tool_choice"] = "none"
@@ -59,7 +59,7 @@ def hold_to_calls(request: Body, schema: Body) -> None:
 
 
 def counted(request: Body) -> bool:
-    """Whether the client wants a stream's tokens counted."""
+    """Whether the client requests token counts of a stream."""
     options = request.get("stream_options")
     if options is not None and not isinstance(options, dict):
         raise RequestRefused("stream_options", "must be an object.")
@@ -67,7 +67,7 @@ def counted(request: Body) -> bool:
 
 
 def response_format(given: Any) -> Form | None:
-    """OpenAI's parameter; None for plain text. Raises `InvalidParameter` for a form that is none."""
+    """OpenAI's parameter; None for plain text. Raises `RequestRefused` for an unknown form."""
     if given is None:
         return None
     if not isinstance(given, dict):
@@ -91,7 +91,7 @@ def _form(name: str, place: str, kind: str, value: Any) -> Form:
 
 
 def _json(name: str, place: str, value: Any) -> Form:
-    """A schema as an object or as its text; `true` is any object."""
+    """A schema as an object or as JSON text; `true` means any object."""
     if value is True:
         return "json_schema", {"type": "object"}
     if isinstance(value, str):
@@ -105,7 +105,7 @@ def _json(name: str, place: str, value: Any) -> Form:
 
 
 def _choice(name: str, place: str, value: Any) -> Form:
-    """A grammar of some texts; JSON escapes what llama.cpp's grammars escape, and leaves all other letters."""
+    """A grammar of some texts; JSON escapes the characters that llama.cpp's grammars escape, and no other letters."""
     if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
         raise RequestRefused(name, "must be a list of texts, none of them empty.")
     return "grammar", "root ::= " + " | ".join(msgspec.json.encode(each).decode() for each in value)

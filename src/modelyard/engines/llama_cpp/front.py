@@ -1,7 +1,7 @@
-"""The door of a llama.cpp replica: takes requests, relays most bytes untouched, and mends what `dialect.py` says.
+"""The front of a llama.cpp replica: relays most bytes unchanged, and corrects the deviations listed in `dialect.py`.
 
-Clients are our gateway and health checks, so HTTP here is what they speak: one request at a time on a connection. When a
-client closes its connection, ours to llama.cpp is closed at once, and that is what stops generation.
+Its clients are our gateway and health checks, so it supports only their HTTP: one request at a time on a connection. When a
+client closes its connection, the connection to llama.cpp is closed at once, which stops generation.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ GATED = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/reran
 """Paths that need a slot."""
 
 TEXTS_ONLY = ("/v1/rerank",)
-"""Paths of which `dialect.py` lets texts through only."""
+"""Paths on which `dialect.py` accepts texts only."""
 
 REASONS = {
     200: b"OK",
@@ -47,11 +47,11 @@ REASONS = {
 }
 MODELS = b"GET /v1/models HTTP/1.1\r\nHost: replica\r\nAuthorization: Bearer %b\r\n\r\n"
 HOP_HEADERS = (b"content-length", b"transfer-encoding", b"expect")
-"""Headers of a request that we set ourselves; llama.cpp is always sent a whole body."""
+"""Request headers that the front sets itself; llama.cpp always receives a whole body."""
 
 
 @dataclass(slots=True)
-class DoorRequest:
+class FrontRequest:
     """One request of a client."""
 
     method: bytes = b""
@@ -73,40 +73,40 @@ class DoorRequest:
 
 @dataclass(slots=True)
 class Front:
-    """What all connections of a replica share."""
+    """State that all connections of a replica share."""
 
     upstream: Address
     logits: bool
-    """The model's rerank scores are logits, not probabilities."""
+    """Whether the model's rerank scores are logits instead of probabilities."""
     gate: asyncio.Semaphore
-    """Lets in so many as may wait for a slot of llama.cpp; a client that leaves while it waits has cost nothing."""
+    """Admits as many requests as may wait for a slot in llama.cpp; a client that disconnects before that costs nothing."""
     stops: tuple[str, ...] = ()
     """Strings that end every chat answer."""
     loras: Mapping[str, list[dict[str, float]]] = field(default_factory=dict)
     """Model name → the adapters that answer for it; empty without named adapters."""
     alias: str = ""
-    """What llama.cpp calls the model."""
+    """llama.cpp's name of the model."""
     thinking: bool | None = None
-    """Whether the launch has the model think; None leaves it to the template."""
+    """The launch's default of the thinking switch; None leaves it to the template."""
     vocabulary: int | None = None
-    """How many tokens the model has; None where that is not known."""
+    """Number of the model's tokens; None if unknown."""
     media: Media = field(default_factory=lambda: Media(hosts_of_replica()))
-    """Fetches what requests have addresses of: llama.cpp would do so itself, from any host."""
+    """Fetches the addresses in requests; llama.cpp would fetch them from any host."""
 
 
 class ClientConnection(asyncio.Protocol):
-    """A connection that a client has opened: the gateway, or a health check."""
+    """A connection from a client: the gateway, or a health check."""
 
     def __init__(self, front: Front) -> None:
         self._front = front
         self._parser = httptools.HttpRequestParser(self)
-        self._request = DoorRequest()
-        self._waiting: deque[DoorRequest] = deque()
+        self._request = FrontRequest()
+        self._waiting: deque[FrontRequest] = deque()
         self._work: asyncio.Task[None] | None = None
         self._pipe: Link | None = None
         self.transport: asyncio.Transport
 
-    # asyncio calls these
+    # callbacks of asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -129,10 +129,10 @@ class ClientConnection(asyncio.Protocol):
         if self._pipe:
             self._pipe.resume()
 
-    # httptools calls these
+    # callbacks of httptools
 
     def on_message_begin(self) -> None:
-        self._request = DoorRequest()
+        self._request = FrontRequest()
 
     def on_url(self, url: bytes) -> None:
         self._request.target += url
@@ -149,10 +149,10 @@ class ClientConnection(asyncio.Protocol):
         if self._work is None or self._work.done():
             self._work = asyncio.get_running_loop().create_task(self._serve())
 
-    # ours
+    # own methods
 
     def follow(self, link: Link) -> None:
-        """Remember which answer the client is being sent, so that its pace can be followed."""
+        """Set the link whose answer is being sent to the client, for flow control."""
         self._pipe = link
 
     async def _serve(self) -> None:
@@ -169,20 +169,20 @@ class ClientConnection(asyncio.Protocol):
                 self._respond(400, encode(refused))
             except OSError as error:
                 self._fail(502, f"llama.cpp does not answer: {reason(error)}.")
-            except Exception:  # the top of a connection's loop: a client that is never answered waits for ever
+            except Exception:  # the top of a connection's loop: without an answer the client would wait forever
                 log.exception("no answer to %s %s", request.method.decode("latin-1"), request.path)
                 self._fail(500, "The llama.cpp replica failed at this request; its log has the reason.")
 
     def _fail(self, status: int, message: str) -> None:
-        """Answer with an error, or break the answer off where it has begun: the client must not take it for a whole one."""
+        """Answer with an error; an answer that has begun is broken off, so that the client does not take it for complete."""
         if self._pipe:
             self.transport.close()
         else:
             self._respond(status, envelope(status, message))
 
-    async def _answer(self, request: DoorRequest) -> None:
+    async def _answer(self, request: FrontRequest) -> None:
         if request.path in HEALTH_PATHS:
-            # Once loaded, llama.cpp says nothing else, but amid hundreds of streams it takes seconds to.
+            # Once loaded, llama.cpp always answers this, but takes seconds to with hundreds of streams.
             self._respond(200, b'{"status":"ok"}')
             return
         if request.path == tokens.PATH and request.method == b"POST":
@@ -196,14 +196,14 @@ class ClientConnection(asyncio.Protocol):
         else:
             await self._call(request, made)
 
-    async def _plan(self, request: DoorRequest) -> RequestPlan | None:
-        """What llama.cpp gets, with data in place of addresses. Raises `RequestRefused` and `MediaRefused`."""
+    async def _plan(self, request: FrontRequest) -> RequestPlan | None:
+        """The plan of a request, with data in place of addresses. Raises `RequestRefused` and `MediaRefused`."""
         front, body = self._front, bytes(request.body)
         decoded: Body | None = None
         try:
             decoded = msgspec.json.decode(body, type=Body)
         except (msgspec.DecodeError, RecursionError) as error:
-            if body.lstrip()[:1] in (b"{", b"["):  # llama.cpp may read it otherwise
+            if body.lstrip()[:1] in (b"{", b"["):  # llama.cpp's parser may accept it
                 raise RequestRefused("body", f"is no JSON object: {error}") from None
         if decoded is not None and (place := tokens.empty_prompt(request.path, decoded)) is not None:
             await self._check_empty(request, place)
@@ -222,7 +222,7 @@ class ClientConnection(asyncio.Protocol):
             decoded=decoded if changed or request.path in PLANNERS else None,
         )
 
-    async def _relay(self, request: DoorRequest) -> None:
+    async def _relay(self, request: FrontRequest) -> None:
         pipe = Pipe(self)
         try:
             await self._start(pipe, request, bytes(request.body))
@@ -230,17 +230,17 @@ class ClientConnection(asyncio.Protocol):
         finally:
             pipe.abort()
 
-    async def _stream(self, request: DoorRequest, made: RequestPlan, rewriter: Rewriter) -> None:
+    async def _stream(self, request: FrontRequest, made: RequestPlan, rewriter: Rewriter) -> None:
         stream = EventRelay(self, rewriter, made.prefilter)
         try:
             await self._start(stream, request, made.body)
             status, body = await stream.done
         finally:
             stream.abort()
-        if self._pipe is None:  # it was no stream after all
+        if self._pipe is None:  # the answer was not a stream
             self._respond(*mended(status, body, made.param))
 
-    async def _call(self, request: DoorRequest, made: RequestPlan) -> None:
+    async def _call(self, request: FrontRequest, made: RequestPlan) -> None:
         call = WholeAnswer(made.prefilter)
         try:
             await self._start(call, request, made.body)
@@ -255,8 +255,8 @@ class ClientConnection(asyncio.Protocol):
             answer = made.rewrite(msgspec.json.decode(body, type=Body))
             self._respond(200, msgspec.json.encode({**answer, "model": made.model} if made.model else answer))
 
-    async def _convert(self, request: DoorRequest) -> None:
-        """The text of each token id, asked for one after the other."""
+    async def _convert(self, request: FrontRequest) -> None:
+        """Return the text of each token id, with one request per id."""
         ids = tokens.read(bytes(request.body))
         conversion = replace(request, target=tokens.UPSTREAM)
         texts: dict[int, str] = {}
@@ -270,8 +270,8 @@ class ClientConnection(asyncio.Protocol):
             texts[token] = msgspec.json.decode(body, type=Body)["content"]
         self._respond(200, ids.answer(texts))
 
-    async def _check_empty(self, request: DoorRequest, place: str) -> None:
-        """Raises `RequestRefused` where no token begins a text: llama.cpp never answers several choices of nothing."""
+    async def _check_empty(self, request: FrontRequest, place: str) -> None:
+        """Raise `RequestRefused` if no token begins a text, because llama.cpp never answers several choices of an empty text."""
         counting = replace(request, target=tokens.COUNTING)
         status, body = await self._ask(counting.wire(tokens.of_nothing()))
         if status == 200 and not msgspec.json.decode(body, type=Body).get("tokens"):
@@ -285,8 +285,8 @@ class ClientConnection(asyncio.Protocol):
         finally:
             call.abort()
 
-    async def _start(self, link: Link, request: DoorRequest, body: bytes) -> None:
-        """Send a request upstream and return when its answer begins, which is when it has had a slot."""
+    async def _start(self, link: Link, request: FrontRequest, body: bytes) -> None:
+        """Send a request to llama.cpp; returns when its answer begins, which means that it has a slot."""
         if request.path not in GATED:
             await link.open(self._front.upstream, request.wire(body))
             return
@@ -302,7 +302,7 @@ class ClientConnection(asyncio.Protocol):
 def gathered(
     reader: AnswerGatherer, stream: bytes, model: str | None = None, param: str | None = None
 ) -> tuple[int, bytes]:
-    """Status and body of the whole answer that a stream adds up to: an error in mid-stream becomes the answer's own."""
+    """Status and body of the whole answer in a stream; an error in the stream becomes the answer's error."""
     for line in stream.split(b"\n"):
         if not line.startswith(b"data: {"):
             continue
@@ -316,7 +316,7 @@ def gathered(
 
 
 async def vocabulary(upstream: Address, token: str) -> int | None:
-    """How many tokens the model of a llama.cpp server has."""
+    """The number of tokens in the vocabulary of a llama.cpp server's model."""
     call = WholeAnswer()
     try:
         await call.open(upstream, MODELS % token.encode())

@@ -1,4 +1,4 @@
-"""Whole answers, put together from the events of llama.cpp's streams. Pure."""
+"""Gathers the events of llama.cpp's streams into whole answers. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNTS = ("prompt_tokens", "completion_tokens")
 
 
 def as_event(answer: Body) -> Body:
-    """A whole answer of llama.cpp's as if it were one event of a stream."""
+    """A whole answer of llama.cpp in the form of a single stream event."""
     for choice in answer.get("choices") or ():
         message = choice.pop("message", None)
         if isinstance(message, dict):
@@ -29,7 +29,7 @@ def head_of(data: Body) -> Body:
 
 
 class UsageSum:
-    """The sum over all choices. A prompt counts once, however many choices it has."""
+    """The token counts summed over all choices. A prompt counts once, however many choices it has."""
 
     def __init__(self, choices_per_prompt: int) -> None:
         self._per_prompt = max(1, choices_per_prompt)
@@ -37,7 +37,7 @@ class UsageSum:
         self.total: Body = {}
 
     def add(self, usage: Any, index: int = 0) -> None:
-        """What the choice `index` took."""
+        """Add the counts of the choice `index`."""
         if not isinstance(usage, dict):
             return
         counted = {name: usage[name] if isinstance(usage.get(name), int) else 0 for name in COUNTS}
@@ -63,7 +63,7 @@ class ChatGatherer:
     """Gathers the chunks of a streamed chat into one `chat.completion`."""
 
     def __init__(self, top: int | None = None, reading: Callable[[], Reading] | None = None) -> None:
-        """`top` alternatives of each token are kept; `reading` finds the calls of an answer that is nothing else."""
+        """`top` alternatives of each token are kept; `reading` finds the calls in an answer that consists of calls only."""
         self._top = top
         self._reading = reading
         self._head: Body = {}
@@ -176,5 +176,5 @@ def _legacy(choice: Body) -> Body | None:
 
 
 def completion_id(given: str) -> str:
-    """llama.cpp numbers completions like chats."""
+    """The id of a completion; llama.cpp gives it the id of a chat."""
     return "cmpl-" + given.removeprefix("chatcmpl-")

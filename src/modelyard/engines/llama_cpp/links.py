@@ -1,4 +1,4 @@
-"""Connections to llama.cpp, one for each request: relayed as they are, changed event by event, or read to their end."""
+"""Connections to llama.cpp, one per request: relayed unchanged, rewritten event by event, or read to the end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ClientSink(Protocol):
     transport: asyncio.Transport
 
     def follow(self, link: Link) -> None:
-        """Remember that the client is being sent the answer of this link."""
+        """Set the link whose answer is being sent to the client."""
         ...
 
 
@@ -35,9 +35,9 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         loop = asyncio.get_running_loop()
         self.begun: asyncio.Future[None] = loop.create_future()
-        """Set when the first byte of the answer is here, or the connection is lost."""
+        """Completes when the first byte of the answer has arrived, or the connection is lost."""
         self.done: asyncio.Future[tuple[int, bytes]] = loop.create_future()
-        """Status and body; the body is empty when it went elsewhere."""
+        """Status and body; the body is empty if it was passed on."""
 
     async def open(self, address: Address, wire: bytes) -> None:
         """Connect, and send a request."""
@@ -60,7 +60,7 @@ class Link(asyncio.Protocol):
         self.begin()
         if not self.done.done():
             self.done.set_exception(ConnectionError("it broke off the answer"))
-            self.done.exception()  # nobody waits for it when the client has left first
+            self.done.exception()  # retrieved, because no task waits for it if the client has disconnected
 
     def begin(self) -> None:
         if not self.begun.done():
@@ -80,17 +80,17 @@ class Link(asyncio.Protocol):
 
 
 class Pipe(Link):
-    """Relays the answer to the client as it comes, byte for byte."""
+    """Relays the answer to the client while it arrives, unchanged."""
 
-    def __init__(self, door: ClientSink) -> None:
+    def __init__(self, client: ClientSink) -> None:
         super().__init__()
-        self._door = door
+        self._client = client
         self._parser = httptools.HttpResponseParser(self)
 
     def data_received(self, data: bytes) -> None:
         self.begin()
-        self._door.follow(self)
-        self._door.transport.write(data)
+        self._client.follow(self)
+        self._client.transport.write(data)
         self._parser.feed_data(data)
 
     def on_message_complete(self) -> None:
@@ -101,7 +101,7 @@ class WholeAnswer(Link):
     """Reads the answer to its end."""
 
     def __init__(self, prefilter: Filter | None = None) -> None:
-        """What is read, or sent on, has passed the `prefilter`; when that has the end, the rest is not waited for."""
+        """`prefilter` is applied first; when it has found the end, the rest of the answer is not awaited."""
         super().__init__()
         self._parser = httptools.HttpResponseParser(self)
         self._body = bytearray()
@@ -113,7 +113,7 @@ class WholeAnswer(Link):
 
     def on_body(self, body: bytes) -> None:
         if self._prefilter is None:
-            self._body += body  # read at the end: nothing is done for every token that can be done once
+            self._body += body  # processed at the end, to keep the cost per token low
             return
         self._body += self._prefilter.feed(body)
         if self._prefilter.ended:
@@ -126,22 +126,22 @@ class WholeAnswer(Link):
 
 
 class EventRelay(WholeAnswer):
-    """Relays the events of a stream through a rewriter; reads an answer that is no stream to its end."""
+    """Relays the events of a stream through a rewriter; reads an answer that is not a stream to its end."""
 
-    def __init__(self, door: ClientSink, rewriter: Rewriter, prefilter: Filter | None = None) -> None:
+    def __init__(self, client: ClientSink, rewriter: Rewriter, prefilter: Filter | None = None) -> None:
         super().__init__(prefilter)
-        self._door = door
+        self._client = client
         self._rewriter = rewriter
         self._streams = False
         self._type = b""
         self._ready: list[bytes] = []
-        """What the client gets of the bytes that are being read."""
+        """Output for the client from the bytes that are being processed."""
 
     def data_received(self, data: bytes) -> None:
         self.begin()
         self._parser.feed_data(data)
         if self._ready:
-            self._door.transport.write(b"".join(self._ready))
+            self._client.transport.write(b"".join(self._ready))
             self._ready.clear()
 
     def on_body(self, body: bytes) -> None:
@@ -161,8 +161,8 @@ class EventRelay(WholeAnswer):
     def on_headers_complete(self) -> None:
         if self._parser.get_status_code() == 200 and self._type.startswith(STREAM):
             self._streams = True
-            self._door.follow(self)
-            self._door.transport.write(STREAM_HEAD)
+            self._client.follow(self)
+            self._client.transport.write(STREAM_HEAD)
 
     def on_message_complete(self) -> None:
         if not self._streams:
@@ -178,6 +178,6 @@ class EventRelay(WholeAnswer):
         self.finish(200)
 
     def _add(self, data: bytes) -> None:
-        """A chunk for the client."""
+        """Add a chunk for the client."""
         if data:
             self._ready.append(b"%x\r\n%b\r\n" % (len(data), data))

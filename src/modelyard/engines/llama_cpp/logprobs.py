@@ -1,6 +1,6 @@
-"""Log-probabilities as OpenAI has them, of what llama.cpp says about each token. Pure.
+"""Converts llama.cpp's log probabilities to OpenAI's format. Pure.
 
-llama.cpp gives alternatives that nobody asked for, numbers below any that JSON readers expect, and with
+llama.cpp returns more alternatives than requested, smaller numbers than JSON readers expect, and with
 `post_sampling_probs` probabilities (`prob`, `top_probs`) in place of their logarithms.
 """
 
@@ -12,16 +12,16 @@ from typing import Any
 from modelyard.engines.llama_cpp.plans import Body, RequestRefused, whole_number
 
 LEAST = -9999.0
-"""JSON knows no infinity, and OpenAI's clients know this number for it."""
+"""Stands for minus infinity, which JSON does not have; OpenAI's clients know this number."""
 MOST = 20
-"""Alternatives of each token in a chat, as OpenAI has it."""
+"""Maximum number of alternatives per token in a chat, as in OpenAI's API."""
 
 
 def ask_of_chat(request: Body) -> int | None:
-    """Ask llama.cpp for the log-probabilities that a chat request wants; how many alternatives, None for none at all.
+    """Add the log probabilities that a chat requests to the request for llama.cpp; returns the number of alternatives, or None.
 
-    llama.cpp gives none for `top_logprobs: 0`, and twenty where the number is left out: OpenAI's meaning of both is the
-    token's own.
+    llama.cpp returns none for `top_logprobs: 0`, and twenty if the number is omitted; OpenAI's meaning of both is only the
+    chosen token.
     """
     given = request.get("logprobs")
     top = request.get("top_logprobs")
@@ -35,13 +35,13 @@ def ask_of_chat(request: Body) -> int | None:
         request.pop("top_logprobs", None)
         return None
     request["n_probs"] = max(1, top or 0)
-    for name in ("logprobs", "top_logprobs"):  # with these it refuses tools beside them, called or not
+    for name in ("logprobs", "top_logprobs"):  # with these, llama.cpp refuses requests with tools
         request.pop(name, None)
     return top or 0
 
 
 def ask_of_completion(request: Body) -> int | None:
-    """Ask llama.cpp for the log-probabilities that a completion wants; how many alternatives, None for none at all."""
+    """Add the log probabilities that a completion requests to the request; returns the number of alternatives, or None."""
     given = request.get("logprobs")
     if given is None or given is False:
         request.pop("logprobs", None)
@@ -59,7 +59,7 @@ def tokens(content: Any, top: int | None = None) -> list[Body]:
 
 
 def without_end(content: list[Body], finish: Any) -> list[Body]:
-    """The tokens of an answer without the one that ends it, which has no text."""
+    """The tokens of an answer without the token that ended it, which has no text."""
     kept = len(content)
     while finish != "length" and kept and is_silent(content[kept - 1]):
         kept -= 1
@@ -72,7 +72,7 @@ def is_silent(token: Body) -> bool:
 
 
 def _token(given: Body, top: int | None) -> Body:
-    """One token, with its own text, which stands among the alternatives where llama.cpp has held text back."""
+    """One token with its text, which is among the alternatives if llama.cpp has held text back."""
     alternatives = given.get("top_logprobs", given.get("top_probs")) or []
     kept = [each for each in alternatives if isinstance(each, dict)]
     own = next((each for each in kept if "id" in given and each.get("id") == given["id"]), given)
@@ -95,9 +95,9 @@ def _logarithm(given: Body) -> float:
 
 
 def legacy(content: list[Body], start: int = 0) -> Body:
-    """The shape that completions have: parallel lists instead of a list of tokens. The text begins at character `start`.
+    """Convert to the format of completions: parallel lists instead of a list of tokens. The text begins at character `start`.
 
-    A token stands among the likeliest even if it is none of them, as it does on the other engines.
+    The chosen token is always among the likeliest ones in the result, as on the other engines.
     """
     offsets, position = [], start
     for token in content:

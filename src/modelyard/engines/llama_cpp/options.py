@@ -1,4 +1,4 @@
-"""What one may set when launching on llama.cpp, and the configuration that the replica's process is given."""
+"""Launch options of llama.cpp, and the configuration that is passed to the replica's process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Count = Annotated[int, Meta(ge=0)]
 GENERATION_CONTEXT = 8192
 EMBEDDING_CONTEXT = 2048
 UNKNOWN_CONTEXT = 4096
-"""Tokens per request where the user names no number: the model's own context, but no more than this."""
+"""Tokens of context if the launch gives no number: the model's own context, but at most this."""
 
 ALIASES = {
     "context_length": "n_ctx",
@@ -32,11 +32,11 @@ ALIASES = {
     "threads": "n_threads",
     "gpu_layers": "n_gpu_layers",
 }
-"""Spellings of Xinference, ms-swift and vLLM, and of llama.cpp's own command line."""
+"""Names in Xinference, ms-swift, vLLM and llama.cpp's own command line → ours."""
 
 
 class LlamaCppOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Options of a launch on llama.cpp. Zero, empty or `auto` leaves the choice to us or to the model."""
+    """Options of a launch on llama.cpp. Zero, empty or `auto` means a default that depends on the model."""
 
     n_ctx: Annotated[
         int,
@@ -104,7 +104,7 @@ rule of its own below."""
 
 
 class LlamaConfig(msgspec.Struct, kw_only=True, frozen=True):
-    """All that the replica's process needs to know, except the token."""
+    """The configuration of the replica's process, except for its token."""
 
     uid: str
     type: ModelType
@@ -114,21 +114,21 @@ class LlamaConfig(msgspec.Struct, kw_only=True, frozen=True):
     host: str
     port: int
     n_ctx: int
-    """Per request."""
+    """Tokens of context per request."""
     n_ubatch: int
     n_gpu_layers: int
     options: LlamaCppOptions
     chat_template: str = ""
-    """Jinja text; empty: the model's own."""
+    """Jinja text; empty for the model's own."""
     stops: tuple[str, ...] = ()
     """Strings that end every chat answer."""
     adapters: tuple[tuple[str, str, float], ...] = ()
     """Name, path and scale of adapters that a request may name as its model."""
 
     def alias(self) -> str:
-        """The name under which llama.cpp knows the model: its own, or with named adapters one that is as long as the longest.
+        """llama.cpp's name of the model: its own, or with named adapters one that is as long as the longest name.
 
-        llama.cpp puts it into every answer, where `front.py` writes the name that was asked for over it.
+        llama.cpp writes it into every answer, where `front.py` overwrites it with the requested name.
         """
         if not self.adapters:
             return self.uid
@@ -136,9 +136,9 @@ class LlamaConfig(msgspec.Struct, kw_only=True, frozen=True):
         return "model".ljust(longest, "_")
 
     def loras(self) -> dict[str, list[dict[str, float]]]:
-        """Name → llama.cpp's `lora` of a request: the adapters that answer it, by number, in the order of their loading.
+        """Name → llama.cpp's `lora` field for a request: the adapters by number, in loading order.
 
-        The model's own name is among them; nothing is when no adapter has a name.
+        Includes the model's own name; empty if no adapter has a name.
         """
         if not self.adapters:
             return {}
@@ -154,7 +154,7 @@ class LlamaConfig(msgspec.Struct, kw_only=True, frozen=True):
 
 
 def read(launch: Launch) -> LlamaCppOptions:
-    """The launch's options, checked; raises `UnknownOption` or `InvalidParameter`."""
+    """The launch's options, checked. Raises `UnknownOption` or `InvalidParameter`."""
     given: dict[str, Json] = {}
     for key, value in launch.options.items():
         name = ALIASES.get(key, key)
@@ -167,18 +167,18 @@ def read(launch: Launch) -> LlamaCppOptions:
 
 
 def privileges(options: LlamaCppOptions) -> Iterator[Privilege]:
-    """What in the options is not open to every caller."""
+    """The options that are not open to every caller, as privileges."""
     yield from option_privileges(options, OPEN)
     yield from template_privileges(options.chat_template)
 
 
 def projector(launch: Launch, options: LlamaCppOptions) -> str:
-    """The projector's path: that of the option, else the one that came with the model; empty without any."""
+    """The projector's path: that of the option, else the model's; empty without any."""
     return options.mmproj or launch.model.projector or ""
 
 
 def context(launch: Launch, options: LlamaCppOptions) -> int:
-    """Tokens that each request may use."""
+    """Tokens of context per request."""
     if options.n_ctx:
         return options.n_ctx
     most = GENERATION_CONTEXT if launch.model.type is ModelType.LLM else EMBEDDING_CONTEXT
@@ -186,21 +186,21 @@ def context(launch: Launch, options: LlamaCppOptions) -> int:
 
 
 def ubatch(launch: Launch, options: LlamaCppOptions) -> int:
-    """Tokens of one pass. An encoder reads a whole text in one, so there it bounds the text's length."""
+    """Tokens of one pass. An encoder reads a whole text in one pass, so there it limits the text's length."""
     if options.n_ubatch:
         return options.n_ubatch
     return 512 if launch.model.type is ModelType.LLM else context(launch, options)
 
 
 def gpu_layers(launch: Launch, options: LlamaCppOptions) -> int:
-    """Layers on the GPU; -1 is all."""
+    """Number of layers on the GPU; -1 is all."""
     if options.n_gpu_layers is not None:
         return options.n_gpu_layers
     return -1 if launch.gpus else 0
 
 
 def tensor_shares(options: LlamaCppOptions) -> tuple[float, ...]:
-    """Each GPU's share; empty for equal ones."""
+    """Each GPU's share; empty for equal shares."""
     given = options.tensor_split
     parts: list[str] | list[float] = [part for part in given.split(",") if part] if isinstance(given, str) else given
     try:

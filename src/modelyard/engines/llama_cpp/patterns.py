@@ -1,8 +1,8 @@
-"""Regular expressions of JSON schemas in the part of their language that llama.cpp's grammars hold. Pure.
+"""Converts regular expressions of JSON schemas to the subset that llama.cpp's grammars support. Pure.
 
-llama.cpp takes any text for a pattern that it cannot translate, lets `.` and `[^a]` match quotation marks, which end the JSON
-string, and repeats a whole word where its last letter is escaped. So a pattern is written anew with classes that JSON can
-show unescaped. The texts that it then matches are some of those that the schema's pattern matches, never others.
+llama.cpp accepts any text for a pattern that it cannot translate, lets `.` and `[^a]` match quotation marks, which end the JSON
+string, and repeats a whole word if its last letter is escaped. So a pattern is rewritten with character classes that JSON can
+represent unescaped. The result matches a subset of the texts that the schema's pattern matches.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from __future__ import annotations
 import re
 
 UNSAFE = r"\"\\\x00-\x1F\x7F"
-"""What a class must not match: JSON escapes it."""
+"""Characters that a class must not match, because JSON escapes them."""
 ANYTHING = f"[^{UNSAFE}]"
 CLASSES = {"d": "0-9", "w": "A-Za-z0-9_", "s": " "}
 NEGATED = {"D": "0-9", "W": "A-Za-z0-9_", "S": r" \x09-\x0D"}
 PUNCTUATION = frozenset("^$.|?*+()[]{}/-:,;=!<>@#%&~_' ")
-"""Characters that a backslash makes mean themselves."""
+"""Characters that a backslash makes literal."""
 IN_CLASS = frozenset("[]-")
-"""Those of a class that llama.cpp wants escaped."""
+"""Characters that llama.cpp requires to be escaped in a class."""
 QUANTIFIER = re.compile(r"[*+?]|\{\d+(?:,\d*)?\}")
 
 
 class NotHeld(Exception):
-    """A pattern that a grammar of llama.cpp cannot hold; says which part of it."""
+    """A pattern that llama.cpp's grammars cannot express; the text names the part."""
 
 
 def held(pattern: str) -> str:
-    """The pattern as llama.cpp holds it. Raises `NotHeld`."""
+    """The pattern in llama.cpp's subset. Raises `NotHeld`."""
     begins, ends = pattern.startswith("^"), pattern.endswith("$") and not pattern.endswith("\\$")
     inner = pattern[1 if begins else 0 : len(pattern) - 1 if ends else len(pattern)]
     body = _Reader(inner).alternatives()
@@ -34,7 +34,7 @@ def held(pattern: str) -> str:
 
 
 class _Reader:
-    """Reads a pattern without its anchors, and writes it anew."""
+    """Parses a pattern without its anchors, and rewrites it."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -117,7 +117,7 @@ class _Reader:
         return f"[{written}]"
 
     def _member(self, character: str) -> str:
-        """A character, a range or an escape of a class."""
+        """A character, a range or an escape in a class."""
         first = self._single(character)
         if len(first) != 1:
             return first
@@ -147,6 +147,6 @@ class _Reader:
 
 
 def _in_class(character: str) -> str:
-    if character == "^":  # at its beginning it would turn the class round
+    if character == "^":  # at the beginning it would negate the class
         return r"\x5E"
     return "\\" + character if character in IN_CLASS else character

@@ -1,4 +1,4 @@
-"""The plan of one request: the body that goes upstream, and how the answer is read on its way back. Pure."""
+"""The plan of one request: the body for llama.cpp, and how its answer is processed. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Body = dict[str, Any]
 
 
 class RequestRefused(Exception):
-    """A request that we answer ourselves with a 400."""
+    """A request that the front answers with a 400."""
 
     def __init__(self, param: str | None, message: str) -> None:
         super().__init__(message)
@@ -18,7 +18,7 @@ class RequestRefused(Exception):
 
 
 class AnswerGatherer(Protocol):
-    """Takes a stream's events one by one and gives the whole answer at its end."""
+    """Receives a stream's events one by one and returns the whole answer at its end."""
 
     def event(self, data: Body) -> None: ...
 
@@ -26,7 +26,7 @@ class AnswerGatherer(Protocol):
 
 
 class Rewriter(Protocol):
-    """Takes a stream's bytes as they come, cut anywhere, and gives those that the client gets."""
+    """Receives a stream's bytes, in pieces of any size, and returns those for the client."""
 
     def feed(self, data: bytes) -> bytes: ...
 
@@ -34,32 +34,32 @@ class Rewriter(Protocol):
 
 
 class Filter(Rewriter, Protocol):
-    """Changes a stream before it is read, and may end it before llama.cpp does."""
+    """Changes a stream before it is processed, and may end it before llama.cpp does."""
 
     ended: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RequestPlan:
-    """What to send upstream instead of the client's body, and what to do with the answer."""
+    """The body to send to llama.cpp, and the processing of its answer."""
 
     body: bytes
     gather: AnswerGatherer | None = None
-    """The upstream answer is a stream for us to gather."""
+    """Gathers a streamed answer into a whole one."""
     rewrite: Callable[[Body], Body] | None = None
-    """The upstream answer is a JSON document for us to change."""
+    """Changes an answer that is a JSON document."""
     stream: Rewriter | None = None
-    """The upstream answer is a stream whose events change on their way."""
+    """Changes the events of a streamed answer."""
     prefilter: Filter | None = None
-    """The upstream stream passes this first."""
+    """Applied to a stream first."""
     whole: bool = False
-    """The upstream answer is taken in before it goes on, because an error may have to be mended."""
+    """Whether the answer is read completely before it is passed on, because an error may have to be rewritten."""
     model: str | None = None
-    """The name that the answer has, where llama.cpp says another."""
+    """The model's name for the answer, if llama.cpp's differs."""
     param: str | None = None
-    """The field that holds the text, which errors about its length name."""
+    """The field with the text, for errors about its length."""
 
 
 def whole_number(value: Any, least: int = 0) -> bool:
-    """Whether a value is an integer of at least `least`; JSON's `true` is none."""
+    """Whether a value is an integer of at least `least`; JSON's `true` is not."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -1,4 +1,4 @@
-"""What llama.cpp makes of each parameter of a request."""
+"""What llama.cpp does with each parameter of a request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FORMS = frozenset({"guided_choice", "guided_json", "structured_outputs"})
 CONTINUING = frozenset({"add_generation_prompt", "continue_final_message"})
 
 SEEDS = 2**32 - 1
-"""llama.cpp's seeds have 32 bits, and the last one stands for a new seed each time."""
+"""llama.cpp's seeds have 32 bits, and the last value means a random seed."""
 
 SPECIAL: Mapping[str, Rule] = {
     "seed": Wrap(SEEDS),

@@ -1,8 +1,8 @@
-"""JSON schemas that llama.cpp holds, and the keywords of others that it takes and ignores. Pure.
+"""Checks that llama.cpp enforces a JSON schema, and rewrites or refuses keywords that it would ignore. Pure.
 
-llama.cpp turns a schema into a grammar and passes over what it does not know. So a schema is walked as its converter walks it
-(`common/json-schema.cpp`), and a keyword that would not hold is refused by its place. What can be said otherwise is written
-anew: patterns, one-sided bounds of integers, an `allOf` of one schema. Annotations pass.
+llama.cpp converts a schema to a grammar and ignores what it does not know. So a schema is walked like its converter does
+(`common/json-schema.cpp`), and a keyword that would not be enforced is refused with its position. What can be expressed otherwise
+is rewritten: patterns, one-sided bounds of integers, an `allOf` of one schema. Annotations pass.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from modelyard.engines.llama_cpp.plans import Body, RequestRefused, whole_number
 
 DEEPEST = 64
 MOST_FORMS = 1000
-"""Alternatives, values and properties of a schema: llama.cpp looks at each for every token, and does nothing else meanwhile."""
+"""Maximum number of alternatives, values and properties of a schema: llama.cpp examines each for every token."""
 MOST_COMPARED = 20_000
-"""Schemas and values of `oneOf` that are compared with one another, so that no schema keeps the replica from answering."""
+"""Maximum number of comparisons between alternatives of `oneOf`, so that no schema blocks the replica."""
 LARGEST = 10**15 - 1
-"""Digits beyond fifteen are not exact everywhere."""
+"""Numbers with more than fifteen digits are not exact everywhere."""
 
 INDEX = re.compile("[0-9]{1,9}")
-"""A place in a list, as a reference names it."""
+"""A position in a list, in a reference."""
 
 NUMERIC = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 TEXTUAL = frozenset({"pattern", "minLength", "maxLength", "format"})
@@ -38,7 +38,7 @@ KEYED = frozenset(
 )  # fmt: skip
 COMBINED = frozenset({"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "const", "enum", "$ref", "$dynamicRef"})
 EVERYWHERE = frozenset({"not", "if", "then", "else", "$dynamicRef", "allOf"})
-"""Keywords that bear on values of every type, and hold on none."""
+"""Keywords that apply to values of every type, and are enforced for none."""
 
 HELD: Mapping[str, frozenset[str]] = {
     "string": frozenset({"pattern", "minLength", "maxLength", "format"}),
@@ -49,19 +49,19 @@ HELD: Mapping[str, frozenset[str]] = {
     "array": frozenset({"items", "prefixItems", "minItems", "maxItems"}),
     "object": frozenset({"properties", "required", "additionalProperties"}),
 }
-"""By type, the keywords that llama.cpp holds."""
+"""Type → keywords that llama.cpp enforces."""
 ABOUT: Mapping[str, frozenset[str]] = {
     "string": TEXTUAL, "integer": NUMERIC, "number": NUMERIC, "boolean": frozenset(), "null": frozenset(), "array": LISTED,
     "object": KEYED,
 }  # fmt: skip
-"""By type, the keywords that bear on its values; the others say nothing about them."""
+"""Type → keywords that apply to its values; others have no meaning for them."""
 FORMATS = frozenset({"date", "time", "date-time", "uuid"})
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "uniqueItems": (False,), "multipleOf": (1,), "minProperties": (0,), "minContains": (0,), "unevaluatedProperties": (True, {}),
     "unevaluatedItems": (True, {}), "additionalItems": (True, {}), "propertyNames": (True, {}), "patternProperties": ({},),
     "dependentRequired": ({},), "dependentSchemas": ({},), "dependencies": ({},),
 }  # fmt: skip
-"""Values of keywords that ask for nothing."""
+"""Keyword → value without effect."""
 
 
 def _is_number(value: Any) -> bool:
@@ -97,18 +97,18 @@ SHAPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "properties": (_is_object, "must be an object."),
     "type": (_names_types, "must be a text or a list of texts."),
 }
-"""What the values of keywords must be."""
+"""Keyword → test of its value, and the message if it fails."""
 
 
 def held(schema: Body, param: str, place: str) -> Body:
-    """The schema as llama.cpp holds it. Raises `RequestRefused` of `param`, naming what stands at a `place` of it."""
+    """The schema as llama.cpp enforces it. Raises `RequestRefused` for `param`, with the position in the schema."""
     walk = _Walk(schema, param, place)
     walk.node(schema, place, 0)
     return schema
 
 
 class _Walk:
-    """One schema, changed in place."""
+    """Processes one schema, in place."""
 
     def __init__(self, root: Body, param: str, place: str) -> None:
         self._root = root
@@ -153,7 +153,7 @@ class _Walk:
                 raise self.refuse(f"{place}.{key}", f"at most {MOST_FORMS:,} in a schema.")
 
     def _unfold(self, schema: Body) -> None:
-        """Put an `allOf` of one schema in the place of its parent, where that says nothing else."""
+        """Replace a parent without other keywords by the single schema of its `allOf`."""
         inner = schema.get("allOf")
         while (
             isinstance(inner, list)
@@ -171,7 +171,7 @@ class _Walk:
         return [key for key in schema if key in constraints and key not in but and not _asks_nothing(key, schema[key])]
 
     def _only(self, schema: Body, place: str, keys: set[str]) -> None:
-        """Beside some keywords llama.cpp reads no other."""
+        """Refuse other keywords beside `keys`, because llama.cpp ignores them."""
         if others := self._others(schema, keys):
             key = next(each for each in schema if each in keys)
             raise self.refuse(f"{place}.{others[0]}", f"it is ignored beside '{key}'.")
@@ -217,9 +217,9 @@ class _Walk:
                     raise self.refuse(place, f"{why}, so use 'anyOf'.")
 
     def _apart(self, a: Body, b: Body, depth: int = 0) -> bool:
-        """Whether no value fits both: by their types, by their values, or by those of a property that both require.
+        """Whether no value satisfies both schemas: by type, by listed values, or by those of a property that both require.
 
-        False where that is not known, and after `MOST_COMPARED` comparisons.
+        False if unknown, and after `MOST_COMPARED` comparisons.
         """
         self._compared += max(1, len(_values_of(a) or ())) * max(1, len(_values_of(b) or ()))
         if self._compared > MOST_COMPARED:
@@ -238,12 +238,12 @@ class _Walk:
         )
 
     def _types(self, schema: Body, place: str, depth: int) -> None:
-        """A list of types is an alternative for each, with the same keywords."""
+        """Convert a list of types to an alternative per type, with equal keywords."""
         for kind in schema["type"]:
             if kind not in HELD:
                 raise self.refuse(f"{place}.type", f"there is no type {kind!r}.")
         if "const" in schema or "enum" in schema:
-            schema.pop("type")  # its values say it
+            schema.pop("type")  # implied by its values
             self._values(schema, place)
             return
         alternatives = [{**schema, "type": kind} for kind in dict.fromkeys(schema.pop("type"))]
@@ -281,7 +281,7 @@ class _Walk:
 
     @staticmethod
     def _implied(schema: Body) -> str | None:
-        """The type that llama.cpp takes a schema without one for."""
+        """The type that llama.cpp assumes for a schema without one."""
         if "properties" in schema or schema.get("additionalProperties", True) is not True:
             return "object"
         if "items" in schema or "prefixItems" in schema:
@@ -291,7 +291,7 @@ class _Walk:
         return None
 
     def _nothing(self, schema: Body, place: str, depth: int) -> None:
-        """All that bears on values of this type was refused."""
+        """All keywords for values of this type were refused before."""
 
     def _string(self, schema: Body, place: str, depth: int) -> None:
         if "pattern" in schema:
@@ -325,7 +325,7 @@ class _Walk:
     def _array(self, schema: Body, place: str, depth: int) -> None:
         items, ahead = schema.get("items"), schema.get("prefixItems")
         if ahead is not None and items is False:
-            schema.pop("items")  # which it takes a tuple for
+            schema.pop("items")  # llama.cpp would treat it as a tuple
             items = None
         if ahead is not None and items is not None:
             raise self.refuse(f"{place}.prefixItems", "it is ignored beside 'items'.")
@@ -364,7 +364,7 @@ def _asks_nothing(key: str, value: Any) -> bool:
 
 
 def _kinds(schema: Body) -> set[str]:
-    """Types of the values that fit a schema; empty where that is not known. An integer is a number too."""
+    """Types of the values that satisfy a schema; empty if unknown. An integer is a number too."""
     values = _values_of(schema)
     if values is not None:
         return {kind for value in values for kind in _kinds_of(value)}

@@ -1,8 +1,8 @@
-"""The events of llama.cpp's streams as OpenAI's clients expect them. Pure.
+"""Converts the events of llama.cpp's streams to what OpenAI's clients expect. Pure.
 
-Bytes are replaced where that suffices, which costs a token less than a microsecond; an event is decoded only where its
-meaning changes: log-probabilities, calls that were demanded, and the counts of several choices. What looks like a field in
-a text does not match, for JSON escapes its quotation marks.
+Bytes are replaced if that suffices, which costs less than a microsecond per token; an event is decoded only if its
+meaning changes: log probabilities, required calls, and the counts of several choices. Text that looks like a field
+does not match, because JSON escapes its quotation marks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from modelyard.engines.llama_cpp.plans import Body
 from modelyard.engines.llama_cpp.tool_calls import Reading
 
 NULL_EVENT = b"data: null\n\n"
-"""The first event of a completion of several prompts."""
+"""The first event of a completion with several prompts."""
 ERROR = b'data: {"error":'
 CREATED = re.compile(rb'"created":\d+')
 THOUGHT = re.compile(rb'"reasoning_content":("(?:[^"\\]|\\.)*")')
@@ -31,26 +31,26 @@ NULL = b'"delta":{"content":null,'
 
 
 class EventRewriter:
-    """What both kinds of streams share: whole events, errors, the model's name, one event with the counts at the end."""
+    """What chats and completions share: splitting into events, errors, the model's name, one event with the counts at the end."""
 
     PLAIN = b""
-    """What only an event has in which nothing changes; empty where there is none."""
+    """Bytes that only events without any change contain; empty if there are none."""
 
     def __init__(self, choices_per_prompt: int, counted: bool, decoded: bool, names: tuple[str, str] | None) -> None:
-        """`counted`: the client wants the counts; `decoded`: each event changes; `names`: llama.cpp's, and the client's."""
+        """`counted`: the client requests counts; `decoded`: each event changes; `names`: llama.cpp's, and the client's."""
         self._held = b""
         self._created = b""
-        """The time of the first event: llama.cpp gives each its own."""
+        """The time in the first event; llama.cpp gives each event its own."""
         self._counted = counted
         self._decoded = decoded
         self._usage = UsageSum(choices_per_prompt)
         self._last: Body = {}
-        """The event that had counts last."""
+        """The latest event with counts."""
         self._plain_mark = b"" if decoded or names else self.PLAIN
         self._alias, self._name = (b'"model":' + msgspec.json.encode(name) for name in names or ("", ""))
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes of llama.cpp's stream and return the events that can be sent now."""
+        """Process bytes of llama.cpp's stream; returns the events that can be sent now."""
         if self._is_plain(data):
             return data
         data = self._held + data if self._held else data
@@ -64,7 +64,7 @@ class EventRewriter:
         return self._renamed(self._timed(self._plain(whole)))
 
     def _is_plain(self, data: bytes) -> bool:
-        """Whether this is one event in which nothing changes, as nearly all are."""
+        """Whether this is one event without any change, as nearly all are."""
         return bool(
             self._plain_mark
             and self._plain_mark in data
@@ -83,7 +83,7 @@ class EventRewriter:
         return CREATED.sub(self._created, data)
 
     def end(self) -> bytes:
-        """Return what is left at the end of the stream: nothing when it was complete."""
+        """The rest at the end of the stream, which is empty for a complete stream."""
         held, self._held = self._held, b""
         return held
 
@@ -99,7 +99,7 @@ class EventRewriter:
         raise NotImplementedError
 
     def _event(self, data: bytes) -> bytes:
-        """One event as the client gets it; empty when it gets none."""
+        """One event for the client; empty if it is dropped."""
         if data.startswith(ERROR):
             return event_of(data)
         if data == NULL_EVENT:
@@ -119,7 +119,7 @@ class EventRewriter:
         return b"".join(encoded(each) for each in self._changed(event))
 
     def _changed(self, event: Body) -> list[Body]:
-        """A decoded event as those that the client gets."""
+        """The events that replace a decoded event."""
         return [event]
 
     def _counts(self) -> bytes:
@@ -141,7 +141,7 @@ class ChatEvents(EventRewriter):
         top: int | None = None,
         reading: Callable[[], Reading] | None = None,
     ) -> None:
-        """`top` alternatives of each token are kept; `reading` finds the calls of an answer that is nothing else."""
+        """`top` alternatives of each token are kept; `reading` finds the calls in an answer that consists of calls only."""
         super().__init__(1_000_000, counted, top is not None or reading is not None, names)
         self._one = choices == 1
         self._top = top
@@ -168,11 +168,11 @@ class ChatEvents(EventRewriter):
                 deltas = self._called_in(choice, deltas[0])
             for delta in deltas:
                 events.append({**event, "choices": [{**choice, "delta": delta}]})
-                choice = {**choice, "logprobs": None}  # told once
+                choice = {**choice, "logprobs": None}  # sent once only
         return events
 
     def _called_in(self, choice: Body, delta: Body) -> list[Body]:
-        """The deltas of a choice whose text is calls."""
+        """The deltas of a choice whose text consists of calls."""
         index = choice.get("index") or 0
         if self._reading is not None and index not in self._readings:
             self._readings[index] = self._reading()
@@ -189,7 +189,7 @@ class ChatEvents(EventRewriter):
 
 
 class CompletionEvents(EventRewriter):
-    """The events of a completion, which llama.cpp counts in the last one of each choice whether the client wants it or not."""
+    """The events of a completion. llama.cpp writes counts into the last one of each choice, requested or not."""
 
     def __init__(
         self, choices_per_prompt: int, counted: bool, names: tuple[str, str] | None = None, top: int | None = None
@@ -198,7 +198,7 @@ class CompletionEvents(EventRewriter):
         self._top = top
         self._offsets: dict[int, int] = {}
         self._silent: dict[int, list[Body]] = {}
-        """Tokens without text, by choice: the one that ends an answer is not told."""
+        """Choice → tokens without text, which are not sent because one of them may be the token that ends the answer."""
 
     def _plain(self, data: bytes) -> bytes:
         return data.replace(b'"id":"chatcmpl-', b'"id":"cmpl-')
@@ -214,7 +214,7 @@ class CompletionEvents(EventRewriter):
         return [event]
 
     def _scored(self, index: int, scored: list[Body], finish: str | None) -> list[Body]:
-        """The tokens of a choice that are certain not to be its end."""
+        """The tokens of a choice that certainly do not end it."""
         scored = [*self._silent.pop(index, ()), *scored]
         if finish:
             return logprobs.without_end(scored, finish)

@@ -1,7 +1,7 @@
-"""What llama.cpp's `/detokenize` and `/tokenize` are asked. Pure.
+"""Requests to llama.cpp's `/detokenize` and `/tokenize`. Pure.
 
-`POST /v1/convert_ids_to_tokens` is Xinference's path, which llama.cpp lacks. Each id is asked for by itself, for only then is its
-text its own: several at once come as one text.
+`POST /v1/convert_ids_to_tokens` is Xinference's path, which llama.cpp lacks. Each id is sent in its own request, because
+the texts of several ids are returned as one text.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ UPSTREAM = b"/detokenize"
 COUNTING = b"/tokenize"
 COMPLETIONS = "/v1/completions"
 MOST = 4096
-"""Different ids that one request may hold: each costs a call to llama.cpp."""
+"""Maximum number of different ids in a request: each costs a call to llama.cpp."""
 INT32 = 2**31
 
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """The ids of a request, in its shape: one, a list, or a list of lists."""
+    """The ids of a request, in its form: one, a list, or a list of lists."""
 
     given: Any
 
@@ -34,12 +34,12 @@ class Ids:
         return list(dict.fromkeys(_flat(self.given)))
 
     def answer(self, texts: Mapping[int, str]) -> bytes:
-        """The texts in the shape of the request."""
+        """The texts in the form of the request."""
         return msgspec.json.encode(_mapped(self.given, texts))
 
 
 def read(body: bytes) -> Ids:
-    """The ids that a body asks for. Raises `RequestRefused`."""
+    """The ids in a body. Raises `RequestRefused`."""
     try:
         given = msgspec.json.decode(body, type=dict[str, Any]).get("input")
     except msgspec.DecodeError as error:
@@ -51,7 +51,7 @@ def read(body: bytes) -> Ids:
 
 
 def question(token: int) -> bytes:
-    """The body that asks llama.cpp for the text of one id."""
+    """The request body for the text of one id."""
     return msgspec.json.encode({"tokens": [token]})
 
 
@@ -60,7 +60,7 @@ def unknown(token: int) -> RequestRefused:
 
 
 def empty_prompt(path: str, request: Mapping[str, Any]) -> str | None:
-    """The place of a completion's first prompt that has no characters."""
+    """The field of a completion's first prompt without characters, or None."""
     prompt = request.get("prompt") if path == COMPLETIONS else None
     if prompt == "":
         return "prompt"
@@ -68,7 +68,7 @@ def empty_prompt(path: str, request: Mapping[str, Any]) -> str | None:
 
 
 def of_nothing() -> bytes:
-    """The body that asks llama.cpp for the tokens of an empty text: the one that begins every text, or none."""
+    """The request body for the tokens of an empty text: the one that begins every text, or none."""
     return msgspec.json.encode({"content": "", "add_special": True})
 
 

@@ -1,7 +1,7 @@
-"""Calls that a request demands, by `tool_choice` "required" or by a function's name: held by a schema, and read back. Pure.
+"""Required tool calls (`tool_choice` "required" or a function's name): enforced by a schema, and parsed from the text. Pure.
 
-llama.cpp takes the demand and lets the model write on before its call, without an end. So the answer is held to a schema of
-ours, with the tools left in the prompt, and its text becomes the calls: for a named function its arguments alone, for
+llama.cpp accepts such a request and lets the model write any amount of text before its call. So the answer is constrained to
+a schema, with the tools left in the prompt, and its text is converted to calls: for a named function only its arguments, for
 "required" an object, or a list of objects, with `name` and `arguments`.
 """
 
@@ -20,35 +20,35 @@ from modelyard.protocol import messages
 from modelyard.protocol.tool_calls import Part, new_call_id, whole_calls
 
 MOST_CALLS = 16
-"""In one answer that must call: a small model would go on and on."""
+"""Maximum number of calls in an answer that must call a tool; small models would not stop by themselves."""
 
 HEAD = re.compile(r'[\s\[,]*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*')
-"""What stands before a call's arguments."""
+"""Matches what precedes a call's arguments."""
 
 
 class Reading(Protocol):
-    """Finds the calls of one answer in its text."""
+    """Finds the calls in the text of one answer."""
 
     def add(self, text: str) -> list[Part]:
-        """Take the next piece of the text, and return what it adds to the calls."""
+        """Add a piece of the text; returns what it adds to the calls."""
         ...
 
     def whole(self, text: str) -> list[Body]:
-        """The calls of a whole text, as `message.tool_calls`."""
+        """The calls in a whole text, as `message.tool_calls`."""
         ...
 
 
 class Demand:
-    """A call that an answer must make."""
+    """A required call."""
 
     def __init__(self, tools: Sequence[tuple[int, Body]], name: str | None, parallel: bool) -> None:
-        """`tools` are those that may be called, with their places in the request; `name` is that of a demanded function."""
+        """`tools` are those that may be called, with their indices in the request; `name` is that of a required function."""
         self._tools = tools
         self._name = name
         self._parallel = parallel
 
     def schema(self) -> Body:
-        """What the answer is held to."""
+        """The schema that the answer must follow."""
         named = [(str(tool["function"]["name"]), parameters(tool, number)) for number, tool in self._tools]
         if self._name is not None:
             return named[0][1]
@@ -72,10 +72,10 @@ class Demand:
 
 
 def parameters(tool: Body, number: int) -> Body:
-    """The schema of a function's arguments, which are an object whatever it says.
+    """The schema of a function's arguments, which always are an object.
 
-    A function that is `strict` is refused where llama.cpp cannot hold its schema; another, as with OpenAI, is held as far as
-    that goes.
+    A `strict` function is refused if llama.cpp cannot enforce its schema; for others it is enforced as far as
+    possible, as in OpenAI's API.
     """
     given: Body = tool["function"].get("parameters") or {"properties": {}}
     given = given if "$ref" in given else {**given, "type": "object"}
@@ -88,7 +88,7 @@ def parameters(tool: Body, number: int) -> Body:
 
 
 def _without_patterns(schema: Any) -> Any:
-    """A schema without the patterns that llama.cpp may turn into grammars of texts that are no JSON."""
+    """A schema without the patterns that llama.cpp may convert to grammars of texts that are not JSON."""
     if isinstance(schema, list):
         return [_without_patterns(each) for each in schema]
     if not isinstance(schema, dict):
@@ -98,7 +98,7 @@ def _without_patterns(schema: Any) -> Any:
 
 
 def demand(request: Body) -> Demand | None:
-    """The call that a request demands; None when it leaves the choice to the model.
+    """The required call of a request; None if the model may choose.
 
     Raises `RequestRefused` or `InvalidParameter`.
     """
@@ -111,7 +111,7 @@ def demand(request: Body) -> Demand | None:
 
 
 def _checked(request: Body) -> tuple[Sequence[Body], str | Body | None]:
-    """Tools and choice. The gateway has checked them as well; this is for requests that did not pass it."""
+    """Tools and choice. The gateway has checked them too; this is for requests that bypass it."""
     given, choice = request.get("tools") or [], request.get("tool_choice")
     if not isinstance(given, list) or not all(isinstance(tool, dict) for tool in given):
         raise RequestRefused("tools", "it must be a list of objects.")
@@ -124,7 +124,7 @@ def _checked(request: Body) -> tuple[Sequence[Body], str | Body | None]:
 
 
 def _moved(schema: Any, place: str) -> Any:
-    """A schema that stands at another place of its document, with its references."""
+    """A schema that is moved to another position of its document, with its references adapted."""
     if isinstance(schema, list):
         return [_moved(each, place) for each in schema]
     if not isinstance(schema, dict):
@@ -138,7 +138,7 @@ def _moved(schema: Any, place: str) -> Any:
 
 
 class ArgumentsOfOne:
-    """Reads a text that is the arguments of one function."""
+    """Parses a text that consists of the arguments of one function."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -157,17 +157,17 @@ class ArgumentsOfOne:
 
 
 class ListOfCalls:
-    """Reads a text that is a call or a list of calls, each an object with a name and arguments."""
+    """Parses a text that is a call or a list of calls, each an object with a name and arguments."""
 
     def __init__(self) -> None:
         self._held = ""
         self._count = 0
         self._name = ""
-        """Of the call under way, until it is told."""
+        """The name of the current call, until it is returned."""
         self._depth = 0
         self._quoted = self._escaped = False
         self._inside = False
-        """The arguments have begun and not ended."""
+        """Whether the arguments have begun and not ended."""
 
     def add(self, text: str) -> list[Part]:
         self._held += text

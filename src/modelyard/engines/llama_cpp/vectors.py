@@ -1,4 +1,4 @@
-"""Embeddings and ranking as clients expect them of llama.cpp: shortened vectors, documents as objects, scores up to 1. Pure."""
+"""Embeddings and ranking with llama.cpp: shortened vectors, documents as objects, scores from 0 to 1. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modelyard.engines.llama_cpp.plans import Body, RequestPlan, RequestRefused,
 
 
 def plan_embedding(request: Body) -> RequestPlan:
-    """Vectors of texts, shortened where the request wants that."""
+    """Plan a request for vectors, shortened if the request says so."""
     _check_input(request.get("input", request.get("content")))
     width = request.pop("dimensions", None)
     if width is None:
@@ -33,7 +33,7 @@ def plan_embedding(request: Body) -> RequestPlan:
 
 
 def _check_input(given: Any) -> None:
-    """llama.cpp gives vectors of no text."""
+    """Refuse empty input, for which llama.cpp would return vectors."""
     if given in ("", []):
         raise RequestRefused("input", "must be a text or a list of them, and not an empty one.")
     if isinstance(given, list) and any(each in ("", []) for each in given):
@@ -41,7 +41,7 @@ def _check_input(given: Any) -> None:
 
 
 def shortened(vector: list[float], width: int) -> list[float]:
-    """The first `width` numbers, of length one again: what models trained for it (Matryoshka) are shortened by."""
+    """The first `width` numbers, normalized, as models with Matryoshka training expect."""
     if width > len(vector):
         raise RequestRefused("dimensions", f"is {width}, and this model's vectors have {len(vector)}.")
     part = vector[:width]
@@ -50,7 +50,7 @@ def shortened(vector: list[float], width: int) -> list[float]:
 
 
 def plan_rerank(request: Body, logits: bool) -> RequestPlan:
-    """Documents in the order of their fitness; `logits` says that the model's scores are to become probabilities."""
+    """Plan a rerank; `logits` means that the model's scores have to be converted to probabilities."""
     documents = request.get("documents")
     if not isinstance(documents, list) or not documents:
         raise RequestRefused("documents", "must be a list of texts, and not an empty one.")
@@ -74,7 +74,7 @@ def plan_rerank(request: Body, logits: bool) -> RequestPlan:
 
 
 def _text(document: Any) -> Any:
-    """A document's text: Cohere's clients send `{"text": …}`, and name other fields as they like."""
+    """The text of a document: a string, or an object with `text`, which Cohere's clients send."""
     text = document.get("text") if isinstance(document, dict) else document
     if isinstance(text, str):
         return text
@@ -82,7 +82,7 @@ def _text(document: Any) -> Any:
 
 
 def ranking(answer: Body, texts: list[str] | None, logits: bool) -> Body:
-    """The answer in the shape of Xinference, Cohere and Jina, with scores between 0 and 1."""
+    """The answer in the format of Xinference, Cohere and Jina, with scores from 0 to 1."""
     used = answer.get("usage") or {}
     results = [
         {

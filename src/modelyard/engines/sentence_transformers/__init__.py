@@ -1,6 +1,6 @@
-"""sentence-transformers as an engine: vectors of texts, and cross-encoders that rank documents.
+"""sentence-transformers as an engine: embedding models, and cross-encoders that rank documents.
 
-Pure; `encoder.py` is what runs inside the replica's process, the only place that imports the library.
+Pure; only `encoder.py`, which runs inside the replica's process, imports the library.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PROFILE = Profile(
 LIBRARIES = ("transformers>=5.10", "sentence-transformers>=6.0")
 
 TORCH = Step(("torch==2.13.0",))
-"""Its file differs between package sources, so no lock file lists it. What it requires is there already."""
+"""torch's files differ between package sources, so no lock file lists it. Its dependencies are installed before."""
 
 RECIPE = Recipe(
     proof="sentence_transformers",
@@ -50,10 +50,10 @@ RECIPE = Recipe(
 )
 
 PROCESS = 500 * MEBIBYTE
-"""Bytes of the interpreter with torch, transformers and sentence-transformers, before there is a model."""
+"""Bytes of the interpreter with torch, transformers and sentence-transformers, before a model is loaded."""
 
 WIDTHS = 14
-"""Values per token of a pass, in widths of the residual stream: the feed-forward layer is four of them."""
+"""Values per token of a pass, in multiples of the residual stream's width: the feed-forward layer has four of them."""
 
 TELLING = ("Error: ", "Exception: ", "out of memory")
 
@@ -102,14 +102,14 @@ class SentenceTransformers(ServedEngine):
             listen,
             token,
             tasks=TASKS.get(model.type, frozenset()),
-            # Threads that wait by spinning bring a machine with other replicas to a standstill.
+            # Threads that wait by spinning block a machine with other replicas.
             env={"OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "true"},
             rules=RULES,
             context_length=options.max_length or None,
         )
 
     def load(self, config: ReplicaConfig) -> Any:
-        """The weights, inside the replica: an `SentenceEncoder`."""
+        """Load the weights, inside the replica, as a `SentenceEncoder`."""
         from modelyard.engines.sentence_transformers.encoder import load
 
         return load(config, msgspec.convert(config.options, SentenceTransformersOptions))

@@ -1,6 +1,6 @@
-"""The model inside a replica: texts to token ids, and a batch of token ids to vectors or scores in one pass.
+"""The model inside a replica: tokenizes texts, and computes vectors or scores of a batch in one pass.
 
-It knows nothing of requests. Nothing heavy is imported before `load`.
+It is independent of HTTP. No large library is imported before `load`.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from modelyard.engines.sentence_transformers.options import SentenceTransformers
 from modelyard.engines.served import ReplicaConfig
 
 UNLIMITED = 1_000_000
-"""Lengths above this are how tokenizers say that they know no limit."""
+"""Tokenizers without a limit state a length above this."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderInput:
-    """What one text, or one pair of texts, is to the model."""
+    """One text, or one pair of texts, as input of the model."""
 
     ids: Any
-    """Token ids as they go in, special ones included; a numpy array, because lists take ten times the memory."""
+    """Token ids including special ones; a numpy array, because lists take ten times the memory."""
     kinds: Any = None
-    """Which of the two texts of a pair each token is of, where the model looks at that."""
+    """Which text of a pair each token belongs to, if the model uses that."""
     prompt: int = 0
-    """Tokens at the beginning that are not pooled."""
+    """Number of tokens at the beginning that are not pooled."""
 
     @property
     def size(self) -> int:
-        """Tokens."""
+        """Number of tokens."""
         return len(self.ids)
 
     @property
@@ -42,7 +42,7 @@ class EncoderInput:
 
 
 class SentenceEncoder:
-    """A loaded model. `read…` belong to one thread and `run` to another."""
+    """A loaded model. `read…` are called in one thread and `run` in another."""
 
     def __init__(self, model: Any, options: SentenceTransformersOptions, budget: int) -> None:
         from tokenizers import Tokenizer
@@ -51,15 +51,15 @@ class SentenceEncoder:
         tokenizer = model.tokenizer
         self.options = options
         self.budget = budget
-        """Tokens of one pass, padding included."""
+        """Maximum tokens of one pass, including padding."""
         self.limit = _limit(model, options)
-        """Tokens of one text."""
+        """Maximum tokens of one text."""
         self.prompts: dict[str, str] = {name: text for name, text in (model.prompts or {}).items() if text}
         self.default_prompt = options.prompt_name or model.default_prompt_name or ""
         self.vocabulary = int(first.model.get_input_embeddings().num_embeddings)
         self.special = int(tokenizer.num_special_tokens_to_add(False))
         self.width = 0
-        """Numbers in a vector; 0 until something has been computed, and for scores."""
+        """Length of a vector; 0 before the first computation, and for scores."""
         self._model = model
         self._tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self._tokenizer.no_truncation()
@@ -71,17 +71,17 @@ class SentenceEncoder:
         self._skip_prompt = any(getattr(module, "include_prompt", True) is False for module in model)
 
     def read(self, texts: Sequence[str], prompt: str = "", keep: int = 0) -> list[EncoderInput]:
-        """Texts with a prompt before each, cut to `keep` tokens if that is not 0."""
+        """Tokenize texts with a prompt before each, cut to `keep` tokens if that is not 0."""
         skipped = self._prompt_length(prompt) if prompt and self._skip_prompt else 0
         whole = [prompt + text for text in texts] if prompt else list(texts)
         return [self._text(made, skipped) for made in self._encode(whole, keep)]
 
     def read_pairs(self, query: str, documents: Sequence[str], keep: int = 0) -> list[EncoderInput]:
-        """A query with each of some documents."""
+        """Tokenize pairs of the query and each document."""
         return [self._text(made, 0) for made in self._encode([(query, document) for document in documents], keep)]
 
     def read_ids(self, ids: Sequence[int], keep: int = 0) -> EncoderInput:
-        """Token ids as the client made them. Raises `InvalidParameter` for one that the model does not have."""
+        """Convert the client's token ids. Raises `InvalidParameter` for an id that the model does not have."""
         import numpy
 
         wrong = next((token for token in ids if not 0 <= token < self.vocabulary), None)
@@ -91,7 +91,7 @@ class SentenceEncoder:
         return EncoderInput(taken, numpy.zeros_like(taken) if self._with_kinds else None)
 
     def run(self, texts: Sequence[EncoderInput]) -> Any:
-        """One pass: a float32 numpy array with a row per text. All texts are of one group."""
+        """Run one pass; returns a float32 numpy array with a row per text. All texts must be of one group."""
         import torch
 
         features: dict[str, Any] = {"modality": "text", **self._padded(texts)}
@@ -107,7 +107,7 @@ class SentenceEncoder:
         return rows
 
     def _finish(self, made: dict[str, Any]) -> Any:
-        """Vectors, of length 1 if that is wanted; or the scores of pairs, between 0 and 1."""
+        """Vectors, normalized if the options say so; or the scores of pairs, from 0 to 1."""
         import torch
 
         if "scores" in made:
@@ -153,7 +153,7 @@ class SentenceEncoder:
                 self._tokenizer.no_truncation()
 
     def _prompt_length(self, prompt: str) -> int:
-        """Tokens of a prompt with what the tokenizer puts before it."""
+        """Number of tokens of a prompt, with the tokens that the tokenizer puts before it."""
         mask = self._tokenizer.encode(prompt).special_tokens_mask
         while mask and mask[-1]:
             mask.pop()
@@ -161,7 +161,7 @@ class SentenceEncoder:
 
 
 def load(config: ReplicaConfig, options: SentenceTransformersOptions) -> SentenceEncoder:
-    """The model in a folder, warm. Raises `ModelFilesInvalid` for one that needs more than text."""
+    """Load and warm up the model in a folder. Raises `ModelFilesInvalid` for one that needs other input than text."""
     import torch
 
     if options.n_threads:
@@ -225,7 +225,7 @@ def _device(gpus: int) -> str:
 
 
 def _limit(model: Any, options: SentenceTransformersOptions) -> int:
-    """Tokens that one text may have: the least of what the folder, the positions of the model and the launch say."""
+    """Maximum tokens of a text: the smallest limit of the folder, the model's positions and the launch."""
     config = model[0].model.config
     positions = getattr(config, "max_position_embeddings", 0) or 0
     if getattr(config, "model_type", "") in OFFSET_POSITIONS:

@@ -1,4 +1,4 @@
-"""What one may set when launching on sentence-transformers."""
+"""Launch options of sentence-transformers."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ NAME = "sentence_transformers"
 
 CPU_TOKENS = 2048
 GPU_TOKENS = 32768
-"""Padded tokens of one pass where nobody says: beyond this a pass becomes longer and nothing becomes faster."""
+"""Default padded tokens of one pass: beyond this a pass takes longer without higher throughput."""
 
 ALIASES = {"max_seq_length": "max_length", "max_model_len": "max_length", "context_length": "max_length"}
-"""Spellings of other servers."""
+"""Names in other servers → ours."""
 
 Pooling = Literal["", "cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 
 
 class SentenceTransformersOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Options of a launch on sentence-transformers. Zero, empty or `auto` leaves the choice to us or to the model."""
+    """Options of a launch on sentence-transformers. Zero, empty or `auto` means a default that depends on the model."""
 
     dtype: Annotated[
         Literal["auto", "float32", "float16", "bfloat16"],
@@ -76,7 +76,7 @@ OPEN = frozenset(
 
 
 def read(launch: Launch) -> SentenceTransformersOptions:
-    """The launch's options, checked; raises `UnknownOption` or `InvalidParameter`."""
+    """The launch's options, checked. Raises `UnknownOption` or `InvalidParameter`."""
     given: dict[str, Json] = {}
     for key, value in launch.options.items():
         name = ALIASES.get(key, key)
@@ -87,10 +87,10 @@ def read(launch: Launch) -> SentenceTransformersOptions:
 
 
 def privileges(options: SentenceTransformersOptions) -> Iterator[Privilege]:
-    """What in the options is not open to every caller."""
+    """The options that are not open to every caller, as privileges."""
     yield from option_privileges(options, OPEN)
 
 
 def batch_tokens(options: SentenceTransformersOptions, on_gpu: bool) -> int:
-    """Padded tokens of one pass."""
+    """Maximum padded tokens of one pass."""
     return options.max_batch_tokens or (GPU_TOKENS if on_gpu else CPU_TOKENS)

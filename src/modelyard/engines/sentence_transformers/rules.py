@@ -1,4 +1,4 @@
-"""What sentence-transformers makes of each parameter of a request."""
+"""What sentence-transformers does with each parameter of a request."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """SGLang as an engine: its own server behind our gateway, on NVIDIA GPUs.
 
-Pure; nothing of SGLang is imported here. Its recipe and its commands are held by tests of their text and were not run: it takes
-a GPU. `start.py` is what runs inside the replica.
+Pure; does not import SGLang. Tests compare the text of its recipe and commands; they were not run, because that needs
+a GPU. `start.py` runs inside the replica.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from modelyard.engines.sglang.rules import RULES
 from modelyard.engines.sglang.start import TOKEN_VARIABLE
 
 RUNTIME = Runtime(process=1500 * MEBIBYTE, widths=12, logits=256, batch=8192, share=0.88)
-"""A guess: it was not measured."""
+"""Estimated, not measured."""
 
 PROFILE = Profile(
     "SGLang",

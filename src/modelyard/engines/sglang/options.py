@@ -1,4 +1,4 @@
-"""What one may set when launching on SGLang, and how that reads on its command line."""
+"""Launch options of SGLang, and their form on its command line."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ ALIASES = {
     "max_num_seqs": "max_running_requests",
     "gpu_memory_utilization": "mem_fraction_static",
 }
-"""Spellings of SGLang's own command line and of our other engines. A leading `sglang_` is taken away as well."""
+"""Names in SGLang's own command line and in our other engines → ours. A leading `sglang_` is removed as well."""
 
 
 class SglangOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Options of a launch on SGLang. What is left out, SGLang or the model decides."""
+    """Options of a launch on SGLang. If omitted, SGLang or the model decides."""
 
     tensor_parallel_size: Annotated[
         int, Meta(ge=0, description="GPUs that share each layer; 0 is all the launch has, over the other two sizes")
@@ -68,11 +68,11 @@ OPEN = frozenset(
 """Options that are open to every caller; `chat_template` has a rule of its own below."""
 
 TEMPLATE_NAME = re.compile(r"\w[\w-]*")
-"""How SGLang's own chat templates are called; files have a dot or a slash."""
+"""Matches names of SGLang's own chat templates; file names contain a dot or a slash."""
 
 
 def read(launch: Launch) -> SglangOptions:
-    """The launch's options, checked; raises `UnknownOption` or `InvalidParameter`."""
+    """The launch's options, checked. Raises `UnknownOption` or `InvalidParameter`."""
     given: dict[str, Json] = {}
     for key, value in launch.options.items():
         name = spelled(key)
@@ -92,7 +92,7 @@ def read(launch: Launch) -> SglangOptions:
 
 
 def privileges(options: SglangOptions) -> Iterator[Privilege]:
-    """What in the options is not open to every caller. SGLang takes Jinja from files only, so text is closed as well."""
+    """The options that are not open to every caller. SGLang reads Jinja from files only, so template text is not open either."""
     yield from option_privileges(options, OPEN)
     if not TEMPLATE_NAME.fullmatch(options.chat_template):
         yield from template_privileges(options.chat_template.replace("{", ""))
@@ -105,13 +105,13 @@ def spelled(key: str) -> str:
 
 
 def tensor_parallel(launch: Launch, options: SglangOptions) -> int:
-    """GPUs that share each layer."""
+    """Number of GPUs that share each layer."""
     others = options.pipeline_parallel_size * options.data_parallel_size
     return options.tensor_parallel_size or max(1, launch.gpus // others)
 
 
 def arguments(launch: Launch, options: SglangOptions) -> list[str]:
-    """The options as SGLang's command line has them; what is as SGLang would choose it is left out."""
+    """The options as arguments of SGLang's command line; options with SGLang's default are omitted."""
     made: list[str] = []
     for name, value in _flags(launch, options):
         if value is True:

@@ -1,4 +1,4 @@
-"""SGLang's refusals of what is too long, as the error of the other engines. From reading SGLang 0.5; none was run."""
+"""Converts SGLang's refusals of long texts to the error of the other engines. Written from the source of SGLang 0.5, not run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PROMPT = re.compile(
     r"input \((?P<given>\d+) tokens\) is longer than the model's context length \((?P<limit>\d+) tokens\)"
 )
 TOTAL = re.compile(r"maximum context length of (?P<limit>\d+) tokens\. You requested a total of (?P<given>\d+) tokens")
-"""SGLang counts the tokens that the answer may have, and does not cut it."""
+"""SGLang adds the maximum tokens of the answer, and does not reduce it."""
 
 LONGER = "shorten it, or launch the model with a larger context_length"
 FEWER = "shorten it, or ask for a smaller max_tokens"
 
 
 def restated(path: str, body: bytes) -> bytes:
-    """The body of a refusal; one that is about the length has OpenAI's code."""
+    """The body of a refusal; one about the length gets OpenAI's code."""
     try:
         message = read(400, json.loads(body)).message
     except ValueError:
@@ -35,7 +35,7 @@ def restated(path: str, body: bytes) -> bytes:
 
 
 def restating(path: str, send: Send) -> Send:
-    """A `send` that holds refusals and restates them; everything else passes."""
+    """A `send` that buffers refusals and converts them; other answers pass."""
     held: list[Message] = []
 
     async def restate(message: Message) -> None:

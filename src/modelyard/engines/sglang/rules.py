@@ -1,4 +1,4 @@
-"""What SGLang makes of each parameter of a request."""
+"""What SGLang does with each parameter of a request."""
 
 from __future__ import annotations
 

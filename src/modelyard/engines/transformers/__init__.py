@@ -1,6 +1,6 @@
-"""Hugging Face transformers as an engine: any causal language model it knows, batched by `serving/batching.py`.
+"""Hugging Face transformers as an engine: all causal language models that it supports, batched by `serving/batching.py`.
 
-Pure; `load` runs inside the replica, and what it imports is heavy.
+Pure, except for `load`, which runs inside the replica and imports large libraries.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LIBRARIES = (
 )
 
 TORCH = Step(("torch==2.13.0",))
-"""Its file differs between package sources, so no lock file lists it. What it requires is there already."""
+"""torch's files differ between package sources, so no lock file lists it. Its dependencies are installed before."""
 
 RECIPE = Recipe(
     proof="transformers",
@@ -53,15 +53,15 @@ NO_TRAITS = {
     "modules_to_save": "it brings whole modules",
     "parameters": "it changes single parameters",
 }
-"""Why an adapter that PEFT could load is not served: requests for others, or for the model alone, would be answered wrongly."""
+"""Feature → why an adapter with it is not served, although PEFT could load it: other requests would be answered wrongly."""
 
 VISION = "vision"
 
 PICTURE_BYTES = 256 * 1024 * 1024
-"""Prepared pictures that are kept until their answers begin."""
+"""Maximum bytes of prepared pictures that are kept until their answers begin."""
 
 RAISED = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception)|CannotStart): (.+)")
-"""The last line of a traceback; what we raise ourselves is a sentence without its class."""
+"""Matches the last line of a traceback; for our own errors the class name is removed."""
 
 
 class Transformers(ServedEngine):
@@ -124,7 +124,7 @@ class Transformers(ServedEngine):
             rules=RULES if _takes_tools(model, options) else without_tools(RULES, NO_TOOLS),
             context_length=length,
             hot_adapters=True,
-            # Threads that wait by spinning bring a shared machine to a standstill: 9 tokens a second instead of 440.
+            # Threads that wait by spinning block a shared machine: 9 tokens a second instead of 440.
             env={"TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "passive"},
         )
 
@@ -151,7 +151,7 @@ class Transformers(ServedEngine):
         return last_words(log, exit_code)
 
     def load(self, config: ReplicaConfig) -> Any:
-        """The weights and the tokenizer, as `engines.generation.Language`."""
+        """Load weights and tokenizer, as an `engines.generation.Language`."""
         from modelyard.engines.transformers.model import Passes, load_weights
         from modelyard.engines.transformers.recordings import can_record, cuda_graphs
         from modelyard.engines.transformers.text import TransformersLanguage
@@ -168,14 +168,14 @@ class Transformers(ServedEngine):
 
 
 def seeing_bytes(model: Model, context: int, element: int) -> int:
-    """What a model that sees takes beside: prepared pictures, and what stands for the prompt that is being read."""
+    """Additional memory of a model with vision: prepared pictures, and the embeddings of the prompt being read."""
     if VISION not in model.abilities:
         return 0
     return PICTURE_BYTES + (context * model.shape.hidden * element if model.shape else 0)
 
 
 def _takes_tools(model: Model, options: TransformersOptions) -> bool:
-    """By the template of the launch, or else the model's. Where nobody has looked at that, the replica says."""
+    """Whether the template of the launch, or else the model's, supports tools; assumed if the model has not been examined."""
     if options.chat_template:
         return "tools" in template_text(options.chat_template)
     return not model.abilities or "tools" in model.abilities

@@ -1,7 +1,7 @@
-"""LoRA adapters in a loaded model, many at once: PEFT holds their weights, and each row of a pass goes through its own.
+"""Many LoRA adapters in one loaded model: PEFT holds their weights, and each row of a pass uses its own adapter.
 
-PEFT's layers can take one adapter's name per row of a batch. They get it here from one list that all layers look at, because
-nothing between a model's `forward` and its layers hands it on.
+PEFT's layers accept an adapter's name per row of a batch. All layers read the names from one shared list, because
+nothing between a model's `forward` and its layers passes them on.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ BASE = "__base__"
 
 
 BROKEN = (ValueError, TypeError, RuntimeError, KeyError, AttributeError, ImportError, OSError, SafetensorError)
-"""What the libraries raise about files that are damaged or of another kind."""
+"""Exceptions of the libraries for files that are damaged or have another format."""
 
 STARTS = (True, False, "gaussian", "eva", "orthogonal")
-"""Ways of beginning a training that leave the model's own weights alone; others (PiSSA, OLoRA, CorDA, LoftQ …) change them."""
+"""Initialisations of a training that do not change the model's own weights; others (PiSSA, OLoRA, CorDA, LoftQ …) do."""
 
 OTHERS = ("bias", "modules_to_save", "target_parameters", "trainable_token_indices", "layer_replication", "use_qalora")
 
 
 def _refuse_changes(path: str) -> None:
-    """Raises `ValueError` for an adapter that would change answers which are not its own."""
+    """Raise `ValueError` for an adapter that would change the answers of other requests."""
     config = LoraConfig.from_pretrained(path)
     kinds = [
         each.name for each in fields(config) if each.metadata.get("is_lora_variant") and getattr(config, each.name)
@@ -47,12 +47,12 @@ def _refuse_changes(path: str) -> None:
 
 
 class AdapterSlots:
-    """The adapters of a model, each under a key of ours. Used by the one thread that has the model."""
+    """The adapters of a model by cache key. Used only by the thread that has the model."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
         self._rows: list[str] | None = None
-        """The key of each row of the pass under way; None when no row has one."""
+        """The adapter key of each row of the current pass; None if no row has one."""
         self._keys: set[str] = set()
 
     @property
@@ -61,16 +61,16 @@ class AdapterSlots:
         return self._rows is not None
 
     def use(self, keys: Sequence[str]) -> None:
-        """The next pass has so many rows with these adapters; an empty key is the model alone. Raises `KeyError`.
+        """Set the adapter of each row of the next pass; an empty key means the model alone. Raises `KeyError`.
 
-        PEFT would answer a name that it does not know with the model alone.
+        PEFT would answer an unknown name with the model alone.
         """
         if unknown := set(keys) - self._keys - {""}:
             raise KeyError(f"adapter {sorted(unknown)[0]} is not loaded")
         self._rows = [key or BASE for key in keys] if self._keys and any(keys) else None
 
     def load(self, key: str, path: str, scale: float) -> None:
-        """Add the adapter in a folder. Raises `InvalidParameter` with the library's reason; then nothing is left of it."""
+        """Add the adapter in a folder. Raises `InvalidParameter` with the library's reason, and then changes nothing."""
         try:
             _refuse_changes(path)
             result = self._model.load_adapter(path, adapter_name=key, adapter_kwargs={"local_files_only": True})
@@ -94,19 +94,19 @@ class AdapterSlots:
         return [module for module in self._model.modules() if isinstance(module, LoraLayer)]
 
     def _route(self) -> None:
-        """Let each layer ask which row has which adapter."""
+        """Replace each layer's `forward` by one that uses the adapter of each row."""
         for layer in self._layers():
             if not isinstance(layer.forward, partial):
                 layer.forward = partial(self._forward, layer.forward, layer)
 
     def _forward(self, theirs: Callable[..., Any], layer: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """A layer's pass: the model's own layer alone when no row has an adapter."""
+        """A layer's pass: only the model's own layer if no row has an adapter."""
         if self._rows is None:
             return layer.base_layer(x, *args, **kwargs)
         return theirs(x, *args, adapter_names=self._rows, **kwargs)
 
     def _check(self, key: str, result: Any) -> None:
-        """That all of its weights have found a place, and that every layer can mix. Raises `ValueError` and what PEFT raises."""
+        """Check that all weights were assigned and every layer can mix adapters. Raises `ValueError` and PEFT's errors."""
         for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
             keys = sorted(map(str, getattr(result, what, None) or ()))
             if found := [each for each in keys if what == "unexpected_keys" or f".{key}." in each]:
@@ -122,7 +122,7 @@ class AdapterSlots:
             self._rows = None
 
     def _remove(self, key: str) -> None:
-        """Remove an adapter, also one that was loaded in part."""
+        """Remove an adapter, even if it was loaded only in part."""
         for layer in self._layers():
             layer.delete_adapter(key)
         getattr(self._model, "peft_config", {}).pop(key, None)

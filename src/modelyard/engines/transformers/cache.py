@@ -1,7 +1,7 @@
-"""Keys and values of many answers in one buffer per layer: an answer is a row, a token a column, nothing is padded.
+"""Keys and values of many answers in one buffer per layer: an answer is a row, a token a column, without padding.
 
 A pass works either on one row, which reads a part of its prompt, or on the first rows together, each at its own column.
-What a row holds beyond its own tokens is never looked at: the mask ends at the token.
+Columns of a row beyond its own tokens are never attended to, because the mask ends at the token.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 COLUMN_STEP = 128
-"""Buffers grow to a multiple of this, and at least double."""
+"""Buffers grow to a multiple of this, and at least to twice the size."""
 
 
 @dataclass(slots=True)
 class WritePosition:
-    """Where the current pass writes. One object, shared by all layers."""
+    """The position at which the current pass writes. One object, shared by all layers."""
 
     row: int | None = None
-    """The one row that reads; None when the first `rows` write."""
+    """The row that reads its prompt; None if the first `rows` write one token each."""
     rows: int = 0
     each_row: Tensor | None = None
-    """0, 1, … of those rows."""
+    """0, 1, … for those rows."""
     columns: Tensor | None = None
     """The column of each row's token."""
     start: int = 0
     """The first column that the reading row writes."""
     width: int = 0
-    """Columns that are looked at."""
+    """Number of columns that are attended to."""
     row_capacity: int = 0
     column_capacity: int = 0
 
@@ -44,7 +44,7 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
         self.place = place
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        """Zeros, not whatever memory holds: a masked column still takes part with weight zero."""
+        """Create buffers of zeros, because a masked column still takes part with weight zero and must not be NaN."""
         place = self.place
         self.keys = self._buffer(key_states, place)
         self.values = self._buffer(value_states, place)
@@ -55,7 +55,7 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
         return like.new_zeros((place.row_capacity, like.shape[1], place.column_capacity, like.shape[3]))
 
     def grow(self) -> None:
-        """Take the capacity that the place names."""
+        """Grow to the capacity that the position has."""
         if not self.is_initialized:
             return
         for name in ("keys", "values"):
@@ -67,7 +67,7 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: object, **kwargs: object
     ) -> tuple[Tensor, Tensor]:
-        """Write the new tokens; returns what they may look at."""
+        """Write the new tokens; returns the keys and values that they may attend to."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         place = self.place
@@ -91,36 +91,36 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
 
 
 class RowCache(Cache):  # type: ignore[misc]
-    """What the model is given as `past_key_values`."""
+    """The object that the model receives as `past_key_values`."""
 
     def __init__(self, layers: int) -> None:
         self.place = WritePosition()
         self.before_change: Callable[[], None] = lambda: None
-        """Called when the buffers are about to be others."""
+        """Called before the buffers are replaced."""
         super().__init__(layers=[Layer(self.place) for _ in range(layers)])
 
     def for_reading(self, row: int, start: int, count: int) -> None:
-        """The next pass reads `count` tokens of one row."""
+        """Prepare for a pass that reads `count` tokens of one row."""
         self.reserve(row + 1, start + count)
         place = self.place
         place.row, place.start, place.width = row, start, start + count
 
     def for_writing(self, columns: Tensor, width: int) -> None:
-        """The next pass writes one token of each of the first rows."""
+        """Prepare for a pass that writes one token of each of the first rows."""
         self.reserve(len(columns), width)
         place = self.place
         place.row, place.rows, place.columns, place.width = None, len(columns), columns, width
         place.each_row = torch.arange(len(columns), device=columns.device)
 
     def copy(self, source: int, target: int, length: int) -> None:
-        """The first `length` tokens of a row into another."""
+        """Copy the first `length` tokens of a row to another row."""
         self.reserve(max(source, target) + 1, length)
         for layer in self.layers:
             layer.keys[target, :, :length] = layer.keys[source, :, :length]
             layer.values[target, :, :length] = layer.values[source, :, :length]
 
     def clear(self) -> None:
-        """Give the memory back."""
+        """Release the memory."""
         self.place.row_capacity = self.place.column_capacity = 0
         self.before_change()
         for layer in self.layers:
@@ -128,7 +128,7 @@ class RowCache(Cache):  # type: ignore[misc]
             layer.is_initialized = False
 
     def reserve(self, rows: int, columns: int) -> None:
-        """Have room for so many rows and columns."""
+        """Ensure space for this many rows and columns."""
         place = self.place
         if rows <= place.row_capacity and columns <= place.column_capacity:
             return

@@ -1,4 +1,4 @@
-"""Answers that follow a grammar: llguidance says which tokens may come next, and the others are ruled out."""
+"""Answers that follow a grammar: llguidance determines the tokens that may come next, and others are excluded."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from torch import Tensor
 from modelyard.engines.generation import Grammar
 
 KEPT = 64
-"""Grammars that stay compiled."""
+"""Maximum number of compiled grammars that are cached."""
 
 BLANKS = {"whitespace_pattern": r"(\x20|\r?\n[\x20\t]{0,20})?"}
-"""Blank space between the parts of a JSON document has an end, or a small model would write nothing else."""
+"""Limits blank space between the parts of a JSON document, because small models might generate nothing else."""
 
 THOUGHTS = {
     "open": "start: thoughts BLANK @answer",
     "possible": 'start: ("<think>" thoughts BLANK)? @answer',
 }
-"""The top of a grammar before whose answer the model may think."""
+"""The start rule of a grammar for an answer that thoughts may precede."""
 THOUGHT = '\nthoughts[suffix="</think>"]: /(.|\\n)*/\nBLANK: /[ \\n]*/\n'
 
 Part = dict[str, Any]
 
 
 class Grammars:
-    """The grammars of one model, compiled when they are first asked for. Used by several threads."""
+    """The grammars of one model, compiled on first use. Thread-safe."""
 
     def __init__(self, tokenizer: Any, ends: Collection[int]) -> None:
-        """`tokenizer` is transformers'. Nothing is made of it until a grammar is asked for."""
+        """`tokenizer` is that of transformers; it is converted on first use of a grammar."""
         self._source = tokenizer
         self._ends = sorted(ends)
         self._tokenizer: Any = None
@@ -41,7 +41,7 @@ class Grammars:
         self._compiled: OrderedDict[Grammar, Any] = OrderedDict()
 
     def problem(self, grammar: Grammar) -> str:
-        """Why it cannot be followed; empty when it can."""
+        """Why answers cannot follow a grammar; empty if they can."""
         if not self._source.is_fast:
             return "this model's tokenizer is a slow one, whose answers cannot be constrained."
         try:
@@ -51,7 +51,7 @@ class Grammars:
         return str(found.get_error()).strip()
 
     def matcher(self, grammar: Grammar) -> Matcher:
-        """For one answer, at its beginning."""
+        """A matcher for one answer, at its beginning."""
         problem = self.problem(grammar)
         return Matcher(None, problem) if problem else Matcher(self._matcher(grammar).deep_copy())
 
@@ -72,21 +72,21 @@ class Grammars:
         return made
 
     def _made(self) -> Any:
-        """The library's own view of the vocabulary: some 30 ms for 6,000 tokens, a second for 150,000."""
+        """llguidance's form of the vocabulary: takes about 30 ms for 6,000 tokens, a second for 150,000."""
         from llguidance.hf import from_tokenizer
 
         return from_tokenizer(self._source, n_vocab=len(self._source), eos_token=self._ends or None)
 
 
 class Matcher:
-    """Where one answer stands in its grammar."""
+    """The position of one answer in its grammar."""
 
     def __init__(self, matcher: Any, problem: str = "") -> None:
         self.problem: str | None = problem or None
         self._matcher = matcher
 
     def mask(self) -> bytes | None:
-        """A bit for each token that may come next; None when that cannot be said."""
+        """A bit for each token that may come next; None if that cannot be determined."""
         if self.problem is not None:
             return None
         try:
@@ -98,7 +98,7 @@ class Matcher:
         return found
 
     def take(self, token: int) -> bool:
-        """The answer goes on with a token; returns whether nothing may come after it."""
+        """Advance by a token; returns whether nothing may come after it."""
         if self.problem is not None:
             return False
         self._matcher.consume_token(token)
@@ -111,7 +111,7 @@ class Matcher:
 
 
 def rule_out(logits: Tensor, matchers: Mapping[int, Matcher]) -> None:
-    """Of each row with a matcher the tokens that it does not allow, in place."""
+    """Exclude, in place, the tokens that the matcher of a row does not allow."""
     masks = {row: mask for row, matcher in matchers.items() if (mask := matcher.mask()) is not None}
     if not masks:
         return
@@ -124,7 +124,7 @@ def rule_out(logits: Tensor, matchers: Mapping[int, Matcher]) -> None:
 
 
 def source(grammar: Grammar) -> str:
-    """A grammar as the library reads it. Raises `ValueError` for one that it cannot even read."""
+    """A grammar in llguidance's notation. Raises `ValueError` for one that cannot be parsed."""
     answer = _part(grammar)
     parts = [answer]
     if grammar.instead is not None:

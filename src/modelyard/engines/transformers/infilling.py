@@ -1,4 +1,4 @@
-"""Fill-in-the-middle prompts: each family of code models has its own form, which it was trained on."""
+"""Fill-in-the-middle prompts, in the form that each family of code models was trained on."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ PARAM = "suffix"
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The tokens by which a family writes such a prompt."""
+    """The tokens of a family's fill-in-the-middle prompts."""
 
     prefix: str
-    """Stands before the text that comes first."""
+    """Precedes the text before the gap."""
     suffix: str
-    """Stands before the text that comes last."""
+    """Precedes the text after the gap."""
     middle: str = ""
-    """Stands where the answer begins; empty where nothing does."""
+    """Precedes the answer; empty if there is no such token."""
     suffix_first: bool = False
     spaced: bool = False
-    """Its tokenizer puts a blank before each text, which the suffix must not have."""
+    """Whether the tokenizer puts a blank before each text, which the suffix must not have."""
 
 
 FORMS = (
@@ -34,20 +34,20 @@ FORMS = (
     Form("<[fim-prefix]>", "<[fim-suffix]>", "<[fim-middle]>", suffix_first=True),  # Seed-Coder
     Form("[PREFIX]", "[SUFFIX]", suffix_first=True, spaced=True),  # Codestral
 )
-"""The first whose tokens a model has is taken."""
+"""The first form whose tokens a model has is used."""
 
 ENDS = (
     *("<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<|file_separator|>", "<|endoftext|>", "<|end_of_text|>"),
     *("<fim_pad>", "<repo_name>", "<file_sep>", "<｜end▁of▁sentence｜>", "▁<EOT>", "[MIDDLE]"),
 )
-"""Tokens of these models with which another text begins."""
+"""Tokens of these models with which another file begins."""
 
 MARK = "☺"
-"""A text after which a tokenizer puts no blank; its own tokens are taken away again."""
+"""A text after which the tokenizer puts no blank; its own tokens are removed again."""
 
 
 class InfillForms:
-    """The form of fill-in-the-middle prompts that a tokenizer has tokens for."""
+    """The fill-in-the-middle form that a tokenizer has tokens for."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
@@ -56,15 +56,15 @@ class InfillForms:
         marks = _marks(self._form) if self._form else ()
         found = (self._vocabulary.get(text) for text in (*marks, *ENDS)) if self._form else ()
         self.ends = frozenset(token for token in found if token is not None)
-        """What ends the answer beside the ends of any."""
+        """Tokens that end the answer, in addition to the usual ones."""
 
     def fill(self, prefix: str | list[int], suffix: str) -> list[int]:
-        """The tokens of a prompt. Raises `InvalidParameter` when the model has no form for it."""
+        """The tokens of a prompt. Raises `InvalidParameter` if the model has no form for it."""
         form = self._form
         if form is None:
             raise InvalidParameter(
                 PARAM,
-                "this model's tokenizer has no tokens for what stands before and after a hole, such as <|fim_prefix|> and "
+                "this model's tokenizer has no tokens for the text before and after a gap, such as <|fim_prefix|> and "
                 "<|fim_suffix|>, so the transformers engine completes at the end only.",
             )
         first = self._encode(prefix) if isinstance(prefix, str) else prefix
@@ -81,7 +81,7 @@ class InfillForms:
         return all(mark in self._vocabulary for mark in _marks(form))
 
     def _start(self) -> list[int]:
-        """The token that begins a text, where this tokenizer writes it."""
+        """The token that begins a text, if this tokenizer writes one."""
         written: list[int] = self._tokenizer.encode("", add_special_tokens=True)
         return written[:1] if written and written[0] == self._tokenizer.bos_token_id else []
 

@@ -1,4 +1,4 @@
-"""The weights of a causal model, and one pass over them: reading a prompt's part, or writing a token of every answer."""
+"""A causal model and its passes: reading a part of a prompt, or generating one token of every answer."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from modelyard.engines.transformers.sampling import SamplingRow, choose, thought
 from modelyard.engines.transformers.vision import PicturePrompt, Sight
 
 TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2, torch.bfloat16: 2.5e-1}
-"""How far logits may differ, relative to the largest, between a pass with our cache and one without."""
+"""Maximum difference of logits, relative to the largest one, between passes with and without our cache."""
 
 KINDS = {"full_attention", "sliding_attention"}
-"""Kinds of layer whose keys and values our cache keeps and whose masks we make."""
+"""Types of layers that our cache and masks support."""
 
 TOLD_AT_ONCE = 64
-"""Tokens of a prompt whose logits, each a row as long as the vocabulary, are in memory together."""
+"""Number of a prompt's tokens whose logits, each a row as long as the vocabulary, are in memory together."""
 
 BYTES_PER_THREAD = 64 * 1024 * 1024
 
 
 def load_weights(config: ReplicaConfig, options: TransformersOptions) -> Any:
-    """The model in a folder, ready to compute. Raises what transformers raises."""
+    """Load the model in a folder. Raises transformers' errors."""
     device = options.device if options.device != "auto" else _device(config)
     transformers.utils.logging.disable_progress_bar()
     found = transformers.AutoConfig.from_pretrained(
@@ -50,19 +50,19 @@ def load_weights(config: ReplicaConfig, options: TransformersOptions) -> Any:
         **({"device_map": device} if device != "cpu" else {}),
     )
     torch.set_num_threads(options.n_threads or _threads(model))
-    torch.backends.cuda.enable_cudnn_sdp(False)  # it makes a plan for each new length: 90 ms per pass instead of 20
+    torch.backends.cuda.enable_cudnn_sdp(False)  # it compiles a plan for each new length: 90 ms per pass instead of 20
     return model.eval()
 
 
 def _kind(config: Any) -> Any:
-    """The class that loads a folder: with the parts that see, where the library has them for such a model."""
+    """The class that loads a folder: with vision, if the library has a class for such a model."""
     sees = getattr(config, "vision_config", None) is not None
     known = type(config) in transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
     return transformers.AutoModelForImageTextToText if sees and known else transformers.AutoModelForCausalLM
 
 
 def _threads(model: Any) -> int:
-    """A thread pays off when it has so much of the weights to read per token; below, threads wait for each other."""
+    """Number of threads. A thread is worthwhile only with enough weights to read per token; otherwise threads wait."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     size = sum(weight.numel() * weight.element_size() for weight in model.parameters())
     return int(min(cores, max(1, size // BYTES_PER_THREAD)))
@@ -75,7 +75,7 @@ def _device(config: ReplicaConfig) -> str:
 
 
 def _dtype(wanted: str, device: str, config: Any) -> torch.dtype:
-    """On a CPU float32 unless told otherwise: there half precision is slower, and batches would change answers."""
+    """The dtype. Float32 on a CPU by default, because half precision is slower there, and batching would change answers."""
     if wanted != "auto":
         found: torch.dtype = getattr(torch, wanted)
         return found
@@ -86,27 +86,27 @@ def _dtype(wanted: str, device: str, config: Any) -> torch.dtype:
 
 
 class Passes:
-    """`Backend` on a transformers model."""
+    """The `Backend` of a transformers model."""
 
     def __init__(self, model: Any, rows: int, recorder: Callable[[], Record] | None = None) -> None:
-        """With a `recorder`, passes that write are recorded. Raises `CannotStart`."""
+        """With a `recorder`, passes that generate tokens are recorded. Raises `CannotStart`."""
         self.rows = rows
         self.grammars: Grammars | None = None
-        """Makes the matchers of answers that must follow a grammar; set by whoever has the tokenizer."""
+        """Creates matchers for answers with a grammar; set by the code that has the tokenizer."""
         self.sight: Sight | None = None
-        """None reads no pictures."""
+        """None if the model reads no pictures."""
         self._views: list[PicturePrompt | None] = [None] * rows
         self._model = model
         self._config = model.config.get_text_config()
         self._device = model.get_input_embeddings().weight.device
         self._dtype = model.dtype
         self.tolerance = TOLERANCE.get(model.dtype, 0.25)
-        """How far logits may differ, relative to the largest."""
+        """Maximum difference of logits, relative to the largest one."""
         self._cache = RowCache(self._config.num_hidden_layers)
         self._answers: list[SamplingRow | None] = [None] * rows
         self._adapters = AdapterSlots(model)
         self._keys = [""] * rows
-        """By row, its adapter."""
+        """Row → adapter key."""
         self._kinds = sorted(set(getattr(self._config, "layer_types", None) or ()))
         if other := set(self._kinds) - KINDS:
             raise CannotStart(
@@ -146,7 +146,7 @@ class Passes:
     def _read_telling(
         self, row: int, start: int, tokens: Sequence[int], prompt: Sequence[int], count: int
     ) -> list[SampledToken]:
-        """A part of a prompt without pictures, whose every token is told."""
+        """Read a part of a prompt without pictures, with log probabilities of every token."""
         scores: list[SampledToken] = []
         for first in range(0, len(tokens), TOLD_AT_ONCE):
             part, place = tokens[first : first + TOLD_AT_ONCE], start + first
@@ -167,12 +167,12 @@ class Passes:
         return choose(logits, [None if token is None else row for token, row in zip(last, self._answers, strict=False)])
 
     def _step(self, tokens: Tensor, columns: Tensor, width: int) -> Tensor:
-        """`Step` of the recordings."""
+        """The `Step` of the recordings."""
         self._cache.for_writing(columns, width)
         return self._pass(tokens, columns.unsqueeze(1), head=True)[:, -1]
 
     def _for_reading(self, row: int, start: int, count: int) -> Tensor:
-        """The next pass reads so many tokens of one row; returns their positions."""
+        """Prepare a pass that reads `count` tokens of one row; returns their positions."""
         self._cache.for_reading(row, start, count)
         self._adapters.use(self._keys[row : row + 1])
         return torch.arange(start, start + count, device=self._device)
@@ -204,7 +204,7 @@ class Passes:
     def _pass(
         self, inputs: Tensor, positions: Tensor, head: bool, embeds: Tensor | None = None, last: bool = True
     ) -> Tensor:
-        """One pass; the logits with `head`, of the `last` token or of all, else nothing of use. `embeds` stand for inputs."""
+        """Run one pass; returns logits with `head`, of the `last` token or of all. `embeds` replace the inputs."""
         model = self._model if head else self._model.base_model
         extra = {"logits_to_keep": 1} if head and last and self._keep_last else {}
         with torch.no_grad():
@@ -221,7 +221,7 @@ class Passes:
         return logits
 
     def _masks(self, positions: Tensor) -> Tensor | dict[str, Tensor]:
-        """Who may look at whom: each token at itself and at what stands before it in its row."""
+        """The attention mask: each token attends to itself and to earlier tokens of its row."""
         columns = torch.arange(self._cache.place.width, device=self._device)
         seen = (columns <= positions.unsqueeze(2)).unsqueeze(1)
         near = seen
@@ -238,7 +238,7 @@ class Passes:
         return torch.zeros(mask.shape, dtype=self._dtype, device=self._device).masked_fill(~mask, floor)
 
     def _check(self) -> None:
-        """That this architecture takes our cache: a short text must come out as it does without. Raises `CannotStart`."""
+        """Check that the architecture works with our cache, by a short text with and without it. Raises `CannotStart`."""
         tokens = [index % self._config.vocab_size for index in range(3, 15)]
         with torch.no_grad():
             want = self._model(input_ids=torch.tensor([tokens], device=self._device), use_cache=False)[0][0, -1].float()

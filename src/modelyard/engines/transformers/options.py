@@ -1,4 +1,4 @@
-"""What one may set when launching on transformers."""
+"""Launch options of transformers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "transformers"
 
 GENERATION_CONTEXT = 8192
 UNKNOWN_CONTEXT = 4096
-"""Tokens per request where the user names no number: the model's own context, but no more than this."""
+"""Tokens of context if the launch gives no number: the model's own context, but at most this."""
 
 ALIASES = {
     "context_length": "max_model_len",
@@ -29,11 +29,11 @@ ALIASES = {
     "torch_dtype": "dtype",
     "allowed_media_domains": "allowed_media_hosts",
 }
-"""Spellings of Xinference, ms-swift and vLLM."""
+"""Names in Xinference, ms-swift and vLLM → ours."""
 
 
 class TransformersOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Options of a launch on transformers. Zero, empty or `auto` leaves the choice to us or to the model."""
+    """Options of a launch on transformers. Zero, empty or `auto` means a default that depends on the model."""
 
     max_model_len: Annotated[
         int, Meta(ge=0, description="Context of each request in tokens; 0 is the model's own, up to 8192")
@@ -82,7 +82,7 @@ OPEN = frozenset(
 
 
 def read(launch: Launch) -> TransformersOptions:
-    """The launch's options, checked; raises `UnknownOption` or `InvalidParameter`."""
+    """The launch's options, checked. Raises `UnknownOption` or `InvalidParameter`."""
     given: dict[str, Json] = {}
     for key, value in launch.options.items():
         name = ALIASES.get(key, key)
@@ -93,13 +93,13 @@ def read(launch: Launch) -> TransformersOptions:
 
 
 def privileges(options: TransformersOptions) -> Iterator[Privilege]:
-    """What in the options is not open to every caller."""
+    """The options that are not open to every caller, as privileges."""
     yield from option_privileges(options, OPEN)
     yield from template_privileges(options.chat_template)
 
 
 def context(launch: Launch, options: TransformersOptions) -> int:
-    """Tokens that each request may use."""
+    """Tokens of context per request."""
     most = launch.model.context_length
     if options.max_model_len and most and options.max_model_len > most:
         raise InvalidParameter(

@@ -1,4 +1,4 @@
-"""In which shape a chat template takes what a message says: as a text, or as a list of parts. Found out by trying."""
+"""Finds out by test renderings whether a chat template accepts a message's content as a text or as a list of parts."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ PROBE = "a probe of the template"
 
 
 class Shapes:
-    """What one template takes."""
+    """The forms of content that a template accepts."""
 
     def __init__(self, render: Callable[[list[dict[str, Any]]], str], placeholder: str) -> None:
-        """`placeholder` stands for a picture where the template takes texts only."""
+        """`placeholder` replaces a picture if the template accepts texts only."""
         self._placeholder = placeholder
         self._texts = _shows(render, PROBE)
         self._parts = _shows(render, [{"type": "text", "text": PROBE}])
 
     def fit(self, message: dict[str, Any]) -> dict[str, Any]:
-        """A message whose content is a text, or a list of texts and pictures, as the template takes it."""
+        """Convert a message, whose content is a text or a list of texts and pictures, to the form that the template accepts."""
         content = message.get("content")
         if isinstance(content, str) and self._parts and not self._texts:
             return {**message, "content": [{"type": "text", "text": content}]}
@@ -30,7 +30,7 @@ class Shapes:
 
 
 def _shows(render: Callable[[list[dict[str, Any]]], str], content: Any) -> bool:
-    """Whether what is said appears in the text, and not as a list written out."""
+    """Whether the rendered text contains the content, and not a printed list."""
     try:
         text = render([{"role": "user", "content": content}])
     except InvalidParameter:

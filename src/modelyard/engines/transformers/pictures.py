@@ -1,4 +1,4 @@
-"""Files of pictures, decoded: of which kinds, and how large they may be."""
+"""Decodes picture files, with limits of format and size."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from PIL import Image, ImageOps
 from modelyard.core.errors import InvalidParameter
 
 KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-"""Of animations the first picture is taken. Pillow knows more, some of which start other programs."""
+"""Supported formats. Of animations the first picture is used. Pillow supports more, some with external programs."""
 
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, struct.error)
-"""What Pillow raises for files that are not what they say."""
+"""Pillow's exceptions for invalid files."""
 
 
 def most_pixels() -> int:
-    """Pixels that all pictures of a request may have together: what Pillow takes for a bomb beyond."""
+    """Maximum pixels of all pictures of a request together: Pillow's limit for decompression bombs."""
     return Image.MAX_IMAGE_PIXELS or 89_478_485
 
 
 def open_pictures(files: Sequence[bytes]) -> list[Any]:
-    """The pictures, upright and in colours. Raises `InvalidParameter` before a large one takes memory."""
+    """Decode pictures, upright and in RGB. Raises `InvalidParameter` before a large one uses memory."""
     opened = [_open(file, number) for number, file in enumerate(files, 1)]
     pixels = sum(picture.width * picture.height for picture in opened)
     if pixels > most_pixels():
@@ -35,7 +35,7 @@ def open_pictures(files: Sequence[bytes]) -> list[Any]:
 
 
 def _open(file: bytes, number: int) -> Any:
-    """A picture whose head is read."""
+    """Open a picture and read its header."""
     try:
         return Image.open(io.BytesIO(file), formats=KINDS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -53,7 +53,7 @@ def _decode(picture: Any, number: int) -> Any:
 
 
 def made_up() -> bytes:
-    """A small picture of many colours, wider than high."""
+    """A small picture with many colours, wider than high, for tests of a model."""
     width, height = 53, 37
     pixels = bytes(
         (7 * x + 3 * y + 90 * channel) % 256 for y in range(height) for x in range(width) for channel in range(3)

@@ -1,7 +1,7 @@
 """Recorded passes: on a GPU the hundreds of kernels of a pass are launched as one CUDA graph instead of singly from Python.
 
-A recording is made for a number of rows and of columns and played for all passes that fit into it. Rows that have no answer
-write beyond what is known of them, where nobody looks.
+A recording is made for a number of rows and of columns, and replayed for all passes that fit into it. Rows without an answer
+write beyond the cached tokens, where no token attends.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from modelyard.engines.transformers.cache import COLUMN_STEP, RowCache
 log = logging.getLogger(__name__)
 
 Step = Callable[[Tensor, Tensor, int], Tensor]
-"""One token of each row: from the last tokens `[row, 1]`, their columns `[row]` and the columns that are looked at to the
-logits `[row, vocabulary]`."""
+"""Generates one token per row: from the last tokens `[row, 1]`, their columns `[row]` and the number of columns attended to,
+returns logits `[row, vocabulary]`."""
 Record = Callable[[Callable[[], Tensor]], tuple[Callable[[], None], Tensor]]
-"""Records what a function launches; returns what launches it again and where its outcome is afterwards."""
+"""Records the kernels of a function; returns a function that replays them, and the tensor with their result."""
 
 
 def cuda_graphs() -> Record:
-    """For recordings that share their memory, so only one may be at work, and its outcome is good until the next one plays.
+    """A `Record` whose recordings share memory: only one may run at a time, and a result is valid until the next replay.
 
-    Once all of them are gone, so is that memory, and others need another `Record`.
+    The memory is freed with the last recording; further ones need another `Record`.
     """
     pool = torch.cuda.graph_pool_handle()
 
@@ -42,20 +42,20 @@ def cuda_graphs() -> Record:
 
 
 def apart(got: Tensor, want: Tensor) -> float:
-    """The largest difference of logits, relative to the largest of those that are wanted."""
+    """The largest difference of logits, relative to the largest expected one."""
     difference: float = ((got - want).abs().max() / want.abs().max().clamp(min=1e-6)).item()
     return difference
 
 
 def can_record(model: Any) -> bool:
-    """Whether all of a model is on one GPU with nothing between its layers that moves data."""
+    """Whether the whole model is on one GPU, with nothing between its layers that moves data."""
     devices = {weight.device for weight in model.parameters()}
     return len(devices) == 1 and devices.pop().type == "cuda" and not hasattr(model, "_hf_hook")
 
 
 @dataclass(slots=True)
 class Recording:
-    """Plays one shape of pass."""
+    """Replays one shape of pass."""
 
     inputs: Tensor
     """`[2, row]`: the last tokens, and their columns."""
@@ -64,12 +64,12 @@ class Recording:
 
 
 class Recordings:
-    """Those of one model and its cache."""
+    """The recordings of one model and its cache."""
 
     def __init__(
         self, step: Step, cache: RowCache, device: torch.device, tolerance: float, recorder: Callable[[], Record]
     ) -> None:
-        """`tolerance` is how far the logits may be from those of the pass itself, relative to the largest."""
+        """`tolerance` is the maximum difference from the logits of an unrecorded pass, relative to the largest one."""
         self._step = step
         self._cache = cache
         self._device = device
@@ -80,7 +80,7 @@ class Recordings:
         cache.before_change = self.forget
 
     def write(self, last: Sequence[int | None], lengths: Sequence[int]) -> Tensor | None:
-        """The logits of `Backend.write`, good until the next call; None when this model's passes cannot be recorded."""
+        """The logits of `Backend.write`, valid until the next call; None if this model's passes cannot be recorded."""
         if self._record is None:
             return None
         rows = min(1 << (len(last) - 1).bit_length(), len(lengths))
@@ -96,13 +96,13 @@ class Recordings:
         return found.logits[: len(last)]
 
     def forget(self) -> None:
-        """The model or its cache are about to be others."""
+        """Delete all recordings, because the model or its cache will change."""
         self._made.clear()
         if self._record is not None:
             self._record = self._recorder()
 
     def _make(self, inputs: Tensor, width: int) -> Tensor:
-        """Record a pass after it has been carried out, which leaves the libraries nothing to prepare; its logits."""
+        """Record a pass, after running it once so that the libraries are initialised; returns its logits."""
         assert self._record is not None
         tokens, columns = inputs[0].unsqueeze(1), inputs[1]
         logits = self._step(tokens, columns, width)
@@ -126,7 +126,7 @@ class Recordings:
 
 
 def _wide(columns: int) -> int:
-    """So many or somewhat more: steps of a half, then of a third."""
+    """Round up the number of columns, in steps of a half, then of a third."""
     power = max(COLUMN_STEP, 1 << (columns - 1).bit_length())
     middle = power * 3 // 4
     return middle if columns <= middle and middle >= COLUMN_STEP else power

@@ -1,4 +1,4 @@
-"""What the transformers engine makes of each parameter of a request."""
+"""What the transformers engine does with each parameter of a request."""
 
 from __future__ import annotations
 

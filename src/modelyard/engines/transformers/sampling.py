@@ -13,7 +13,7 @@ from modelyard.engines.generation import SampledToken, SamplingParams
 from modelyard.engines.transformers.grammar import Matcher, rule_out
 
 SHORTLIST = 1024
-"""As a rule the likeliest tokens that `top_p` keeps are among so many; only if not, the whole vocabulary is sorted."""
+"""Number of the likeliest tokens that usually include those of `top_p`; otherwise the whole vocabulary is sorted."""
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class SamplingRow:
     params: SamplingParams
     prompt: Sequence[int]
     matcher: Matcher | None = None
-    """What its tokens must follow."""
+    """The grammar that its tokens must follow."""
     written: list[int] = field(default_factory=list)
     chance: random.Random = field(default_factory=random.Random)
 
@@ -33,7 +33,7 @@ class SamplingRow:
 
 
 def choose(logits: Tensor, rows: Sequence[SamplingRow | None]) -> list[SampledToken | None]:
-    """The next token of each row, from `[row, vocabulary]`; None for rows without an answer."""
+    """Choose the next token of each row, from logits `[row, vocabulary]`; None for rows without an answer."""
     logits = logits.float()
     raw = logits
     matchers = {index: row.matcher for index, row in enumerate(rows) if row is not None and row.matcher is not None}
@@ -55,7 +55,7 @@ def choose(logits: Tensor, rows: Sequence[SamplingRow | None]) -> list[SampledTo
 
 
 def thought(logits: Tensor, tokens: Sequence[int], count: int) -> list[SampledToken]:
-    """Log-probabilities of the tokens that follow, from `[token, vocabulary]`, with so many of the likeliest."""
+    """Log probabilities of the given tokens, from logits `[token, vocabulary]`, with the `count` likeliest ones."""
     logprobs = logits.float().log_softmax(dim=-1)
     found = logprobs.gather(1, torch.tensor(tokens, device=logits.device).unsqueeze(1)).squeeze(1).tolist()
     values, ids = (each.tolist() for each in logprobs.topk(min(count, logprobs.shape[-1]), dim=-1))
@@ -64,7 +64,7 @@ def thought(logits: Tensor, tokens: Sequence[int], count: int) -> list[SampledTo
 
 
 def _drawn(raw: Tensor, row: SamplingRow | None, token: int) -> SampledToken | None:
-    """A token, with what the model itself thought of it where that is asked for."""
+    """A token, with the model's own log probability if it is requested."""
     if row is None:
         return None
     row.written.append(token)
@@ -83,7 +83,7 @@ def _is_shaped(params: SamplingParams) -> bool:
 
 
 def _shape(logits: Tensor, row: SamplingRow | None) -> None:
-    """Penalties and biases of one row, in place."""
+    """Apply the penalties and biases of one row, in place."""
     assert row is not None
     params = row.params
     if params.repetition != 1:
@@ -102,7 +102,7 @@ def _shape(logits: Tensor, row: SamplingRow | None) -> None:
 
 
 def draw(logits: Tensor, rows: Sequence[SamplingRow]) -> list[int]:
-    """One token of each row by chance: a number between 0 and 1 falls into the piece of the line that is the token's."""
+    """Sample one token per row, by inverse transform sampling with the row's random number."""
     every = [row.params for row in rows]
     device = logits.device
 
@@ -126,7 +126,7 @@ def draw(logits: Tensor, rows: Sequence[SamplingRow]) -> list[int]:
 
 
 def keep_top_k(logits: Tensor, counts: Sequence[int]) -> Tensor:
-    """All but the likeliest `counts` tokens of each row ruled out; 0 keeps all."""
+    """Exclude all but the `counts` likeliest tokens of each row; 0 keeps all."""
     size = logits.shape[-1]
     most = min(max(counts), size)
     best = logits.topk(most, dim=-1).values
@@ -137,7 +137,7 @@ def keep_top_k(logits: Tensor, counts: Sequence[int]) -> Tensor:
 
 
 def keep_top_p(probabilities: Tensor, parts: Tensor) -> Tensor:
-    """All but the likeliest tokens that make up `parts` of the whole ruled out, of each row."""
+    """Exclude all but the likeliest tokens whose probabilities sum up to `parts`, of each row."""
     target = parts * probabilities.sum(dim=-1, keepdim=True)
     best = probabilities.topk(min(SHORTLIST, probabilities.shape[-1]), dim=-1).values
     if bool((best.sum(dim=-1, keepdim=True) < target).any()):

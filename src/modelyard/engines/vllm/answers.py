@@ -1,6 +1,6 @@
-"""What clients get in place of vLLM's own answers: thoughts by both names, `content` in each delta, a fingerprint in each chunk.
+"""Rewrites vLLM's answers: thoughts under both names, `content` in each delta, a fingerprint in each chunk.
 
-Pure, and on bytes where it can be: most chunks of a stream are never parsed.
+Pure, and on bytes if possible: most chunks of a stream are never parsed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 CHUNK = re.compile(rb'"object":"(?:chat\.completion\.chunk|text_completion)",')
-"""Inside a JSON string the quotes would have backslashes, and so for the other marks."""
+"""In a JSON string the quotes would be escaped; this also holds for the other marks."""
 FINGERPRINT = b'"system_fingerprint"'
 PLAIN = b'"delta":{"content":"'
 DELTA = b'"delta":{'
@@ -24,7 +24,7 @@ LOGPROBS = b'"logprobs":{'
 
 
 def whole(body: bytes) -> bytes:
-    """A whole answer."""
+    """Rewrite a whole answer."""
     body = REASONING.sub(BOTH, body)
     if (CALLS not in body or ENDED not in body) and LOGPROBS not in body:
         return body
@@ -40,7 +40,7 @@ def whole(body: bytes) -> bytes:
 
 
 def _drop_end(choice: dict[str, Any]) -> None:
-    """Take the token that ended an answer out of its log-probabilities: it is no part of the text."""
+    """Remove the token that ended an answer from its log probabilities, because it is not part of the text."""
     logprobs = choice.get("logprobs")
     if not logprobs or choice["finish_reason"] not in ("stop", "tool_calls") or choice.get("stop_reason") is not None:
         return
@@ -50,7 +50,7 @@ def _drop_end(choice: dict[str, Any]) -> None:
 
 
 def unwritten(body: bytes) -> bytes:
-    """A whole answer that only repeats its prompt: vLLM counts the token that it writes and leaves out."""
+    """Rewrite a whole answer that only repeats its prompt: vLLM counts a token that it generates and leaves out."""
     try:
         answer: Any = json.loads(body)
         usage = answer["usage"]
@@ -63,15 +63,15 @@ def unwritten(body: bytes) -> bytes:
 
 
 class EventMender:
-    """Mends the events of one stream. `fingerprint` is for chunks that have none."""
+    """Rewrites the events of one stream. `fingerprint` is for chunks that have none."""
 
     def __init__(self, fingerprint: str | None) -> None:
         self._fingerprint = FINGERPRINT + b":" + json.dumps(fingerprint).encode() + b","
         self._calling: set[int] = set()
-        """Indices of the choices that have calls."""
+        """Indices of the choices with tool calls."""
 
     def mended(self, data: bytes) -> bytes:
-        """Mend one event."""
+        """Rewrite one event."""
         if FINGERPRINT not in data:
             data = CHUNK.sub(lambda mark: mark[0] + self._fingerprint, data, count=1)
         ended = LOGPROBS in data and (ENDED in data or b'"finish_reason":"tool_calls"' in data)
@@ -94,9 +94,9 @@ class EventMender:
         return line[:start] + json.dumps(chunk, ensure_ascii=False, separators=(",", ":")).encode() + end
 
     def _mend(self, choice: dict[str, Any]) -> None:
-        """Give a delta its `content`, empty in the last one and null beside thoughts and calls, and thoughts both names.
+        """Set a delta's `content` (empty in the last one, null beside thoughts and calls), and thoughts under both names.
 
-        With a named tool vLLM says that the answer just stopped.
+        Also corrects the finish reason for a named tool, which vLLM reports as `stop`.
         """
         _drop_end(choice)
         delta = choice.get("delta")

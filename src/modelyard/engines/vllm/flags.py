@@ -1,8 +1,8 @@
-"""Which of vLLM's own arguments every caller may give as `vllm_args`: those that only choose numbers and ways to compute.
+"""The arguments of vLLM that every caller may give as `vllm_args`: those that only set numbers and methods of computation.
 
-The lists are allow-lists. What a later version of vLLM brings is closed until somebody has read what it does: among vLLM's
-arguments are some that import code (`--worker-cls`, `--logits-processors`, plugins of parsers, KV connectors), read files,
-open addresses or send secrets, and others that are JSON with all of that inside (`--compilation-config`).
+The lists are allow-lists. Arguments of a later version of vLLM need a privilege until they have been reviewed: some of
+vLLM's arguments import code (`--worker-cls`, `--logits-processors`, plugins of parsers, KV connectors), read files,
+open addresses or send secrets, and others are JSON that can contain all of this (`--compilation-config`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SWITCHES = frozenset({
     "kv-sharing-fast-prefill", "language-model-only", "mm-encoder-only", "return-tokens-as-token-ids",
     "scheduler-reserve-full-isl", "skip-mm-profiling", "specialize-active-lora", "use-tqdm-on-load",
 })  # fmt: skip
-"""They take no value; `no-` before one turns it off."""
+"""Flags without a value; the prefix `no-` turns one off."""
 
 VALUES = frozenset({
     # numbers
@@ -35,30 +35,30 @@ VALUES = frozenset({
     "num-gpu-blocks-override", "optimization-level", "pipeline-parallel-size", "prefill-context-parallel-size",
     "renderer-num-workers", "seed", "shutdown-timeout", "sse-keep-alive-interval", "stream-interval",
     "tensor-parallel-size", "ubatch-size", "video-pruning-rate", "watermark",
-    # one of several words that vLLM lists
+    # one of several words in a list of vLLM
     "chat-template-content-format", "convert", "dtype", "expert-placement-strategy", "kv-cache-dtype", "logprobs-mode",
     "lora-dtype", "mamba-cache-dtype", "mamba-ssm-cache-dtype", "mm-encoder-tp-mode", "performance-mode",
     "prefix-caching-hash-algo", "runner", "scheduling-policy", "tool-strict-level", "uvicorn-log-level",
-    # names in tables of vLLM's own
+    # names in tables of vLLM
     "quantization", "reasoning-parser", "response-role", "tool-call-parser",
 })  # fmt: skip
-"""They take a value, which is a number or a word."""
+"""Flags with a value, which is a number or a word."""
 
 LISTS = frozenset({"cudagraph-capture-sizes"})
-"""They take several numbers."""
+"""Flags with several numbers."""
 
 COUNTS = frozenset({"limit-mm-per-prompt"})
-"""They take an object of words and numbers, as JSON or piece by piece: `--limit-mm-per-prompt.image 2`."""
+"""Flags with an object of words and numbers, as JSON or piece by piece: `--limit-mm-per-prompt.image 2`."""
 
 FLAG = re.compile(r"--[a-z][\w-]*(\.\w+)?")
 WORD = re.compile(r"-?\d[\w.+-]*|\w[\w.+,-]*")
 COUNT = re.compile(r'\{\s*("\w+"\s*:\s*\d+\s*,?\s*)*\}|\d+')
 LONGEST_COUNT = 500
-"""Characters of an object of counts."""
+"""Maximum characters of such an object."""
 
 
 def privileges(words: Sequence[str], param: str = "vllm_args") -> Iterator[Privilege]:
-    """A privilege for each argument that is not open, named after its flag: `vllm_args:worker-cls`."""
+    """Yield a privilege for each argument that is not open, named after its flag: `vllm_args:worker-cls`."""
     position = 0
     while position < len(words):
         flag, equals, value = words[position].partition("=")
@@ -74,17 +74,17 @@ def privileges(words: Sequence[str], param: str = "vllm_args") -> Iterator[Privi
 
 
 def is_flag(word: str) -> bool:
-    """Whether vLLM would read a word as the name of an argument; negative numbers are values."""
+    """Whether vLLM would parse a word as the name of an argument; negative numbers are values."""
     return word.startswith("-") and not re.fullmatch(r"-\d[\d.]*", word)
 
 
 def named(flag: str) -> str:
-    """The name of an argument without dashes, and without what is named inside of it."""
+    """The name of an argument, without dashes and without the part after a dot."""
     return flag.lstrip("-").partition(".")[0].replace("_", "-")
 
 
 def is_open(flag: str, values: Sequence[str]) -> bool:
-    """Whether every caller may give an argument with these values. Short names and abbreviations are closed."""
+    """Whether every caller may give an argument with these values. Short names and abbreviations are not open."""
     if not FLAG.fullmatch(flag):
         return False
     name = named(flag)

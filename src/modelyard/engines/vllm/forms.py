@@ -1,4 +1,4 @@
-"""What vLLM is sent in place of a request: the newer names of answers held to a form, tools, texts. And its refusals. Pure."""
+"""Converts requests for vLLM (newer names of constraints, tools, texts), and its refusals. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ MARKS = tuple(name.encode() for name in GUIDED)
 HELD = ("response_format", "structured_outputs", *GUIDED)
 
 THINKS = "VLLM_REPLICA_REASONING_PARSER"
-"""Environment variable that is set where vLLM was given a reasoning parser."""
+"""Environment variable that is set if vLLM was given a reasoning parser."""
 UNHELD = "vLLM with a reasoning_parser holds chats to a form only, for it waits for the end of thoughts"
 
 GREEDY = 1e-5
-"""Temperatures below this are 0 to vLLM."""
+"""Temperatures below this count as 0 in vLLM."""
 
 SUBJECT = re.compile(r"`?([a-z]+_[a-z_]+|n|seed|stop)`? (?:must|cannot|should) ")
-"""How sentences of vLLM's checks of sampling parameters begin; some of them name no parameter beside it."""
+"""Matches the beginning of vLLM's messages about sampling parameters, some of which have no parameter field."""
 
 NO_DIMENSIONS = (
     "vLLM shortens only vectors of models whose config.json says that they were trained for it, by matryoshka_dimensions or "
@@ -27,7 +27,7 @@ NO_DIMENSIONS = (
 
 
 def decoded(body: bytes) -> dict[str, Any]:
-    """The object that a body holds; an empty one where it holds none."""
+    """The object in a body; empty if it is not a JSON object."""
     try:
         found: Any = json.loads(body)
     except ValueError:
@@ -36,7 +36,7 @@ def decoded(body: bytes) -> dict[str, Any]:
 
 
 def translated(body: bytes) -> bytes:
-    """A body with `guided_*` as `structured_outputs`; the same bytes where there is none, or where it is no JSON object."""
+    """Rename `guided_*` to `structured_outputs`; returns the bytes unchanged if there is none."""
     if not any(mark in body for mark in MARKS):
         return body
     request = decoded(body)
@@ -50,9 +50,9 @@ def translated(body: bytes) -> bytes:
 
 
 def with_held_calls(body: bytes) -> bytes:
-    """A body whose calls, where there must be one, have arguments by their schema, which is that of an object.
+    """Let the arguments of required calls follow their schema, which is always that of an object.
 
-    vLLM holds arguments to a schema for tools that are `strict` only; without, a forced call may be of `[true]`.
+    vLLM enforces the schema only for `strict` tools; otherwise a required call may have arguments such as `[true]`.
     """
     if b'"tool_choice"' not in body or b'"tools"' not in body:
         return body
@@ -72,8 +72,8 @@ def _held(function: dict[str, Any]) -> dict[str, Any]:
 
 
 def likeliest(body: bytes) -> bytes:
-    """A body that takes the likeliest tokens in a way that vLLM knows: it refuses `top_p` 0, and several choices at
-    temperature 0, which are several draws from one token.
+    """Express greedy sampling in a way that vLLM accepts: it refuses `top_p` 0, and several choices at
+    temperature 0.
     """
     if b'"n"' not in body and b'"top_p"' not in body:
         return body
@@ -100,7 +100,7 @@ def refused(body: bytes) -> str:
 
 
 def blamed(body: bytes) -> bytes:
-    """The body of a refusal; one that is about a parameter and does not name it names it, and vLLM."""
+    """The body of a refusal. If it is about a parameter without naming it, the name is added, and that of vLLM."""
     message = sentence(body)
     if "does not support Matryoshka" in message:
         return _restated(body, f"{NO_DIMENSIONS}.", "dimensions")
@@ -119,7 +119,7 @@ def _restated(body: bytes, sentence: str, param: str) -> bytes:
 
 
 def sentence(body: bytes) -> str:
-    """What a refusal says; empty where it is in no known form."""
+    """The message of a refusal; empty if the format is unknown."""
     try:
         answer: Any = json.loads(body)
         return str(answer["error"]["message"])
@@ -128,7 +128,7 @@ def sentence(body: bytes) -> str:
 
 
 def as_texts(body: bytes) -> bytes:
-    """A rerank whose documents are objects with a `text`, as Cohere's clients send them, with texts."""
+    """Convert documents of a rerank from objects with a `text`, which Cohere's clients send, to texts."""
     if b'"text"' not in body:
         return body
     try:

@@ -1,4 +1,4 @@
-"""How long prompts and answers of vLLM may be: `max_tokens` as on other engines, and one error for a prompt that is too long."""
+"""Lengths of prompts and answers in vLLM: `max_tokens` as on other engines, and one error for too long prompts."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ FIELDS = {
     "/v1/embeddings": "input",
     "/v1/rerank": "documents",
 }
-"""By path, the field whose texts have a limit."""
+"""Path → the field whose texts are limited."""
 GENERATING = ("/v1/chat/completions", "/v1/completions")
 NAMES = ("max_completion_tokens", "max_tokens")
 NUMBER = re.compile(rb'"max_(?:completion_)?tokens"\s*:\s*(-?\d+)')
 
 LONGEST = 4 << 20
-"""Bytes of a body whose tokens are counted for the sentence of a refusal."""
+"""Maximum bytes of a body whose tokens are counted for the message of a refusal."""
 SPECIAL = 8
-"""Tokens that a tokenizer may add to a text, which has no more tokens than bytes else."""
+"""Tokens that a tokenizer may add to a text, which otherwise has at most as many tokens as bytes."""
 
 TOO_LONG = (
     re.compile(
@@ -36,25 +36,25 @@ TOO_LONG = (
     re.compile(r"context length is (?P<limit>\d+) tokens\. .*?contains \d+ characters"),
     re.compile(r"Input length \((?P<given>\d+)\) exceeds model's maximum context length \((?P<limit>\d+)\)(?P<least>)"),
 )
-"""The second counts no tokens, for it does not read such a text."""
+"""The second one has no token count, because vLLM does not tokenize such a text."""
 NO_ROOM = "max_tokens must be at least 1, got 0"
 
 LONGER = "shorten it, or launch the model with a larger max_model_len"
 SHORTER = "shorten it, or let truncate_prompt_tokens cut it"
 
 CHAT_FIELDS = ("model", "messages", "tools", "chat_template_kwargs", "add_generation_prompt", "continue_final_message")
-"""What of a chat decides how many tokens its prompt has."""
+"""The fields of a chat that its number of prompt tokens depends on."""
 
 
 def limit_of(scope: Scope) -> int | None:
-    """Tokens of prompt and answer together, as vLLM computed them; None where this version keeps them elsewhere."""
+    """Maximum tokens of prompt and answer together, as vLLM computed it; None if this version has it elsewhere."""
     config = getattr(getattr(scope.get("app"), "state", None), "vllm_config", None)
     found = getattr(getattr(config, "model_config", None), "max_model_len", None)
     return found if isinstance(found, int) else None
 
 
 def within(body: bytes, limit: int | None) -> bytes:
-    """A body whose answer may be no longer than the context: vLLM refuses to cut a larger `max_tokens`, and -1 for all."""
+    """Limit the answer to the context, because vLLM refuses a larger `max_tokens`, and -1 for the maximum."""
     numbers = [int(found) for found in NUMBER.findall(body)]
     if limit is None or all(0 <= number <= limit for number in numbers):
         return body
@@ -69,7 +69,7 @@ def within(body: bytes, limit: int | None) -> bytes:
 
 
 def only_echoes(body: bytes) -> bool:
-    """Whether a request wants its prompt alone. Raises `UnsupportedParameter` for one that wants nothing: vLLM writes a token."""
+    """Whether a request asks for its prompt only. Raises `UnsupportedParameter` for an empty answer, which vLLM cannot give."""
     if not any(int(found) == 0 for found in NUMBER.findall(body)):
         return False
     request = decoded(body)
@@ -82,7 +82,7 @@ def only_echoes(body: bytes) -> bool:
 
 
 async def too_long(app: App, scope: Scope, body: bytes, message: str) -> BadRequest | None:
-    """The error for a refusal in vLLM's words that is about a prompt's length; None for another."""
+    """The error for a vLLM refusal about a prompt's length; None for other refusals."""
     path, limit = scope["path"], limit_of(scope)
     match = next((found for pattern in TOO_LONG if (found := pattern.search(message))), None)
     if match is not None:
@@ -103,7 +103,7 @@ async def too_long(app: App, scope: Scope, body: bytes, message: str) -> BadRequ
 
 
 def _texts(path: str, body: bytes, limit: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The prompts of a request that may be too long: each one's place, and the body that has its tokens counted."""
+    """The prompts of a request that may be too long: the position of each, and the body of a request that counts its tokens."""
     request = json.loads(body)
     field = FIELDS[path]
     if field == "messages":
@@ -118,14 +118,14 @@ def _texts(path: str, body: bytes, limit: int) -> Iterator[tuple[str, dict[str, 
 
 
 async def _count(app: App, scope: Scope, body: dict[str, Any]) -> int:
-    """Tokens by vLLM's own route, which no client reaches; 0 where it does not tell."""
+    """Count tokens with vLLM's own route, which clients cannot reach; 0 if it returns no count."""
     sent = json.dumps(body, ensure_ascii=False).encode()
     parts: list[bytes] = []
     unread = [{"type": "http.request", "body": sent, "more_body": False}]
 
     async def receive() -> Message:
         while not unread:
-            await asyncio.Event().wait()  # the client stays; vLLM ends this when it has counted
+            await asyncio.Event().wait()  # the client stays connected; vLLM cancels this when it has counted
         return unread.pop()
 
     async def send(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What one may set when launching on vLLM, and how that reads on its command line."""
+"""Launch options of vLLM, and their form on its command line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GIB = 1024**3
 
 USUAL_CONTEXT = 8192
 UNKNOWN_CONTEXT = 4096
-"""Tokens of a request on the CPU where nobody names a number: the model's own context, but no more than the first."""
+"""Tokens of context on the CPU if the launch gives no number: the model's own context, but at most this."""
 
 ALIASES = {
     "context_length": "max_model_len",
@@ -33,23 +33,23 @@ ALIASES = {
     "dp": "data_parallel_size",
     "n_parallel": "max_num_seqs",
 }
-"""Spellings of Xinference, ms-swift and our other engines. A leading `vllm_`, as ms-swift has it, is taken away as well."""
+"""Names in Xinference, ms-swift and our other engines → ours. A leading `vllm_`, as in ms-swift, is removed as well."""
 
 OURS = frozenset(
     {"--model", "--served-model-name", "--host", "--port", "--uds", "--api-key", "--root-path", "--middleware", "--config",
      "--lora-modules", "--ssl-keyfile", "--ssl-certfile", "--ssl-ca-certs", "--grpc", "--headless",
      "--allowed-local-media-path", "--allowed-media-domains"}
 )  # fmt: skip
-"""Arguments that nobody else may give: where a replica listens, who may ask it, under which name, and what it fetches."""
+"""Arguments that only the server sets: address, key, name, and what may be fetched."""
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""Values of `--max-lora-rank`."""
+"""Valid values of `--max-lora-rank`."""
 
 Parallel = Annotated[int, Meta(ge=1, le=1024)]
 
 
 class VllmOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """Options of a launch on vLLM. What is left out, vLLM or the model decides."""
+    """Options of a launch on vLLM. If omitted, vLLM or the model decides."""
 
     tensor_parallel_size: Annotated[
         int, Meta(ge=0, description="GPUs that share each layer; 0 is all the launch has, over the other two sizes")
@@ -115,7 +115,7 @@ OPEN = frozenset(
 
 
 def read(launch: Launch) -> VllmOptions:
-    """The launch's options, checked; raises `UnknownOption` or `InvalidParameter`."""
+    """The launch's options, checked. Raises `UnknownOption` or `InvalidParameter`."""
     given: dict[str, Json] = {}
     for key, value in launch.options.items():
         name = spelled(key)
@@ -129,7 +129,7 @@ def read(launch: Launch) -> VllmOptions:
 
 
 def privileges(options: VllmOptions) -> Iterator[Privilege]:
-    """What in the options is not open to every caller."""
+    """The options that are not open to every caller, as privileges."""
     yield from option_privileges(options, OPEN)
     yield from template_privileges(options.chat_template)
     yield from flags.privileges(extra(options))
@@ -159,13 +159,13 @@ def _check_extra(options: VllmOptions) -> None:
 
 
 def tensor_parallel(launch: Launch, options: VllmOptions) -> int:
-    """GPUs that share each layer."""
+    """Number of GPUs that share each layer."""
     given = options.tensor_parallel_size
     return given or max(1, launch.gpus // (options.pipeline_parallel_size * options.data_parallel_size))
 
 
 def context(launch: Launch, options: VllmOptions) -> int:
-    """Tokens that each request may have."""
+    """Tokens of context per request."""
     own = launch.model.context_length
     if options.max_model_len:
         return options.max_model_len
@@ -180,17 +180,17 @@ def cpu_cache(launch: Launch, options: VllmOptions) -> int:
 
 
 def takes_adapters(launch: Launch, options: VllmOptions) -> bool:
-    """Whether a replica has room for adapters."""
+    """Whether a replica can load adapters."""
     return options.enable_lora or bool(launch.adapters)
 
 
 def has_zero_adapter(launch: Launch, options: VllmOptions) -> bool:
-    """Whether the model itself is served through an adapter that changes nothing, see `zero.py`."""
+    """Whether the model itself is served through an adapter that changes nothing; see `zero.py`."""
     return takes_adapters(launch, options) and not launch.gpus
 
 
 def lora_rank(launch: Launch, options: VllmOptions) -> int:
-    """The highest rank: vLLM takes the steps of `RANKS` only."""
+    """The maximum rank, rounded up to a value in `RANKS`."""
     highest = max((adapter.rank for adapter in launch.adapters), default=0)
     if options.max_lora_rank and options.max_lora_rank not in RANKS:
         raise InvalidParameter("max_lora_rank", f"is none of {', '.join(map(str, RANKS))}.")
@@ -198,7 +198,7 @@ def lora_rank(launch: Launch, options: VllmOptions) -> int:
 
 
 def extra(options: VllmOptions) -> tuple[str, ...]:
-    """The user's own arguments. Raises `InvalidParameter` for a quote that is not closed."""
+    """The user's own arguments. Raises `InvalidParameter` for an unclosed quotation mark."""
     given = options.vllm_args
     try:
         return tuple(shlex.split(given)) if isinstance(given, str) else tuple(given)
@@ -207,7 +207,7 @@ def extra(options: VllmOptions) -> tuple[str, ...]:
 
 
 def arguments(launch: Launch, options: VllmOptions) -> list[str]:
-    """The options as vLLM's command line has them; what is as vLLM would choose it is left out."""
+    """The options as arguments of vLLM's command line; options with vLLM's default are omitted."""
     made: list[str] = []
     for name, value in _flags(launch, options):
         if value is True:

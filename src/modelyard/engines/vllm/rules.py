@@ -1,4 +1,4 @@
-"""What vLLM makes of each parameter of a request."""
+"""What vLLM does with each parameter of a request."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ WITH_ADAPTERS: Rules = with_special(
     },
     {
         "prompt_logprobs": Refuse(NO_PROMPT_LOGPROBS),
-        "echo": Refuse(NO_PROMPT_LOGPROBS, beside="logprobs"),  # a chat's `echo` asks for them by itself
+        "echo": Refuse(NO_PROMPT_LOGPROBS, beside="logprobs"),  # in chats, `echo` alone requests prompt logprobs
     },
 )
-"""The rules of a launch on a processor that takes adapters.
+"""The rules of a launch on a CPU that can load adapters.
 
-vLLM 0.32 multiplies hidden states with the weights of one adapter for each request, and a prompt has more states than one:
+vLLM 0.32 multiplies hidden states with the weights of one adapter per request, and a prompt has several states:
 `einsum(): subscript b has size 2 for operand 1 which does not broadcast with previously seen size 7` ends the process.
 """
 
@@ -63,6 +63,6 @@ TRUSTING = "--trust-request-chat-template"
 
 
 def rules_for(adapters: bool, arguments: Collection[str]) -> Rules:
-    """The rules of a launch, by whether it takes adapters on a processor and by its own arguments for vLLM."""
+    """The rules of a launch, depending on adapters on a CPU and on its own arguments for vLLM."""
     rules = WITH_ADAPTERS if adapters else RULES
     return with_special(rules, {"chat_template": Honour()}, {}) if TRUSTING in arguments else rules

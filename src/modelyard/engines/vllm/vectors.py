@@ -1,4 +1,4 @@
-"""Embeddings and rankings of vLLM as of other engines: nothing to read is refused by name, rankings have one shape. Pure."""
+"""Embeddings and rankings of vLLM as on other engines: empty input is refused by name, rankings have one format. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOTHING = "is empty: the model has nothing to read."
 
 
 def check_texts(body: bytes) -> None:
-    """Raises `InvalidParameter` where a request for vectors has no text, or an empty one."""
+    """Raise `InvalidParameter` if a request for vectors has no text, or an empty one."""
     given = decoded(body).get("input") if b'""' in body or b"[]" in body else None
     texts = given if isinstance(given, list) else [given]
     if given == []:
@@ -23,7 +23,7 @@ def check_texts(body: bytes) -> None:
 
 
 def check_ranking(body: bytes) -> None:
-    """Raises `InvalidParameter` where a rerank has no query or no documents."""
+    """Raise `InvalidParameter` if a rerank has no query or no documents."""
     request = decoded(body) if b'""' in body or b"[]" in body else {}
     if request.get("query") == "":
         raise InvalidParameter("query", "is empty.")
@@ -32,7 +32,7 @@ def check_ranking(body: bytes) -> None:
 
 
 def ranked(body: bytes, request: bytes) -> bytes:
-    """A ranking in the shape of Cohere and Xinference: documents for those who want them, and `meta`."""
+    """A ranking in the format of Cohere and Xinference: documents if requested, and `meta`."""
     answer = decoded(body)
     with_documents = b'"return_documents"' in request and decoded(request).get("return_documents") is True
     try:

@@ -1,8 +1,8 @@
 """Starts vLLM's server with the model itself behind a *zero adapter*: a LoRA adapter that changes nothing.
 
-vLLM's build for processors, 0.32, answers requests without an adapter with the last one that is loaded when both are in one
-batch: the index of "none" is -1, which counts from the end. So no request may be without one. The model's real name becomes
-one that nobody is told, and its public name that of an adapter whose second matrix is zero, so that its answers are the
+vLLM's CPU build, 0.32, answers requests without an adapter with the most recently loaded one if both are in one
+batch: the index of "none" is -1, which counts from the end. So every request must have an adapter. The model gets
+a hidden name, and its public name becomes that of an adapter whose second matrix is zero, so that its answers are the
 model's own, bit for bit. Runs inside vLLM's environment; `python -m modelyard.engines.vllm.zero` takes vLLM's arguments.
 """
 
@@ -17,14 +17,14 @@ from pathlib import Path
 
 SERVER = "vllm.entrypoints.openai.api_server"
 HIDDEN = "\u2009of "
-"""Before the name under which the model itself is known inside; no public name begins with a space."""
+"""Prefix of the hidden name of the model itself; no public name begins with a space."""
 
 USUAL = ("q_proj", "qkv_proj", "query_key_value", "c_attn", "Wqkv", "W_pack", "in_proj_qkv", "o_proj", "down_proj")
-"""Modules that vLLM lets adapters change, one of which every architecture has."""
+"""Modules that vLLM's adapters may change; every architecture has one of them."""
 
 
 def main(argv: Sequence[str]) -> None:
-    """Rewrite the arguments and become vLLM's server."""
+    """Rewrite the arguments and run vLLM's server in this process."""
     words = list(argv)
     name = words[words.index("--served-model-name") + 1]
     model = Path(words[words.index("--model") + 1])
@@ -36,12 +36,12 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _beside(words: Sequence[str]) -> str | None:
-    """Where the replica's socket is: a folder of ours that the server empties. None is the system's own."""
+    """The folder of the replica's socket, which the server empties; None for the system's temporary folder."""
     return str(Path(words[words.index("--uds") + 1]).parent) if "--uds" in words else None
 
 
 def make(model: Path, folder: Path) -> None:
-    """Write the adapter for a model into a folder. Exits when the model has no module for it."""
+    """Write the adapter for a model into a folder. Exits if the model has no module for it."""
     import torch
     from safetensors.torch import save_file
 
@@ -54,7 +54,7 @@ def make(model: Path, folder: Path) -> None:
 
 
 def module_of(model: Path) -> tuple[str, int, int]:
-    """A module that adapters may change: its name, its outputs, its inputs."""
+    """A module that adapters may change: its name, its outputs and its inputs."""
     found = dict(_modules(model))
     for usual in USUAL:
         for name, (rows, columns) in found.items():

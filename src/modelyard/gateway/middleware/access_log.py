@@ -1,4 +1,4 @@
-"""One line per inference request, after it has ended. Never a header's value, never a body."""
+"""Logs one line per inference request at its end, without values of headers and without bodies."""
 
 from __future__ import annotations
 

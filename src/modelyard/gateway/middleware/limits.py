@@ -1,4 +1,4 @@
-"""Limits of each key: requests and tokens per minute. Counted in memory, by this gateway, for inference only."""
+"""Limits of each key: requests and tokens per minute, counted in memory by this gateway, for inference only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modelyard.core.errors import RateLimited
 
 
 class Limits:
-    """Requests are counted when they begin, tokens when an answer has ended: answers under way are not included."""
+    """Counts requests when they begin, and tokens when their answer has ended: answers in progress are not included."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -33,13 +33,13 @@ class Limits:
             window.add(1, now)
 
     def end(self, grant: Grant, tokens: int) -> None:
-        """Count the tokens of an answer that has ended, however it ended."""
+        """Count the tokens of an answer that has ended, successfully or not."""
         for quota in grant.quotas if tokens else ():
             if quota.tokens_per_minute is not None:
                 self._tokens.setdefault(quota.id, Window()).add(tokens, self._clock())
 
     def keep(self, keys: Collection[str]) -> None:
-        """Forget the counts of all keys but these."""
+        """Delete the counts of all other keys."""
         for windows in (self._requests, self._tokens):
             for gone in windows.keys() - set(keys):
                 del windows[gone]

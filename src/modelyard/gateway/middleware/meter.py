@@ -1,4 +1,4 @@
-"""Prometheus metrics of inference requests, updated at the begin and at the end of each request."""
+"""Prometheus metrics of inference requests, updated at the beginning and the end of each request."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Meter:
         self._in_flight.inc()
 
     def end(self, exchange: Exchange) -> None:
-        """Count a request that has ended, however it ended."""
+        """Count a request that has ended, successfully or not."""
         path, model = exchange.path if exchange.known_path else "", exchange.model
         self._in_flight.dec()
         self._requests.labels(path, model, str(exchange.status), exchange.outcome).inc()
@@ -57,5 +57,5 @@ class Meter:
         self._sent.labels(path, model).inc(exchange.bytes_out)
 
     def render(self) -> bytes:
-        """The metrics as Prometheus text."""
+        """The metrics in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 
 HEAD, TAIL = 1024, 4096
-"""Bytes of an answer that are kept. Engines write `usage` behind the text, or before it where the rest is vectors."""
+"""Bytes of an answer that are kept. Engines write `usage` after the text, or first if vectors follow."""
 
-USAGE = re.compile(rb'"usage"\s*:\s*\{')  # the quotes of the same words inside a text would be escaped
+USAGE = re.compile(rb'"usage"\s*:\s*\{')  # in the text of an answer, these quotes would be escaped
 COUNT = re.compile(rb'"(total_tokens|input_tokens|output_tokens)"\s*:\s*(\d{1,12})')
 BYTES_PER_TOKEN = 4
 
 
 class Tap:
-    """Watches one answer."""
+    """Observes one answer."""
 
     __slots__ = ("_events", "_head", "_request", "_tail")
 
@@ -24,14 +24,14 @@ class Tap:
         self._events = 0
 
     def see(self, data: bytes) -> None:
-        """Take note of a chunk."""
+        """Process a chunk of the answer."""
         if len(self._head) < HEAD:
             self._head += data[: HEAD - len(self._head)]
         self._tail = data[-TAIL:] if len(data) >= TAIL else (self._tail + data)[-TAIL:]
         self._events += data.count(b"data:")
 
     def tokens(self) -> int:
-        """The engine's own count; without one, a token for each event and for each four bytes of the request."""
+        """The engine's own count; without one, a token per event and per four bytes of the request."""
         if not self._head:
             return 0
         for part in (self._tail, self._head):
@@ -41,7 +41,7 @@ class Tap:
 
 
 def _usage_total(part: bytes) -> int | None:
-    """The total of the last `usage` in these bytes; None if there is none."""
+    """The total in the last `usage` of these bytes; None if there is none."""
     begin = -1
     for found in USAGE.finditer(part):
         begin = found.end()

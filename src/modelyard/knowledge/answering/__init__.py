@@ -1,1 +1,1 @@
-"""Answers from what searches find: prompts, citations, and summaries of documents."""
+"""Answers from search results: prompts, citations, and summaries of documents."""

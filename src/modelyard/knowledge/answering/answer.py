@@ -1,65 +1,60 @@
-"""Answers questions from documents: searches, asks a model, and cites the sources that the answer is taken from."""
+"""Answers questions from documents: searches, lets a model answer, and cites the sources of the answer."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelyard.core.access import Grant
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.citations import cited_numbers, extract, likely_source
+from modelyard.knowledge.answering.follow_up import search_text
 from modelyard.knowledge.answering.prompts import prompt
-from modelyard.knowledge.indexing.words import query_terms, terms
+from modelyard.knowledge.answering.support import unsupported
 from modelyard.knowledge.search.search import Mode, Query, Search, SearchResult
 from modelyard.knowledge.types import Models, texts_of
 from modelyard.protocol.hits import Citation, Hit
 
-SIMILAR = 0.3
-"""Cosine from which a chunk counts as evidence even if it shares no word with the question."""
-SHARED = 0.5
-"""Share of the words of the question that a chunk must have to count as evidence."""
-SHARED_CJK = 0.2
-"""As `SHARED`, for Chinese, Japanese and Korean, where words are pairs of characters, most of which are no words."""
+EVIDENCE = 0.1
+"""Score from which a chunk counts as evidence: of the answerable questions in `benchmarks/knowledge_set`, 2 % have none then."""
 RANKED = 0.1
-"""Score of a ranking model from which a chunk counts as evidence."""
-SHORT = 16
-"""Characters below which a question is searched for together with the one before it."""
+"""Score of a rerank model from which a chunk counts as evidence."""
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 SOURCES = 5
 CONTEXT = 6000
-"""Characters of sources that a model gets; sources are not cut, and the first is always among them."""
+"""Maximum characters of sources in the prompt. Sources are not cut, and the first is always included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnowledgeQuestion:
-    """A question to knowledge bases, with everything that shapes its answer."""
+    """A question to knowledge bases, with all parameters of its answer."""
 
     text: str
     bases: Sequence[KnowledgeBase]
     model: str | None = None
-    """None for that of the base, else any model that chats."""
+    """None for that of the base, else any chat model."""
     history: Sequence[Mapping[str, Any]] = ()
-    """Earlier messages, as OpenAI has them."""
+    """Earlier messages, in OpenAI's format."""
     k: int = SOURCES
     mode: Mode = Mode.HYBRID
     where: Mapping[str, Any] = field(default_factory=dict)
     rerank: bool | None = None
     min_score: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
-    """More of the chat request: `temperature`, `max_tokens` …"""
+    """Further fields of the chat request: `temperature`, `max_tokens` …"""
     grant: Grant | None = None
-    """Grant of the caller's key: only models that it may use answer. None where no key is needed."""
+    """The grant of the caller's key, which limits the models that answer. None if no key is required."""
     models: Models | None = None
-    """Models as a caller may use them, so that their tokens count for the caller; None for those of the server."""
+    """The models on behalf of the caller, so that tokens count for it; None for those of the server."""
     context: int = CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The event before the first word of the answer: its sources."""
+    """The event before the first token of the answer: its sources."""
 
     citations: Sequence[Citation]
     notes: Sequence[str] = ()
@@ -80,28 +75,30 @@ class FinalAnswer:
     citations: Sequence[Citation]
     """The sources that the answer cites, by their numbers."""
     evidence: bool
-    """Whether anything was found that the question is about."""
+    """Whether the search found anything that is about the question."""
     model: str | None
-    """The model that answered; None where none did."""
+    """The model that answered; None if none did."""
     usage: Mapping[str, int] = field(default_factory=dict)
     finish_reason: str = "stop"
+    notes: Sequence[str] = ()
+    """Sentences for people: that a source does not say what it is cited for."""
 
 
 Event = Sources | AnswerToken | FinalAnswer
 
 
 class Answering:
-    """Answers questions. It has no state of its own."""
+    """Answers questions. Stateless."""
 
     def __init__(self, search: Search, models: Models, any_model: Callable[[Grant | None], str | None]) -> None:
-        """`any_model` gives a model that chats now and that a key may use, if there is one."""
+        """`any_model` returns a running chat model that a key may use, or None."""
         self._search = search
         self._models = models
         self._any_model = any_model
 
     async def find(self, question: KnowledgeQuestion) -> tuple[list[Hit], SearchResult]:
-        """Search, and keep the hits that are evidence; beside them everything that was found."""
-        text = _search_text(question)
+        """Search; returns the hits that are evidence, and the whole search result."""
+        text = search_text(question.text, question.history)
         result = await self._search.search(
             Query(
                 text=text,
@@ -114,12 +111,12 @@ class Answering:
                 models=question.models,
             )
         )
-        return _within([hit for hit in result.hits if is_evidence(text, hit)], question.context), result
+        return _within([hit for hit in result.hits if is_evidence(hit)], question.context), result
 
     def model(self, question: KnowledgeQuestion) -> str | None:
-        """The model that answers: the named one, that of a base, or any that chats; None if there is none.
+        """The model that answers: the named one, that of a base, or any running chat model; None if there is none.
 
-        Raises `PermissionDenied` where the first or second of these is a model that the key may not use.
+        Raises `PermissionDenied` if the key may not use the named model or that of the base.
         """
         named = question.model or next((base.chat_model for base in question.bases if base.chat_model), None)
         if named is None:
@@ -129,7 +126,7 @@ class Answering:
         return named
 
     async def answer(self, question: KnowledgeQuestion) -> AsyncGenerator[Event]:
-        """Sources, tokens, and the answer as a whole. Raises what searching and the model's server raise."""
+        """Yield the sources, the tokens, and the whole answer. Raises the errors of the search and of the model's server."""
         model = self.model(question)
         hits, result = await self.find(question)
         sources = [Citation.of(number, hit) for number, hit in enumerate(hits, 1)]
@@ -147,7 +144,7 @@ class Answering:
         async with aclosing(self._generate(question, model, hits)) as events:
             async for event in events:
                 if isinstance(event, FinalAnswer):
-                    event, more = _with_citations(event, hits, sources)
+                    event, more = _with_citations(event, question.text, hits, sources)
                     if more:
                         yield AnswerToken(more)
                 yield event
@@ -155,7 +152,7 @@ class Answering:
     async def _generate(
         self, question: KnowledgeQuestion, model: str, hits: Sequence[Hit]
     ) -> AsyncGenerator[AnswerToken | FinalAnswer]:
-        """Let a model answer from the hits. The last event is its whole answer, without citations."""
+        """Let a model answer from the hits. The last event is the whole answer, without citations."""
         templates = question.bases[0].prompts
         sources = [
             {"document": each.document, "page": each.page, "text": each.text, "heading": each.heading} for each in hits
@@ -175,56 +172,35 @@ class Answering:
         yield FinalAnswer("".join(parts), [], True, model, usage, reason)
 
 
-def _with_citations(answer: FinalAnswer, hits: Sequence[Hit], sources: Sequence[Citation]) -> tuple[FinalAnswer, str]:
-    """The answer with its citations, and the mark that is added to it where the model set none."""
-    used = cited_numbers(answer.text, len(hits))
-    more = ""
-    if not used:
-        used = [number for number in [likely_source(answer.text, hits)] if number]
-        more = "".join(f" [{number}]" for number in used)
-    return (
-        FinalAnswer(
-            answer.text + more,
-            [sources[number - 1] for number in used],
-            answer.evidence,
-            answer.model,
-            answer.usage,
-            answer.finish_reason,
-        ),
-        more,
-    )
+def _with_citations(
+    answer: FinalAnswer, question: str, hits: Sequence[Hit], sources: Sequence[Citation]
+) -> tuple[FinalAnswer, str]:
+    """The answer with its citations, and the mark that is added to it where the model set none.
+
+    A citation that supports no sentence for which it is cited is left out, and a note says so.
+    """
+    cited = cited_numbers(answer.text, len(hits))
+    wrong = unsupported(answer.text, question, hits)
+    used, more = [number for number in cited if number not in wrong], ""
+    if not cited and (likely := likely_source(answer.text, hits)):
+        used, more = [likely], f" [{likely}]"
+    notes = [f"Source [{number}] does not say what the answer cites it for." for number in wrong]
+    return replace(
+        answer, text=answer.text + more, citations=[sources[number - 1] for number in used], notes=notes
+    ), more
 
 
-def is_evidence(question: str, hit: Hit) -> bool:
+def is_evidence(hit: Hit) -> bool:
     """Whether a hit is about the question; the best hit of a search need not be."""
-    scores = hit.scores
-    if scores.rerank is not None:
-        return scores.rerank >= RANKED
-    if scores.similarity is not None and scores.similarity >= SIMILAR:
-        return True
-    words = set(query_terms(question))
-    if scores.lexical is None or not words:
-        return False
-    shared = words & set(terms(f"{hit.heading} {hit.text}"))
-    return len(shared) >= (SHARED_CJK if CJK.search(question) else SHARED) * len(words)
+    return hit.score >= (EVIDENCE if hit.scores.rerank is None else RANKED)
 
 
 def nothing_found(question: KnowledgeQuestion) -> str:
-    """The answer that nothing was found, in the language of the question."""
+    """The answer if nothing was found, in the language of the question."""
     names = [base.name for base in question.bases]
     if CJK.search(question.text):
         return f"在知识库{'、'.join(f'“{name}”' for name in names)}中没有找到与这个问题有关的内容。"
     return f"I found nothing about this in {' and '.join(names)}."
-
-
-def _search_text(question: KnowledgeQuestion) -> str:
-    """The text to search for. A short question says little without the one before it."""
-    questions = [
-        m["content"] for m in question.history if m.get("role") == "user" and isinstance(m.get("content"), str)
-    ]
-    if questions and len(question.text) < SHORT:
-        return f"{questions[-1][:500]}\n{question.text}"
-    return question.text
 
 
 def _within(hits: list[Hit], characters: int) -> list[Hit]:

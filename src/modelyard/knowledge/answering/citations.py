@@ -1,4 +1,4 @@
-"""Which sources an answer cites, which one it took its words from, and answers that are made of sources alone."""
+"""Finds the sources that an answer cites or is taken from, and composes answers from sources alone."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from collections.abc import Sequence
 from modelyard.knowledge.indexing.words import query_terms, terms
 from modelyard.protocol.hits import Hit
 
-_MARK = re.compile(r"\[(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\]|【(\d{1,3})】")
+MARK = re.compile(r"\[(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\]|【(\d{1,3})】")
+"""Numbers of sources in brackets."""
 _SENTENCE = re.compile(r"[^。！？!?\n]*?(?:[。！？!?]+[”』」\"')）]*|\.(?=\s|$)|\n|$)", re.DOTALL)
 TAKEN = 0.3
-"""Share of the words of an answer that a source must have to count as its source."""
+"""Part of an answer's words that a source must contain to count as its source."""
 SENTENCES = 3
 LONGEST = 600
-"""Characters of a sentence that is quoted."""
+"""Maximum characters of a quoted sentence."""
 
 
 def cited_numbers(answer: str, sources: int) -> list[int]:
-    """Numbers of the sources that an answer cites, in their order, each once."""
+    """Numbers of the sources that an answer cites, in order, each once."""
     found: dict[int, None] = {}
-    for match in _MARK.finditer(answer):
+    for match in MARK.finditer(answer):
         for number in re.findall(r"\d+", match.group(0)):
             if 1 <= int(number) <= sources:
                 found[int(number)] = None
@@ -28,7 +29,7 @@ def cited_numbers(answer: str, sources: int) -> list[int]:
 
 
 def likely_source(answer: str, hits: Sequence[Hit]) -> int | None:
-    """The number of the source that an answer without marks took its words from; None where it is taken from none."""
+    """The number of the source that an answer without citation marks is taken from; None if there is none."""
     words = set(query_terms(answer))
     if not words:
         return None
@@ -43,7 +44,7 @@ def sentences(text: str) -> list[str]:
 
 
 def extract(question: str, hits: Sequence[Hit]) -> tuple[str, list[int]]:
-    """An answer without a model: the sentences that share most with the question, each with its source."""
+    """Compose an answer without a model: the sentences that share the most words with the question, each with its source."""
     words = set(query_terms(question))
     scored: list[tuple[float, int, int, str]] = []
     for number, hit in enumerate(hits, 1):

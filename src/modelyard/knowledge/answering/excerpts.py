@@ -1,4 +1,4 @@
-"""Search results as text, for a model that searches by itself."""
+"""Search results as text for a model that searches with a tool."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ MOST_HITS = 5
 
 
 async def excerpts(search: Search, base: KnowledgeBase, query: str, models: Models | None = None) -> str:
-    """The chunks of a base that are about the query, numbered, or a sentence that there are none.
+    """The chunks of a base that are about the query, numbered, or a sentence that says that there are none.
 
-    `models` embed the query, so that their tokens count for a caller; None for the models of the server.
+    `models` embed the query, so that its tokens count for a caller; None for the models of the server.
     """
     found = await search.search(Query(text=query[:LONGEST_QUERY], bases=[base], k=MOST_HITS, models=models))
-    hits = [hit for hit in found.hits if is_evidence(query, hit)]
+    hits = [hit for hit in found.hits if is_evidence(hit)]
     return "\n\n".join(map(_numbered, range(1, len(hits) + 1), hits)) or f"'{base.name}' has nothing about this."
 
 

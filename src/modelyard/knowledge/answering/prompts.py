@@ -1,6 +1,6 @@
-"""Prompts: the Jinja templates that turn a question and its sources into the message for a model.
+"""Prompts: the Jinja templates that render a question and its sources as the message for a model.
 
-A base may have templates of its own. Those come from users, so they are rendered in a process apart (`core/templates.py`).
+A base may have its own templates. These come from users, so they are rendered in a separate process (`core/templates.py`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Nothing was found in the documents about this question:
 {{ question }}"""
 
 EXAMPLE: Mapping[str, Any] = {"document": "name.txt", "page": 1, "text": "text", "heading": ""}
-"""A source with which a template is tried before it is stored."""
+"""A source for a test rendering of a template before it is stored."""
 
 DEFAULTS: Mapping[str, str] = {"answer": ANSWER, "empty": EMPTY}
 """Name → template. `answer` gets `question`, `sources` and `context`; `empty` only `question`."""
@@ -43,7 +43,7 @@ def _default(name: str) -> Template:
 
 
 async def check_prompts(prompts: Mapping[str, str]) -> None:
-    """Try the templates of a base. Raises `InvalidParameter` for a wrong or slow one and for an unknown name."""
+    """Render the templates of a base once. Raises `InvalidParameter` for an invalid or slow one and for an unknown name."""
     for name, template in prompts.items():
         if name not in DEFAULTS:
             raise InvalidParameter("prompts", f"'{name[:100]}' is none of {', '.join(DEFAULTS)}.")
@@ -51,9 +51,9 @@ async def check_prompts(prompts: Mapping[str, str]) -> None:
 
 
 async def prompt(templates: Mapping[str, str], question: str, sources: Sequence[Mapping[str, Any]]) -> str:
-    """The message for a question and its sources; the one for no sources where there are none.
+    """Render the message for a question and its sources, or the one for no sources.
 
-    Raises `InvalidParameter` when a base's template cannot be used.
+    Raises `InvalidParameter` if a base's template cannot be used.
     """
     name = "answer" if sources else "empty"
     context = "\n".join(str(source["text"]) for source in sources)

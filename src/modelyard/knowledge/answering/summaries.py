@@ -1,4 +1,4 @@
-"""Summaries by a chat model: of each group of chunks, then of these summaries together, until one is left."""
+"""Summaries by a chat model: of each group of chunks, then of the summaries, until a single one is left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modelyard.db.tables import KnowledgeChunk
 from modelyard.knowledge.types import Models, texts_of
 
 MOST_TOKENS = 1300.0
-"""Tokens that are summarised at once, as `estimate_tokens` counts them."""
+"""Maximum tokens that are summarised in one request, as `estimate_tokens` counts them."""
 TASK = "用文本自己的语言概括它的要点，不要添加文本中没有的内容。"
 MAP = "根据文本执行任务。以下任务信息{task}文本内容如下: \r\n{text}"
 REDUCE = "Combine these summaries: {text}"
@@ -25,13 +25,13 @@ class Summary:
 
     text: str
     steps: Sequence[str]
-    """Summaries of the groups of chunks, from which it was made."""
+    """Summaries of the groups of chunks that it was made from."""
 
 
 async def summarise(
     models: Models, model: str, chunks: Sequence[KnowledgeChunk], options: Mapping[str, Any]
 ) -> Summary:
-    """Summarise chunks that follow one another. Raises `InvalidParameter`, and what the model's server raises."""
+    """Summarise consecutive chunks. Raises `InvalidParameter`, and the errors of the model's server."""
 
     async def ask(text: str) -> str:
         return await _complete(models, {**options, "model": model, "messages": [{"role": "user", "content": text}]})
@@ -59,7 +59,7 @@ async def _complete(models: Models, body: Mapping[str, Any]) -> str:
 
 
 def without_overlap(chunks: Sequence[KnowledgeChunk]) -> list[str]:
-    """The texts of chunks, without the sentences that a chunk repeats of the one before it."""
+    """The texts of chunks, without the sentences that a chunk repeats from the previous one."""
     texts: list[str] = []
     last = -1
     for each in chunks:
@@ -72,7 +72,7 @@ def without_overlap(chunks: Sequence[KnowledgeChunk]) -> list[str]:
 
 
 def group(texts: Sequence[str], least: int = 1) -> list[list[str]]:
-    """Neighbours together as long as they stay within `MOST_TOKENS`, but `least` of them in any case."""
+    """Group consecutive texts within `MOST_TOKENS`, but at least `least` per group."""
     groups: list[list[str]] = []
     size = 0.0
     for text in texts:
@@ -87,6 +87,6 @@ def group(texts: Sequence[str], least: int = 1) -> list[list[str]]:
 
 
 def estimate_tokens(text: str) -> float:
-    """Roughly how many tokens a text has: one for each Chinese, Japanese or Korean character, one for three others."""
+    """An estimate of a text's tokens: one per Chinese, Japanese or Korean character, one per three other characters."""
     wide = sum(char > "\u2e7f" for char in text)
     return wide + (len(text) - wide) / 3

@@ -1,4 +1,4 @@
-"""A small knowledge base that comes with the package, in sentences that the demo model can read."""
+"""A small knowledge base in this package, in sentences that the demo model can read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from modelyard.knowledge.service import KnowledgeService
 NAME = "demo"
 MODEL = "modelyard-demo"
 PROMPT = "Context:\n{{ sources[0].text.split('\n\n')[-1] }}\n\nQuestion: {{ question }}"
-"""The demo model learned to read one short passage, laid out like this."""
+"""The demo model was trained on one short passage in this layout."""
 
 
 async def ensure_demo(knowledge: KnowledgeService) -> str:
-    """Create the base if there is none of its name, wait until it can be searched, and return its name."""
+    """Create the base if it does not exist, wait until it can be searched, and return its name."""
     settings = BaseSettings(
         description="The demo's own documents, about a server called Yard.",
         chat_model=MODEL,

@@ -1,6 +1,6 @@
-"""Documents as they are kept: rows of bases and documents, files, the loaders and the splitter.
+"""Documents: rows of bases and documents, files, loaders and the splitter.
 
-Nothing here knows of indexes. To add a format, write a loader in `loaders/` and name its extensions in
-`loaders/formats.py`. When loaders or the splitter make other chunks than before, their `VERSION` grows, so that
+This package is independent of indexes. To add a format, write a loader in `loaders/` and add its extensions to
+`loaders/formats.py`. When a change of the loaders or the splitter changes the chunks, increment their `VERSION`, so that
 documents are indexed again.
 """

@@ -20,19 +20,19 @@ from modelyard.knowledge.documents.splitter import Chunking
 
 LONGEST_NAME = 200
 RESERVED = frozenset({"answer", "formats", "search"})
-"""Parts of routes that stand where other routes have the name of a base."""
+"""Names that routes have in the position of a base's name."""
 PREFIX = "kb:"
-"""Stands before the name of a base that is asked as a model."""
+"""Prefix of a base's name where a request names a model."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseSettings:
-    """Settings of a new or changed base. None leaves a field as it is, or at its default."""
+    """Settings of a new or changed base. None keeps the present value or the default."""
 
     description: str | None = None
     language: str | None = None
     embedding_model: str | None = None
-    """Empty for none: a base that is searched by words alone."""
+    """Empty for none: the base is then searched by words only."""
     rerank_model: str | None = None
     chat_model: str | None = None
     chunking: Mapping[str, Any] | None = None
@@ -60,27 +60,27 @@ class BaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much a base holds."""
+    """The number of documents and chunks in a base."""
 
     documents: int = 0
     chunks: int = 0
     bytes: int = 0
     states: Mapping[str, int] = field(default_factory=dict)
-    """State of a document → how many are in it."""
+    """State of documents → number of documents in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What a deleted base leaves on the disk, for others to remove."""
+    """Files and indexes of a deleted base, for others to remove."""
 
     hashes: Sequence[str]
-    """Hashes of the bytes of its documents, which other documents may have, too."""
+    """Hashes of its documents' content, which other documents may share."""
     generations: Collection[int]
     """Generations of its indexes."""
 
 
 def chunking_of(values: Mapping[str, Any]) -> Chunking:
-    """Chunking options from JSON. Raises `InvalidParameter`."""
+    """Chunk settings from JSON. Raises `InvalidParameter`."""
     unknown = set(values) - set(Chunking.__struct_fields__)
     if unknown:
         known = ", ".join(Chunking.__struct_fields__)
@@ -92,7 +92,7 @@ def chunking_of(values: Mapping[str, Any]) -> Chunking:
 
 
 def check_name(name: str) -> str:
-    """The name of a base in composed form. Any printable line is allowed. Raises `InvalidParameter`."""
+    """Return the name of a base in composed form. Any printable line is allowed. Raises `InvalidParameter`."""
     name = composed(name)
     if not name.strip():
         raise InvalidParameter("name", "a knowledge base needs a name.")
@@ -102,12 +102,12 @@ def check_name(name: str) -> str:
         raise InvalidParameter("name", "a name has no line breaks, control characters or blanks at its ends.")
     addressable("name", name)
     if name in RESERVED:
-        raise InvalidParameter("name", f"'{name}' is a route's name; choose another.")
+        raise InvalidParameter("name", f"'{name}' is the name of a route; choose another.")
     return name
 
 
 class Bases:
-    """The rows of bases. It touches neither files nor indexes."""
+    """The rows of bases. Does not access files or indexes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -115,7 +115,7 @@ class Bases:
         self._changes = 0
 
     async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
-        """A new, empty base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
+        """Create an empty base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
         now = time.time()
         row = KnowledgeBase(name=check_name(name), temporary=settings.temporary, created_at=now, used_at=now)
         row.owner = settings.owner
@@ -132,7 +132,7 @@ class Bases:
         return row
 
     async def known(self, name: str) -> KnowledgeBase:
-        """As `get`, but from memory after the first time, for searches, of which there are many. Do not change the row."""
+        """Like `get`, but from memory after the first call, for searches, which are frequent. Do not change the row."""
         if (row := self._known.get(name)) is None:
             changes = self._changes
             row = await self.get(name)
@@ -141,7 +141,7 @@ class Bases:
         return row
 
     def forget(self) -> None:
-        """A change of a base is committed: read bases again that `known` remembers."""
+        """Drop the rows that `known` has cached, because a change of a base was committed."""
         self._known.clear()
         self._changes += 1
 
@@ -151,13 +151,13 @@ class Bases:
             return await base_named(session, name)
 
     async def all(self, temporary: bool = False) -> Sequence[KnowledgeBase]:
-        """All bases by name: the lasting ones, or those made for one conversation."""
+        """All bases by name: the permanent ones, or the temporary ones."""
         query = select(KnowledgeBase).where(KnowledgeBase.temporary == temporary).order_by(KnowledgeBase.name)
         async with self._database.session() as session:
             return (await session.scalars(query)).all()
 
     async def configure(self, name: str, settings: BaseSettings, new_name: str | None = None) -> KnowledgeBase:
-        """Change what needs no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
+        """Change settings that need no new index. Raises `KnowledgeBaseNotFound`, `KnowledgeBaseExists` or `InvalidParameter`."""
         try:
             async with self._database.writing() as session:
                 row = await base_named(session, name)
@@ -174,7 +174,9 @@ class Bases:
     async def delete(self, base: KnowledgeBase) -> Leftovers:
         """Delete a base with the rows of its documents and chunks. Returns what is left of it on the disk."""
         async with self._database.freeing() as session:
-            row = await session.get(KnowledgeBase, base.id, with_for_update=True)  # or an upload could come in between
+            row = await session.get(
+                KnowledgeBase, base.id, with_for_update=True
+            )  # otherwise an upload could be added meanwhile
             blobs = select(KnowledgeDocument.hash).where(KnowledgeDocument.base_id == base.id)
             hashes = (await session.scalars(blobs)).all()
             past = select(KnowledgeJob.generation).where(KnowledgeJob.base_id == base.id).distinct()
@@ -187,12 +189,12 @@ class Bases:
         return Leftovers(hashes, generations)
 
     async def used(self, ids: Sequence[int]) -> None:
-        """Note that bases are in use: a temporary one is deleted a week after its last use."""
+        """Record that bases are in use: a temporary one is deleted a week after its last use."""
         async with self._database.session() as session:
             await session.execute(update(KnowledgeBase).where(KnowledgeBase.id.in_(ids)).values(used_at=time.time()))
 
     async def counts(self, ids: Sequence[int]) -> dict[int, Counts]:
-        """How much each of these bases holds."""
+        """The numbers of documents and chunks of these bases, by id."""
         grouped = (
             select(
                 KnowledgeDocument.base_id,

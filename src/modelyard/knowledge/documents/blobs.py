@@ -1,4 +1,4 @@
-"""The bytes of documents, each a file named by its SHA-256: a document's name never becomes a path."""
+"""The content of documents as files named by their SHA-256, so that no document's name becomes a path."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ from modelyard.db.reserve import FULL
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Bytes that are stored."""
+    """Stored content."""
 
     hash: str
-    """SHA-256, in hex."""
+    """SHA-256 in hexadecimal."""
     size: int
 
 
 class Blobs:
-    """A folder of files. What is stored survives a crash; what was half written is removed at the next start."""
+    """A folder of files. Stored content survives a crash; incomplete files are removed at the next start."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._arriving = folder / "arriving"
         self._held: Counter[str] = Counter()
-        """Hash → how many `holding` blocks use it now."""
+        """Hash → number of `holding` blocks that use it at present."""
         self._placing = asyncio.Lock()
-        """Held while a file moves to its place, and while it is decided whether one is deleted."""
+        """Held while a file is moved into place, and during the decision whether a file is deleted."""
 
     def open(self) -> None:
-        """Make the folder, and remove what a crash left half written."""
+        """Create the folder, and remove incomplete files of a crash."""
         self._arriving.mkdir(parents=True, exist_ok=True)
         for each in self._arriving.iterdir():
             each.unlink(missing_ok=True)
 
     def path(self, name: str) -> Path:
-        """Where the bytes of this hash are."""
+        """The path of the content with this hash."""
         return self._folder / name[:2] / name
 
     @asynccontextmanager
     async def holding(self, data: AsyncIterator[bytes], most: int) -> AsyncIterator[Blob]:
-        """Store bytes as they come, and protect them from `forget` until the block is left.
+        """Store data while it arrives, and protect it from `forget` until the block ends.
 
-        Raises `BodyTooLarge` at the first byte beyond `most`, or `NotEnoughDisk`, and keeps nothing.
-        If no row has the hash when the block is left, the caller must call `forget`.
+        Raises `BodyTooLarge` at the first byte beyond `most`, or `NotEnoughDisk`, and then stores nothing.
+        If no row has the hash at the end of the block, the caller must call `forget`.
         """
         path = self._arriving / secrets.token_hex(16)
         digest, size = hashlib.sha256(), 0
@@ -94,7 +94,7 @@ class Blobs:
     def _place(self, path: Path, name: str, synced: bool) -> None:
         target = self.path(name)
         if not target.exists():
-            if not synced:  # these bytes were here a moment ago, and have been forgotten since
+            if not synced:  # the content was stored when writing began, and was deleted in the meantime
                 with path.open("r+b") as file:
                     _sync(file)
             target.parent.mkdir(exist_ok=True)
@@ -106,11 +106,11 @@ class Blobs:
                 os.close(folder)
 
     async def read(self, name: str) -> bytes:
-        """All bytes of this hash. Raises `FileNotFoundError`."""
+        """The content with this hash. Raises `FileNotFoundError`."""
         return await asyncio.to_thread(self.path(name).read_bytes)
 
     async def forget(self, name: str, needed: Callable[[str], Awaitable[bool]]) -> None:
-        """Delete the bytes of this hash, unless `needed` says that a row has it, or a `holding` block uses it."""
+        """Delete the content of this hash, unless `needed` finds a row that has it or a `holding` block uses it."""
         async with self._placing:
             if name not in self._held and not await needed(name):
                 self.path(name).unlink(missing_ok=True)
@@ -122,5 +122,5 @@ def _sync(file: BinaryIO) -> None:
 
 
 async def whole(data: bytes) -> AsyncIterator[bytes]:
-    """Bytes that are complete, in the form that `put` takes."""
+    """Complete data as an iterator."""
     yield data

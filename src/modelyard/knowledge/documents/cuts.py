@@ -1,6 +1,6 @@
-"""Where a text may be cut: behind sentences, clauses and words, between lines of code and rows of tables.
+"""Finds places to cut a text: after sentences, clauses and words, between lines of code and rows of tables.
 
-Places are offsets into the whole document. Nothing is scanned but the neighbourhood of the place where a chunk must end.
+Places are character offsets in the whole document. Only the text near the maximum end of a chunk is scanned.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ import unicodedata
 from itertools import takewhile
 
 NEAR = 200
-"""Characters before the limit in which a sentence end is searched first."""
+"""Characters before the limit in which the end of a sentence is searched first."""
 AHEAD = 40
-"""Characters behind a place that decide whether a sentence ends there."""
+"""Characters after a place that determine whether a sentence ends there."""
 
 BLANKS = re.compile(r"\s*")
 SENTENCE = re.compile(
-    "[。！？；…｡.!?\n]"  # one set in front: the search skips to it
+    "[。！？；…｡.!?\n]"  # one character set first, so that the search skips to it
     "(?:(?<=[。！？；…｡])[。！？；…｡!?]*[”’」』）】》〉\"')\\]*]*"
     "|(?<=[.!?])[.!?]{0,5}[\"'”’)\\]*]{0,4}(?=\\s|[\u3400-\u9fff])"
     "|(?<=\n)(?=[ \t]*(?:\n|[-*+•·][ \t]|\\d{1,3}[.)、]|[a-zA-Z][.)][ \t]|\u3000)))"
 )
-"""The end of a sentence, or of a line before a blank line, an item of a list or an indented paragraph."""
+"""The end of a sentence, or of a line before a blank line, a list item or an indented paragraph."""
 ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Mx|Dr|Drs|Prof|St|Mt|Jr|Sr|vs|cf|al|viz|Inc|Ltd|Co|Corp|approx|dept|resp|incl|Gen|Col|Capt|Lt|Sgt|Rev|Hon|Sen"
     r"|Rep|Gov|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|[A-Za-z])|(?:\A|\n)[ \t]*\d{1,3})\Z"
 )
-"""What a full stop follows without ending a sentence; single letters are initials, `e.g.` and `U.S.`."""
+"""Text before a full stop that does not end a sentence; single letters are initials, `e.g.` and `U.S.`."""
 NUMBERED = re.compile(r"\b(?:No|Nos|Fig|Figs|Eq|Vol|pp?|Sec|Ch|Art|Tab|Ver|ver)\Z")
-"""What a full stop follows without ending a sentence, if a number comes next."""
+"""Text before a full stop that does not end a sentence if a number follows."""
 MARKS = "\u200c\u200d\u0e33\u0eb3\uff9e\uff9f"
-"""Characters that belong to the one before them, although Unicode does not class them as marks."""
+"""Characters that combine with the previous one, although Unicode does not class them as marks."""
 WORD = re.compile(r"[^\W\d_]{4}\Z")
 LINE = re.compile(r"\n")
 CLAUSE = re.compile(r"[、，：]|[,;:](?=\s|[\u3400-\u9fff])")
@@ -40,13 +40,13 @@ RULE = re.compile(r"[ \t]*\|?[ \t|:]*-[\s|:-]*\Z")
 
 
 def skip_blanks(text: str, at: int) -> int:
-    """The first place from `at` on that is not blank."""
+    """The first position from `at` on that is not blank."""
     found = BLANKS.match(text, at)
     return found.end() if found else at
 
 
 def text_cut(text: str, low: int, middle: int, high: int) -> int:
-    """The best place to cut prose, above `low` and up to `high`; below `middle` only where nothing better is above it."""
+    """The best place to cut prose, above `low` and up to `high`; below `middle` only if there is no better place above it."""
     for pattern, floor in (
         (SENTENCE, middle),
         (LINE, middle),
@@ -62,9 +62,9 @@ def text_cut(text: str, low: int, middle: int, high: int) -> int:
 
 
 def hard_cut(text: str, low: int, high: int) -> int:
-    """`high`, or the nearest place before it that is not inside a character as people see it, if one is above `low`.
+    """`high`, or the nearest place before it that is not inside a grapheme, if there is one above `low`.
 
-    A pair of surrogates is never parted, unless nothing else is left between `low` and `high`.
+    A pair of surrogates is never split, unless there is no other place between `low` and `high`.
     """
     at = high
     while at > low and _inside(text, at):
@@ -85,10 +85,10 @@ def sentence_start(text: str, low: int, high: int) -> int:
 
 
 def code_cut(text: str, low: int, middle: int, high: int) -> int:
-    """The best place to cut code, so that what is before it ends at `high` at the latest.
+    """The best place to cut code, at `high` at the latest.
 
-    Behind a blank line first, then before the line with the least indentation, then the last; inside a line only where a
-    line is longer than what there is.
+    In order of preference: after a blank line, before the line with the least indentation, before the last line; inside a line
+    only if the line is too long.
     """
     for floor in (middle, low):
         lines = [line for line in CODE_LINE.finditer(text, floor, high + AHEAD) if low < line.start() <= high]
@@ -99,7 +99,7 @@ def code_cut(text: str, low: int, middle: int, high: int) -> int:
 
 
 def header_end(text: str, start: int, end: int) -> int:
-    """The place behind the header row and its rule; `start` if the table has none."""
+    """The position after the header row and its rule; `start` if the table has none."""
     first = text.find("\n", start, end)
     if first < 0:
         return start
@@ -109,7 +109,7 @@ def header_end(text: str, start: int, end: int) -> int:
 
 
 def row_cut(text: str, low: int, high: int, end: int, size: int) -> int:
-    """The last place between rows above `low` and up to `high`; behind the first row if it is longer, at most twice `size`.
+    """The last place between rows above `low` and up to `high`; after the first row if that is longer, up to twice `size`.
 
     A longer row is cut at `high`.
     """
@@ -121,18 +121,18 @@ def row_cut(text: str, low: int, high: int, end: int, size: int) -> int:
 
 
 def first_line_end(text: str, start: int, end: int) -> int:
-    """The place behind the line that begins at `start`."""
+    """The position after the line that begins at `start`."""
     found = text.find("\n", start, end)
     return end if found < 0 else found
 
 
 def _worth(line: re.Match[str]) -> tuple[bool, bool, int, int]:
-    """How good it is to cut code before this line, to compare; worst before a line that closes a block."""
+    """How suitable a cut before this line is, as a sort key; worst before a line that closes a block."""
     return not line[3], line[1] is not None, -len(line[2]), line.start()
 
 
 def _last(pattern: re.Pattern[str], text: str, low: int, high: int) -> int:
-    """The end of the last match that may be a cut, above `low` and up to `high`; `low` if there is none."""
+    """The end of the last match above `low` and up to `high` that may be a cut; `low` if there is none."""
     upper = high + AHEAD
     for floor in dict.fromkeys((max(low, high - NEAR), low)):
         for found in reversed(list(pattern.finditer(text, floor, upper))):
@@ -143,7 +143,7 @@ def _last(pattern: re.Pattern[str], text: str, low: int, high: int) -> int:
 
 
 def _ends_sentence(text: str, found: re.Match[str]) -> bool:
-    """Whether a full stop ends a sentence: not behind an abbreviation or number, before small letters only behind long words."""
+    """Whether a full stop ends a sentence: not after an abbreviation or number, before small letters only after long words."""
     at = found.start()
     if text[at] != ".":
         return True
@@ -155,7 +155,7 @@ def _ends_sentence(text: str, found: re.Match[str]) -> bool:
 
 
 def _inside(text: str, at: int) -> bool:
-    """Whether a place is inside a character as people see it: an emoji sequence, a letter with its marks, a flag."""
+    """Whether a position is inside a grapheme: an emoji sequence, a letter with its marks, a flag."""
     if at <= 0 or at >= len(text):
         return False
     before, after = text[at - 1], text[at]
@@ -173,10 +173,10 @@ def _inside(text: str, at: int) -> bool:
 
 
 def _indicator(character: str) -> bool:
-    """Whether a character is half of a flag."""
+    """Whether a character is a regional indicator, half of a flag."""
     return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
 def _surrogates(text: str, at: int) -> bool:
-    """Whether a place is between a high surrogate and a low one."""
+    """Whether a position is between a high surrogate and a low one."""
     return "\ud800" <= text[at - 1] <= "\udbff" and "\udc00" <= text[at] <= "\udfff"

@@ -1,4 +1,4 @@
-"""Documents as rows, with the files behind them and the chunks made from them: keeping, listing and reading them."""
+"""Documents as rows, with their files and chunks: stores, lists and reads them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ LONGEST_NAME = 1000
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document whose bytes are stored."""
+    """A document whose content is stored."""
 
     row: KnowledgeDocument
     changed: bool
-    """Whether it is new, or its bytes or its metadata are."""
+    """Whether it is new, or its content or metadata has changed."""
 
 
 def check_document_name(name: str) -> str:
-    """The name of a document in composed form; it never becomes a path. Raises `InvalidParameter`."""
+    """Return the name of a document in composed form, which is never used as a path. Raises `InvalidParameter`."""
     name = composed(name)
     if not name.strip() or len(name) > LONGEST_NAME or "\0" in name:
         raise InvalidParameter("file", f"a document needs a name of at most {LONGEST_NAME} characters.")
@@ -39,7 +39,7 @@ def check_document_name(name: str) -> str:
 
 
 class Documents:
-    """Keeps and reads documents. `indexing/edits.py` changes and deletes them, because an index must follow."""
+    """Stores and reads documents. `indexing/edits.py` changes and deletes them, because their index has to be updated."""
 
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database = database
@@ -56,7 +56,7 @@ class Documents:
         chunking: Mapping[str, Any] | None = None,
         modified_at: float | None = None,
     ) -> StoredDocument:
-        """Store the bytes of a document and create or update its row; `details` are added to its metadata.
+        """Store the content of a document and create or update its row; `details` are added to its metadata.
 
         Raises `BodyTooLarge` beyond `most` bytes, `InvalidParameter`, `NotEnoughDisk`, and `KnowledgeBaseNotFound`.
         """
@@ -68,7 +68,7 @@ class Documents:
         try:
             async with self.blobs.holding(data, most) as blob:
                 return await self._note(base, name, blob, details, columns)
-        except ModelyardError:  # the base was deleted meanwhile, or the database takes nothing
+        except ModelyardError:  # the base was deleted meanwhile, or the database cannot be written
             if blob is not None:
                 await self.forget_blobs([blob.hash])
             raise
@@ -109,7 +109,7 @@ class Documents:
             return await rows.document_named(session, base, name)
 
     async def as_now(self, base: KnowledgeBase, documents: Sequence[KnowledgeDocument]) -> list[KnowledgeDocument]:
-        """Read documents again; one that was deleted in between stays as it was."""
+        """Read documents again; a document that was deleted meanwhile is returned unchanged."""
         async with self._database.session() as session:
             present = await rows.documents_named(session, base, [each.name for each in documents], present_only=True)
         now = {each.id: each for each in present}
@@ -126,7 +126,7 @@ class Documents:
     async def all(
         self, base: KnowledgeBase, *, state: str | None = None, contains: str = "", limit: int = 1000, offset: int = 0
     ) -> tuple[Sequence[KnowledgeDocument], int]:
-        """A page of documents by name, and their total; `contains` is a part of the name, and no pattern."""
+        """A page of documents by name, and their total number; `contains` is a part of the name, not a pattern."""
         query = select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id)
         if state is not None:
             query = query.where(KnowledgeDocument.state == state)
@@ -138,13 +138,13 @@ class Documents:
             return (await session.scalars(page)).all(), total
 
     async def text(self, document: KnowledgeDocument) -> str:
-        """The text that was read from it; empty before it is indexed."""
+        """The text that was read from the document; empty before it is indexed."""
         async with self._database.session() as session:
             row = await session.get(KnowledgeText, document.id)
         return "" if row is None else row.text
 
     async def include_all(self, base: KnowledgeBase) -> None:
-        """Drop the chunking options of single documents, and let the next job index those that were only stored, too."""
+        """Remove the chunk settings of single documents, and mark stored documents for indexing by the next job."""
         async with self._database.session() as session:
             of_base = update(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id)
             await session.execute(of_base.values(chunking=null()))
@@ -154,7 +154,7 @@ class Documents:
     async def chunks(
         self, base: KnowledgeBase, name: str, *, limit: int = 1000, offset: int = 0
     ) -> tuple[Sequence[KnowledgeChunk], int]:
-        """A page of the chunks of a document, and their total. Raises `DocumentNotFound`."""
+        """A page of the chunks of a document, and their total number. Raises `DocumentNotFound`."""
         async with self._database.session() as session:
             row = await rows.document_named(session, base, name)
             query = rows.chunks_of(row.id, base.generation).order_by(KnowledgeChunk.position, KnowledgeChunk.id)
@@ -167,18 +167,18 @@ class Documents:
             return await rows.chunk_numbered(session, base, number)
 
     async def extras(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """The metadata that people gave to these chunks, by id, where there are any."""
+        """The metadata that users gave to these chunks, by id; chunks without metadata are left out."""
         statement = select(KnowledgeChunk.id, KnowledgeChunk.extra).where(KnowledgeChunk.id.in_(ids))
         async with self._database.session() as session:
             return {number: extra for number, extra in (await session.execute(statement)).all() if extra}
 
     async def forget_blobs(self, hashes: Sequence[str]) -> None:
-        """Delete those of these bytes that no document has any more."""
+        """Delete the content of these hashes that no document has any more."""
         for name in set(hashes):
             await self.blobs.forget(name, self._has)
 
     async def _has(self, name: str) -> bool:
-        """Whether any document has these bytes."""
+        """Whether any document has content with this hash."""
         async with self._database.session() as session:
             query = select(KnowledgeDocument.id).where(KnowledgeDocument.hash == name).limit(1)
             return await session.scalar(query) is not None

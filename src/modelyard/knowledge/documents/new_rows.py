@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
 from modelyard.knowledge.documents.blobs import Blob
 from modelyard.knowledge.documents.states import DocumentState
-from modelyard.knowledge.types import text_hash
+from modelyard.knowledge.types import indexed_text, text_hash
 
 
 def new_document(base: KnowledgeBase, name: str, blob: Blob) -> KnowledgeDocument:
-    """A row for a document that is new, and not indexed yet."""
+    """Create the row of a new document, which is not indexed yet."""
     now = time.time()
     return KnowledgeDocument(
         base_id=base.id,
@@ -39,14 +39,14 @@ def new_document(base: KnowledgeBase, name: str, blob: Blob) -> KnowledgeDocumen
 
 
 def chunk_with_text(row: KnowledgeChunk, text: str) -> KnowledgeChunk:
-    """A copy of a chunk with another text. It keeps its span, which says where it came from."""
+    """A copy of a chunk with another text. It keeps its span, which is its origin in the document."""
     return KnowledgeChunk(
         base_id=row.base_id,
         document_id=row.document_id,
         generation=row.generation,
         position=row.position,
         text=text,
-        hash=text_hash(text),
+        hash=text_hash(indexed_text(row.heading, text)),
         start=row.start,
         end=row.end,
         page=row.page,
@@ -63,7 +63,7 @@ async def insert_chunk(
     position: int | None,
     extra: Mapping[str, Any],
 ) -> KnowledgeChunk:
-    """Add a chunk that somebody wrote, at the end of a document or before the chunk at `position`."""
+    """Add a chunk written by a user, at the end of a document or before the chunk at `position`."""
     siblings = (KnowledgeChunk.document_id == document.id, KnowledgeChunk.generation == generation)
     last = await session.scalar(select(func.max(KnowledgeChunk.position)).where(*siblings))
     place = (-1 if last is None else last) + 1 if position is None else position

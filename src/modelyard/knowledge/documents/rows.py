@@ -1,4 +1,4 @@
-"""Queries that several parts of this package run."""
+"""Queries that several modules of this package use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modelyard.knowledge.documents.states import IndexingKind
 
 
 def searchable(base_id: int, generation: int) -> Select[int]:
-    """Query for the ids of the chunks that searches find."""
+    """Select the ids of the chunks that searches find."""
     return (
         select(KnowledgeChunk.id)
         .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeChunk.document_id)
@@ -30,7 +30,7 @@ def searchable(base_id: int, generation: int) -> Select[int]:
 
 
 async def rebuilding(session: AsyncSession, base_id: int) -> KnowledgeJob | None:
-    """The job that indexes a base anew, if one runs."""
+    """The job that re-indexes a base, if one is running."""
     return await session.scalar(
         select(KnowledgeJob).where(
             KnowledgeJob.base_id == base_id,
@@ -41,15 +41,15 @@ async def rebuilding(session: AsyncSession, base_id: int) -> KnowledgeJob | None
 
 
 async def not_rebuilding(session: AsyncSession, base: KnowledgeBase) -> None:
-    """Raises `KnowledgeBaseBusy` while a base is indexed anew, because a change of a chunk would be lost."""
+    """Raise `KnowledgeBaseBusy` while a base is re-indexed, because a change of a chunk would be lost."""
     if (job := await rebuilding(session, base.id)) is not None:
         raise KnowledgeBaseBusy(base.name, job.id)
 
 
 async def held(session: AsyncSession, base: KnowledgeBase) -> KnowledgeBase:
-    """Lock a base and read it: until the transaction ends, nobody else edits its chunks or begins a new generation.
+    """Lock a base and read it: until the transaction ends, no other one edits its chunks or begins a new generation.
 
-    Raises `KnowledgeBaseNotFound`, and `KnowledgeBaseBusy` while it is indexed anew.
+    Raises `KnowledgeBaseNotFound`, and `KnowledgeBaseBusy` while it is re-indexed.
     """
     row = update(KnowledgeBase).where(KnowledgeBase.id == base.id)  # locks it: SQLite has no SELECT FOR UPDATE
     await session.execute(
@@ -61,7 +61,7 @@ async def held(session: AsyncSession, base: KnowledgeBase) -> KnowledgeBase:
 
 
 async def present(session: AsyncSession, base: KnowledgeBase) -> KnowledgeBase:
-    """Read a base again. Raises `KnowledgeBaseNotFound` if it was deleted in between."""
+    """Read a base again. Raises `KnowledgeBaseNotFound` if it was deleted meanwhile."""
     found = await session.get(KnowledgeBase, base.id, populate_existing=True)
     if found is None:
         raise KnowledgeBaseNotFound(base.name)
@@ -69,7 +69,7 @@ async def present(session: AsyncSession, base: KnowledgeBase) -> KnowledgeBase:
 
 
 async def embedding_of(session: AsyncSession, base_id: int, generation: int) -> tuple[str | None, int | None]:
-    """The embedding model of a generation, and the length of its vectors once there is one."""
+    """The embedding model of a generation, and the length of its vectors if there are any."""
     base = await session.get_one(KnowledgeBase, base_id)
     if generation == base.generation:
         return base.embedding_model, base.dimension
@@ -95,7 +95,7 @@ async def document_named(session: AsyncSession, base: KnowledgeBase, name: str) 
 async def documents_named(
     session: AsyncSession, base: KnowledgeBase, names: Sequence[str], present_only: bool = False
 ) -> list[KnowledgeDocument]:
-    """Documents by their names, in that order. Raises `DocumentNotFound`; with `present_only`, missing ones are left out."""
+    """Documents by their names, in that order. Raises `DocumentNotFound`; with `present_only`, missing ones are skipped."""
     found: dict[str, KnowledgeDocument] = {}
     for some in batched(names):
         query = select(KnowledgeDocument).where(

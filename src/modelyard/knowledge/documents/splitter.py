@@ -1,6 +1,6 @@
-"""Cuts documents into chunks: packs blocks in order, and cuts long ones at the best places, which `cuts.py` finds.
+"""Splits documents into chunks: packs blocks in order, and cuts long ones at the best places, which `cuts.py` finds.
 
-A chunk is a span of `LoadedDocument.text`. Only the repeated header of a table and the title of `title_enhance` are added to it.
+A chunk is a span of `LoadedDocument.text`. Only the repeated header of a table and the title of `title_enhance` are added.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.knowledge.documents import cuts
 from modelyard.knowledge.types import SEPARATOR, Block, BlockKind, Chunk, LoadedDocument
 
-VERSION = 1
+VERSION = 2
 """Version of the algorithm. It grows when the same document is cut in another way, so that documents are cut again."""
 SMALLEST, LARGEST = 20, 20_000
-"""Characters that `Chunking.size` may be."""
+"""Limits of `Chunking.size` in characters."""
 TITLE_LENGTH = 20
 PUNCTUATION_END = re.compile(r"[^\w\s]\Z")
 
 
 class Chunking(msgspec.Struct, frozen=True, kw_only=True):
-    """Chunking options. Raises `InvalidParameter` if `size` is not 20 to 20,000 or `overlap` is below 0."""
+    """Chunk settings. Raises `InvalidParameter` if `size` is not 20 to 20,000 or `overlap` is below 0."""
 
     size: int = 800
-    """Characters that a chunk has at most; a row of a table and its header may take more."""
+    """Maximum characters of a chunk; a row of a table with its header may be longer."""
     overlap: int = 100
-    """Characters of whole sentences that a chunk repeats from the one before, at most. More than half of `size` is half."""
+    """Maximum characters of whole sentences that a chunk repeats from the previous one, at most half of `size`."""
     title_enhance: bool = False
-    """Chunks behind a short line with a number in front, like `3.2 范围`, begin with `下文与(3.2 范围)有关。`."""
+    """Whether chunks after a short numbered line, such as `3.2 范围`, begin with `下文与(3.2 范围)有关。`."""
 
     def __post_init__(self) -> None:
         if not SMALLEST <= self.size <= LARGEST:
@@ -47,7 +47,7 @@ DEFAULT = Chunking()
 
 
 def split(loaded: LoadedDocument, chunking: Chunking = DEFAULT) -> list[Chunk]:
-    """The chunks of a document, in order. Every character that is not blank is in one of them at least."""
+    """The chunks of a document, in order. Every character that is not blank is in at least one of them."""
     text = loaded.text
     items = _items(loaded.blocks)
     packer = _Packer(text, chunking)
@@ -61,7 +61,7 @@ def split(loaded: LoadedDocument, chunking: Chunking = DEFAULT) -> list[Chunk]:
 
 
 def key(chunking: Chunking) -> str:
-    """A string for fingerprints: equal if the same documents are cut into the same chunks."""
+    """A string for fingerprints: equal if all documents are split into equal chunks."""
     return msgspec.json.encode({"version": VERSION, **msgspec.structs.asdict(chunking)}, order="sorted").decode()
 
 
@@ -80,7 +80,7 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """A chunk, and the header of a table that its text begins with."""
+    """A chunk's span, and the header of a table that is put before its text."""
 
     start: int
     end: int
@@ -88,9 +88,10 @@ class _Span:
 
 
 class _Packer:
-    """Packs blocks into chunks: the chunk that it is filling, and the spans of those that are done.
+    """Packs blocks into chunks: has the current chunk, and the spans of the finished ones.
 
-    The chunk has content up to `content`, then headings from `tail` on that go with what follows; -1 where there is none.
+    The current chunk has content up to `content`, then headings from `tail` on that belong to the next content; -1 means
+    none.
     """
 
     def __init__(self, text: str, chunking: Chunking) -> None:
@@ -103,10 +104,10 @@ class _Packer:
         self._end = 0
         self._page: int | None = None
         self._barrier = 0
-        """The first place where an overlap may begin: behind the last heading, table or code."""
+        """The first position where an overlap may begin: after the last heading, table or code."""
 
     def add(self, item: _Item) -> None:
-        """The next block."""
+        """Add the next block."""
         while self._start >= 0 and self._closes(item):
             self._close(item)
         if self._start < 0:
@@ -120,7 +121,7 @@ class _Packer:
         self._page = item.block.page
 
     def finish(self) -> None:
-        """Closes the last chunk. Headings that nothing follows stay in it."""
+        """Finish the last chunk. Headings at the end without content stay in it."""
         if self._start >= 0:
             self._emit(self._start, self._end)
 
@@ -138,18 +139,18 @@ class _Packer:
         self._tail = -1
 
     def _short(self, item: _Item) -> bool:
-        """Whether a heading fits half a chunk; longer ones are cut as text."""
+        """Whether a heading is shorter than half a chunk; longer ones are cut like text."""
         return item.end - item.start <= self._size // 2
 
     def _length(self, end: int) -> int:
-        """Characters of the present chunk if it ends there."""
+        """Characters of the current chunk if it ends at `end`."""
         return end - self._start + (len(self._header) + 1 if self._header else 0)
 
     def _closes(self, item: _Item) -> bool:
-        """Whether the present chunk ends before a block."""
+        """Whether the current chunk ends before a block."""
         most = self._size * 3 // 4
         short = item.heading and self._short(item)
-        if self._content < 0:  # headings only: they wait for content, unless they leave no room for it
+        if self._content < 0:  # headings only: they wait for content, unless they leave no space for it
             return item.end - self._start > most if short else item.start - self._start > most + len(SEPARATOR)
         half = self._length(self._content) * 2 > self._size
         if item.heading and (half or item.block.level <= 2):
@@ -161,7 +162,7 @@ class _Packer:
         return half or item.end - item.start <= self._size or not self._has_room(item)
 
     def _has_room(self, item: _Item) -> bool:
-        """Whether a block that will be cut may begin in the present chunk."""
+        """Whether a block that has to be cut may begin in the current chunk."""
         if self._length(item.start) > self._size * 3 // 4:
             return False
         if item.block.kind is BlockKind.TEXT:
@@ -190,9 +191,9 @@ class _Packer:
                 self._content = content
 
     def _overlap_start(self, start: int, end: int, following: int, whole: int) -> int:
-        """Where the chunk behind one from `start` to `end` begins, if it repeats sentences; `end` if it cannot.
+        """The start of the chunk after the one from `start` to `end`, if it repeats sentences; `end` if it cannot.
 
-        What follows begins at `following`, and is not cut for the overlap's sake if it is whole by `whole`.
+        The next content begins at `following`, and is not cut because of the overlap if it fits completely by `whole`.
         """
         low = max(end - self._overlap, self._barrier, start + 1, following - self._size // 2)
         if whole - following <= self._size:
@@ -236,7 +237,7 @@ class _Packer:
             self._begin(floor)
 
     def _cut_table(self, item: _Item) -> None:
-        """Every part but the first repeats the header, unless it takes more than half a chunk: then it is a row like others."""
+        """Every part but the first repeats the header, unless that is longer than half a chunk; then it is treated as a row."""
         behind = cuts.header_end(self._text, item.start, item.end)
         header = self._text[item.start : behind] if behind - item.start <= self._size // 2 else ""
         floor = cuts.skip_blanks(self._text, behind) if header else item.start
@@ -265,7 +266,7 @@ def _items(blocks: Sequence[Block]) -> list[_Item]:
 
 
 def _paths(items: Sequence[_Item]) -> list[str]:
-    """The headings that each block is under; a heading is under itself."""
+    """The headings above each block; a heading is above itself."""
     above: list[tuple[int, str]] = []
     path = ""
     paths = []
@@ -280,7 +281,7 @@ def _paths(items: Sequence[_Item]) -> list[str]:
 
 
 def _titles(items: Sequence[_Item], text: str) -> list[tuple[int, str]]:
-    """Places and texts of titles: short, a digit among the first five characters, no punctuation at the end."""
+    """Positions and texts of titles: short, with a digit among the first five characters, without final punctuation."""
     titles = []
     for item in items:
         words = text[item.start : item.end]
@@ -313,4 +314,20 @@ def _chunk(
     above = bisect_right(titles, span.start, key=lambda title: title[0]) - 1
     if above >= 0 and titles[above][0] < span.start:
         words = f"下文与({titles[above][1]})有关。{words}"
-    return Chunk(words, span.start, span.end, items[first].block.page, paths[inner])
+    added = len(words) - (span.end - span.start)
+    breaks = _page_breaks(items, starts, first, span, added)
+    return Chunk(words, span.start, span.end, items[first].block.page, breaks, paths[inner])
+
+
+def _page_breaks(
+    items: Sequence[_Item], starts: Sequence[int], first: int, span: _Span, added: int
+) -> tuple[tuple[int, int], ...]:
+    """Where other pages begin in a chunk whose first block is `items[first]`, behind `added` other characters."""
+    breaks: list[tuple[int, int]] = []
+    page = items[first].block.page
+    for place in range(first + 1, bisect_right(starts, span.end - 1)):
+        here = items[place].block.page
+        if here is not None and here != page:
+            breaks.append((starts[place] - span.start + added, here))
+        page = here
+    return tuple(breaks)

@@ -1,4 +1,4 @@
-"""The states that rows of documents, tasks and jobs can be in, as the database and the routes spell them."""
+"""The states of rows of documents, tasks and jobs, with their names in the database and the routes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from enum import StrEnum
 
 
 class DocumentState(StrEnum):
-    """What became of a document."""
+    """The state of a document."""
 
     STORED = "stored"
-    """It is kept, and nobody has asked for it to be indexed."""
+    """Stored, and not to be indexed."""
     WAITING = "waiting"
     READY = "ready"
     FAILED = "failed"
@@ -17,7 +17,7 @@ class DocumentState(StrEnum):
 
 
 class TaskState(StrEnum):
-    """What became of a document in one job."""
+    """The state of a document in one job."""
 
     WAITING = "waiting"
     DONE = "done"
@@ -27,9 +27,9 @@ class TaskState(StrEnum):
 
 
 class IndexingKind(StrEnum):
-    """What a job on documents does, as the table of jobs spells its kind."""
+    """What a job on documents does; the names are job kinds."""
 
     ADD = "knowledge_index"
     """Indexes documents into the present generation."""
     REINDEX = "knowledge_reindex"
-    """Makes the next generation of a base, of all its documents."""
+    """Builds the next generation of a base from all its documents."""

@@ -1,4 +1,4 @@
-"""Reading a fetched web page as text for people and models, without scripts, menus and advertisements."""
+"""Converts a fetched web page to text for people and models, without scripts, menus and advertisements."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 APART = HEADINGS | {"p", "ul", "ol", "table", "pre", "blockquote", "hr"}
 """Elements with an empty line before and after."""
 MAIN_PART = 0.25
-"""A `main` or `article` element with at least this share of a page's text is taken for the page."""
+"""A `main` or `article` element with at least this part of a page's text is used as the page."""
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 
 

@@ -1,13 +1,13 @@
-"""How much is done at once: more while that is quick, less while it is slow, so that nobody else waits long."""
+"""Adapts the size of batches to their duration, so that a slow batch does not delay others for long."""
 
 from __future__ import annotations
 
 QUICK, SLOW = 0.1, 0.5
-"""Seconds: a batch that takes less than `QUICK` is followed by one of twice the size, more than `SLOW` by one of half."""
+"""Seconds: after a batch faster than `QUICK` the next one has twice the size, after one slower than `SLOW` half the size."""
 
 
 class AdaptiveSize:
-    """The size of the next batch, for each of several names: jobs, or models."""
+    """The size of the next batch, by name of a job or a model."""
 
     def __init__(self, first: int, most: int) -> None:
         self._first = first
@@ -19,7 +19,7 @@ class AdaptiveSize:
         return self._sizes.get(name, self._first)
 
     def took(self, name: str, seconds: float) -> None:
-        """Note how long a batch took."""
+        """Record the duration of a batch."""
         if seconds < QUICK:
             self._sizes[name] = min(self._most, 2 * self.size(name))
         elif seconds > SLOW:

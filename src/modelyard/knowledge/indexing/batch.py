@@ -1,4 +1,4 @@
-"""Documents on their way into the rows: what their tasks are about, and what was made of each so far."""
+"""Batches of documents between reading and committing: their tasks, and the results so far."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from modelyard.knowledge.types import Chunk, CutDocument
 
 @dataclass(slots=True)
 class PreparedDocument:
-    """A document of a batch. Its rows are as they were when the batch began."""
+    """A document of a batch. Its rows have the state at the beginning of the batch."""
 
     task: KnowledgeTask
     row: KnowledgeDocument
     chunking: Chunking
     fingerprint: str
-    """What the row's fingerprint becomes."""
+    """The new value of the row's fingerprint."""
     cut: CutDocument | None = None
-    """What was read; None where the chunks are as people left them."""
+    """The text and chunks that were read; None if the chunks were edited by hand."""
     chunks: Sequence[Chunk] = ()
     embedded: int = 0
-    """Chunks that had to be embedded."""
+    """Number of chunks that had to be embedded."""
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Batch:
     job: KnowledgeJob
     base: KnowledgeBase
     model: str | None
-    """Embedding model of the generation; None where it has no vectors."""
+    """Embedding model of the generation; None if it has no vectors."""
     dimension: int | None
     by_words: bool
     """Whether chunks are written without vectors, because the model does not answer; the tasks still wait then."""

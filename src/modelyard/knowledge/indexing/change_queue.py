@@ -14,18 +14,18 @@ from modelyard.knowledge.indexing.index_pool import IndexPool
 log = logging.getLogger(__name__)
 
 ENTRIES = 2000
-"""Chunks after which indexes are written while a job goes on."""
+"""Number of chunks after which indexes are written during a job."""
 MOST_ENTRIES = 10_000
-"""Chunks that may wait for an index that is being written; then ingestion waits too."""
+"""Maximum number of chunks that wait while an index is being written; then indexing waits too."""
 SECONDS = 0.5
-"""Time after which they are written anyway."""
+"""Seconds after which changes are written in any case."""
 
 
 class ChangeQueue:
     """Collects changes by generation and writes them together, in the background."""
 
     def __init__(self, indexes: IndexPool, on_written: Callable[[], None]) -> None:
-        """`on_written` is called whenever the indexes know more."""
+        """`on_written` is called whenever indexes were updated."""
         self._indexes = indexes
         self._on_written = on_written
         self._pending: dict[tuple[int, int], IndexChange] = {}
@@ -36,13 +36,13 @@ class ChangeQueue:
         return bool(self._pending)
 
     def add(self, change: IndexChange) -> None:
-        """Note what an index must learn, to be written with what else waits for it."""
+        """Queue a change, which is written together with others."""
         pending = self._pending.setdefault((change.base.id, change.generation), change)
         if pending is not change:
             pending.extend(change)
 
     async def write_some(self, idle: bool) -> None:
-        """Begin to write if it is time, or if nothing else is to be done; searching and reading go on meanwhile."""
+        """Begin to write if it is time, or if there is no other work; searching and reading continue meanwhile."""
         count = sum(len(each.add) for each in self._pending.values())
         if self._writing is not None:
             if not self._writing.done() and count < MOST_ENTRIES:
@@ -52,13 +52,13 @@ class ChangeQueue:
             self._writing = asyncio.create_task(self._write())
 
     async def write_all(self) -> None:
-        """Write everything that is committed by now."""
+        """Write everything that has been committed."""
         await self._end_writing()
         if self._pending:
             await self._write()
 
     async def cancel(self) -> None:
-        """Stop writing: what an index lacks then is read from the rows when it is next opened."""
+        """Stop writing. What an index then lacks is read from the rows when the index is opened again."""
         if self._writing is not None:
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
@@ -70,14 +70,14 @@ class ChangeQueue:
                 try:
                     await self._indexes.apply(each.base, generation, each.add, each.remove)
                 except ModelyardError as error:
-                    log.warning("the index of '%s' is read again from its rows: %s", each.base.name, error.message)
+                    log.warning("the index of '%s' will be rebuilt from its rows: %s", each.base.name, error.message)
                     await self._indexes.reopen(each.base.id, generation)
         finally:
             self._written = time.monotonic()
             self._on_written()
 
     async def _end_writing(self) -> None:
-        """Wait for what is being written; a defect in it is raised here."""
+        """Wait for the write in progress; raises its unexpected errors."""
         writing, self._writing = self._writing, None
         if writing is not None:
             await writing

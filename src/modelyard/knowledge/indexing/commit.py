@@ -16,7 +16,7 @@ from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
 from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 from modelyard.knowledge.indexing.batch import Batch, PreparedDocument
 from modelyard.knowledge.indexing.vectors import as_vector
-from modelyard.knowledge.types import Chunk, IndexEntry
+from modelyard.knowledge.types import Chunk, IndexEntry, indexed_text
 
 BY_WORDS = "words:"
 """Prefix of the fingerprint of a document whose chunks can be found by words and have no vectors yet."""
@@ -24,14 +24,14 @@ BY_WORDS = "words:"
 
 @dataclass(slots=True)
 class IndexChange:
-    """What the index of a generation must learn, because it is committed."""
+    """Committed changes that have to be applied to the index of a generation."""
 
     base: KnowledgeBase
     generation: int
     add: list[IndexEntry] = field(default_factory=list)
     remove: list[int] = field(default_factory=list)
     moved: list[int] = field(default_factory=list)
-    """Chunks whose text is the same and whose place is not."""
+    """Chunks with an unchanged text and another position."""
 
     def extend(self, later: IndexChange) -> None:
         """Add a later change of the same generation."""
@@ -43,7 +43,7 @@ class IndexChange:
 
 @dataclass(slots=True)
 class _Difference:
-    """How the rows of a document differ from what was made of it."""
+    """The difference between the rows of a document and its new chunks."""
 
     prepared: PreparedDocument
     task: KnowledgeTask
@@ -51,19 +51,20 @@ class _Difference:
     new: list[tuple[int, Chunk]] = field(default_factory=list)
     """Chunks without a row, each with its position."""
     ids: list[int] = field(default_factory=list)
-    """Of the rows of `new`, once they are written."""
+    """Ids of the rows of `new`, once they are written."""
     gone: list[int] = field(default_factory=list)
     moved: list[int] = field(default_factory=list)
 
 
 async def commit(database: Database, batch: Batch, vectors: Mapping[str, bytes]) -> IndexChange:
-    """Write a batch, without the documents that were deleted, changed or cancelled meanwhile."""
+    """Write a batch, except for documents that were deleted, changed or cancelled meanwhile."""
     by_task = {prepared.task.id: prepared for prepared in batch.documents}
     async with database.writing() as session:
         differences = [
             _Difference(by_task[task.id], task, document)
             for task, document in await waiting_tasks(session, list(by_task), for_update=True)
-            if document.hash == by_task[task.id].row.hash  # else another upload came: the task does that one later
+            if document.hash
+            == by_task[task.id].row.hash  # otherwise there was another upload, which the task indexes later
         ]
         await _compare(session, batch, differences)
         await _write(session, batch, differences)
@@ -73,7 +74,7 @@ async def commit(database: Database, batch: Batch, vectors: Mapping[str, bytes])
 async def waiting_tasks(
     session: AsyncSession, numbers: Sequence[int], for_update: bool = False
 ) -> list[tuple[KnowledgeTask, KnowledgeDocument]]:
-    """The tasks of these numbers that are not done, each with its document."""
+    """The unfinished tasks with these numbers, each with its document."""
     query = (
         select(KnowledgeTask, KnowledgeDocument)
         .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeTask.document_id)
@@ -85,9 +86,9 @@ async def waiting_tasks(
 
 
 async def _compare(session: AsyncSession, batch: Batch, differences: Sequence[_Difference]) -> None:
-    """Find chunks that have no row yet and rows that have no chunk any more; rows that only move get their new place.
+    """Find chunks without a row and rows without a chunk; rows that only moved get their new position.
 
-    A row that an index has without its vector is replaced: an index learns nothing more of an id that it has.
+    A row that is in an index without its vector is replaced, because an index ignores updates of an id that it has.
     """
     query = select(KnowledgeChunk).where(
         KnowledgeChunk.document_id.in_([each.document.id for each in differences]),
@@ -106,6 +107,7 @@ async def _compare(session: AsyncSession, batch: Batch, differences: Sequence[_D
                 each.moved.append(same.id)
                 same.position, same.start, same.end = position, chunk.start, chunk.end
                 same.page, same.heading = chunk.page, chunk.heading
+                same.page_breaks = [list(each) for each in chunk.page_breaks]
             else:
                 each.new.append((position, chunk))
         each.gone = [row.id for rows_left in left.values() for row in rows_left]
@@ -128,7 +130,7 @@ async def _write(session: AsyncSession, batch: Batch, differences: Sequence[_Dif
 
 
 async def _insert(session: AsyncSession, batch: Batch, differences: Sequence[_Difference]) -> None:
-    """Insert new rows. Their ids are asked for afterwards, which takes a fraction of the time of `RETURNING`."""
+    """Insert new rows, and query their ids afterwards, which is much faster than `RETURNING`."""
     if not differences:
         return
     values = [
@@ -142,6 +144,7 @@ async def _insert(session: AsyncSession, batch: Batch, differences: Sequence[_Di
             "start": chunk.start,
             "end": chunk.end,
             "page": chunk.page,
+            "page_breaks": chunk.page_breaks,
             "heading": chunk.heading,
             "enabled": chunk.enabled,
             "edited": chunk.edited,
@@ -165,7 +168,7 @@ async def _insert(session: AsyncSession, batch: Batch, differences: Sequence[_Di
 
 
 def _finish(batch: Batch, difference: _Difference) -> None:
-    """Note in the rows of a document and of its task what was done."""
+    """Record the result in the rows of a document and its task."""
     prepared, task, document = difference.prepared, difference.task, difference.document
     if prepared.cut is not None:
         document.details = {**prepared.cut.metadata, **document.details}
@@ -180,7 +183,7 @@ def _finish(batch: Batch, difference: _Difference) -> None:
 
 
 def has_vectors(document: KnowledgeDocument) -> bool:
-    """Whether the chunks of a document are indexed with their vectors, according to its row."""
+    """Whether the chunks of a document are indexed with vectors, according to its row."""
     return bool(document.fingerprint) and not document.fingerprint.startswith(BY_WORDS)
 
 
@@ -189,7 +192,12 @@ def _change(batch: Batch, differences: Sequence[_Difference], vectors: Mapping[s
     for each in differences:
         if each.document.enabled:
             change.add += [
-                IndexEntry(number, each.document.id, chunk.text, as_vector(vectors.get(chunk.hash)))
+                IndexEntry(
+                    number,
+                    each.document.id,
+                    indexed_text(chunk.heading, chunk.text),
+                    as_vector(vectors.get(chunk.hash)),
+                )
                 for number, (_, chunk) in zip(each.ids, each.new, strict=True)
                 if chunk.enabled
             ]

@@ -1,4 +1,4 @@
-"""Changes that people make to documents and chunks, in the rows and in the index. Uploads go through `pipeline.py`."""
+"""Changes of documents and chunks by users, in the rows and the index. Uploads go through `pipeline.py`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from modelyard.knowledge.documents.new_rows import chunk_with_text, insert_chunk
 from modelyard.knowledge.documents.states import DocumentState
 from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.vectors import Vectors, as_vector
-from modelyard.knowledge.types import IndexEntry, text_hash
+from modelyard.knowledge.types import IndexEntry, indexed_text, text_hash
 
 LONGEST_CHUNK = 20_000
-"""Characters of a chunk that somebody writes."""
+"""Maximum characters of a chunk written by a user."""
 
 
 class Edits:
-    """Deletes and configures documents; writes, changes and deletes single chunks, which are embedded at once."""
+    """Deletes and configures documents; adds, changes and deletes single chunks, which are embedded at once."""
 
     def __init__(self, database: Database, documents: Documents, indexes: IndexPool, vectors: Vectors) -> None:
         self._database = database
@@ -63,16 +63,16 @@ class Edits:
         return row
 
     async def delete(self, base: KnowledgeBase, names: Sequence[str]) -> list[str]:
-        """Delete documents with everything made from them. Returns the names of which there is no document."""
+        """Delete documents with everything derived from them. Returns the names that do not exist."""
         hashes, removed = await self._delete(base, names)
-        await self._documents.forget_blobs(list(hashes.values()))  # before the index, which needs room to forget
+        await self._documents.forget_blobs(list(hashes.values()))  # before the index, whose update needs disk space
         await self._indexes.follow(base, [], removed)
         deleted_names = {composed(name) for name in hashes}
         return [name for name in names if composed(name) not in deleted_names]
 
     @retried
     async def _delete(self, base: KnowledgeBase, names: Sequence[str]) -> tuple[dict[str, str], list[int]]:
-        """Delete rows. Returns the hashes of the documents by name, and the ids of their chunks that searches could find."""
+        """Delete rows. Returns the documents' hashes by name, and the ids of their searchable chunks."""
         hashes: dict[str, str] = {}
         removed: list[int] = []
         async with self._database.freeing() as session:
@@ -89,7 +89,7 @@ class Edits:
 
     @retried
     async def unindex(self, base: KnowledgeBase, name: str) -> None:
-        """Delete the chunks of a document, and keep its bytes. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
+        """Delete the chunks of a document, and keep its content. Raises `DocumentNotFound` or `KnowledgeBaseBusy`."""
         async with self._database.writing() as session:
             row = await rows.document_named(session, base, name)
             base = await rows.held(session, base)
@@ -110,7 +110,7 @@ class Edits:
     ) -> KnowledgeChunk:
         """Change one chunk, and embed only that; a chunk with a new text has a new id.
 
-        Raises `ChunkNotFound`, `KnowledgeBaseBusy`, `InvalidParameter`, and what the embedding model raises.
+        Raises `ChunkNotFound`, `KnowledgeBaseBusy`, `InvalidParameter`, and the errors of the embedding model.
         """
         async with self._database.session() as session:
             await rows.not_rebuilding(session, base)
@@ -118,7 +118,8 @@ class Edits:
             document = await session.get_one(KnowledgeDocument, old.document_id)
         new_text = old.text if text is None else _checked_text(text)
         enabled_now = old.enabled if enabled is None else enabled
-        vector = await self._vector(base, new_text) if new_text != old.text else None
+        indexed = indexed_text(old.heading, new_text)
+        vector = await self._vector(base, indexed) if new_text != old.text else None
         async with self._database.writing() as session:
             base = await rows.held(session, base)
             row = await rows.chunk_numbered(session, base, number)
@@ -136,7 +137,7 @@ class Edits:
         if vector is None:
             entries = await self._indexes.entries([row.id], base.embedding_model) if visible else []
         else:
-            entries = [IndexEntry(row.id, document.id, new_text, vector)] if visible else []
+            entries = [IndexEntry(row.id, document.id, indexed, vector)] if visible else []
         removed = [number] if row.id != number or not visible else []
         await self._indexes.follow(base, entries, removed)
         return row
@@ -150,7 +151,7 @@ class Edits:
         position: int | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> KnowledgeChunk:
-        """Write a chunk into a document, at its end or before the chunk at `position`. Raises as `change_chunk` does."""
+        """Add a chunk to a document, at its end or before the chunk at `position`. Raises the errors of `change_chunk`."""
         _checked_text(text)
         while True:
             async with self._database.session() as session:
@@ -160,7 +161,7 @@ class Edits:
             vector = await self._vector(base, text)
             async with self._database.writing() as session:
                 fresh = await rows.held(session, base)
-                # otherwise it was indexed anew in between, perhaps with another model
+                # otherwise it was re-indexed in between, perhaps with another model
                 if fresh.generation == base.generation:
                     document = await rows.document_named(session, fresh, name)
                     row = await insert_chunk(session, document, fresh.generation, text, position, extra or {})

@@ -1,4 +1,4 @@
-"""Jobs that wait because a model they need does not answer, and the reason in their documents meanwhile."""
+"""Jobs that wait because a model they need does not answer; the reason is stored in their documents."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from modelyard.knowledge.indexing.jobs import tasks_of
 from modelyard.knowledge.indexing.task_queue import DocumentTask
 
 Absent = Callable[[str], str]
-"""Why no model of a name answers, in a sentence; empty where one does."""
+"""The reason why no model of a name answers, as a sentence; empty if one does."""
 
 
 @dataclass(slots=True)
 class Held:
-    """A job that waits."""
+    """A waiting job."""
 
     model: str
     reason: str
     past: int = 0
-    """The last of its tasks that was taken so that words find its document meanwhile."""
+    """The last of its tasks whose document was indexed by words while the job waits."""
 
 
 class HeldJobs:
-    """Which jobs wait for which model. They are begun again when it answers, and whenever the server starts."""
+    """The jobs that wait for each model. They continue when it answers, and whenever the server starts."""
 
     def __init__(self, database: Database) -> None:
         self.absent: Absent = lambda model: ""
@@ -39,7 +39,7 @@ class HeldJobs:
 
     @property
     def jobs(self) -> frozenset[str]:
-        """Ids of the jobs that wait."""
+        """Ids of the waiting jobs."""
         return frozenset(self._jobs)
 
     def reason(self, job: str) -> str:
@@ -48,7 +48,7 @@ class HeldJobs:
         return found.reason if found else ""
 
     async def hold(self, job: str, model: str) -> bool:
-        """Let a job wait if its model does not answer, and say so in its documents; whether it waits."""
+        """Let a job wait if its model does not answer, and store the reason in its documents. Returns whether it waits."""
         if not (reason := self.absent(model)):
             return False
         if job not in self._jobs:
@@ -57,7 +57,7 @@ class HeldJobs:
         return True
 
     async def by_words(self, busy: Collection[int]) -> DocumentTask | None:
-        """The next task of a job that waits whose document words shall find meanwhile; none where that one is `busy`."""
+        """The next task of a waiting job to index by words only; None if its document is `busy`."""
         for job, held in self._jobs.items():
             query = tasks_of(job).join(KnowledgeJob, KnowledgeJob.id == KnowledgeTask.job_id).limit(1)
             running = (KnowledgeJob.kind == IndexingKind.ADD) & KnowledgeJob.state.in_(ACTIVE)
@@ -69,12 +69,12 @@ class HeldJobs:
         return None
 
     def again(self, due: DocumentTask) -> None:
-        """Words do not find this document yet."""
+        """Record that this document is not indexed by words yet."""
         if (held := self._jobs.get(due.job)) is not None:
             held.past = min(held.past, due.task - 1)
 
     async def release(self) -> bool:
-        """Let those go on whose model answers by now; whether there are any."""
+        """Continue the jobs whose model answers again. Returns whether there are any."""
         ready = [job for job, held in self._jobs.items() if not self.absent(held.model)]
         for job in ready:
             del self._jobs[job]

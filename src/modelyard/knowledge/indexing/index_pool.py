@@ -1,7 +1,7 @@
-"""Opens and closes the stores of all bases, and keeps each in step with the rows.
+"""Opens and closes the stores of all bases, and keeps each of them equal to the rows.
 
-The rows are the truth. A store is compared with them when it is opened, and differences are repaired, so a crash at any moment,
-a restored backup or a deleted folder cost time and nothing else.
+The rows are authoritative. A store is compared with them when it is opened, and differences are repaired. So a crash at any
+moment, a restored backup or a deleted folder cost time and nothing else.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeVector
 from modelyard.knowledge.documents import rows
 from modelyard.knowledge.indexing.stores import open_store
 from modelyard.knowledge.indexing.vectors import as_vector
-from modelyard.knowledge.types import IndexEntry, Store
+from modelyard.knowledge.types import IndexEntry, Store, indexed_text
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 EMBEDDED = "embedded"
 WRITERS = 4
-"""Stores that keep their writers (some five threads and 10 MB each); those that were written least recently let go of them."""
+"""Stores that keep their writers (about five threads and 10 MB each); the least recently written ones release them."""
 
 
 @dataclass(slots=True)
@@ -42,30 +42,30 @@ class OpenIndex:
     dimension: int | None = None
     writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
-    """Calls that use it now; it is not closed meanwhile."""
+    """Number of calls that use it at present; it is not closed meanwhile."""
 
 
 class IndexPool:
-    """Opens stores when they are needed. Calls that block run in threads."""
+    """Opens stores on demand. Blocking calls run in threads."""
 
     def __init__(self, database: Database, folder: Path, kind: str, url: str, most: int) -> None:
-        """At most `most` stores stay open; the one that was used least recently is closed."""
+        """At most `most` stores stay open; the least recently used one is closed."""
         self._database = database
         self._folder = folder
         self._kind = kind
         self._url = url
         self._most = most
         self._writers: OrderedDict[tuple[int, int], None] = OrderedDict()
-        """Stores that were written to, the last one last."""
+        """Stores with a writer, the most recently written one last."""
         self._open: OrderedDict[tuple[int, int], OpenIndex] = OrderedDict()
         self._locks: defaultdict[tuple[int, int], asyncio.Lock] = defaultdict(asyncio.Lock)
-        """Held while a store is opened, closed or dropped."""
+        """Held while a store is opened, closed or deleted."""
         self._gone: set[tuple[int, int]] = set()
         self.on_change: Callable[[], None] = lambda: None
         """Called when a base has another generation, or vectors of another length."""
 
     async def check(self) -> None:
-        """Create and drop a store, if stores are outside this process. Raises what an unusable store raises."""
+        """Create and delete a store, if stores are outside this process. Raises the errors of an unusable store."""
         if self._kind != EMBEDDED:
             await asyncio.to_thread(lambda: self._make(0, 0, 1).drop())
 
@@ -81,7 +81,7 @@ class IndexPool:
     async def apply(
         self, base: KnowledgeBase, generation: int, add: Sequence[IndexEntry], remove: Sequence[int] = ()
     ) -> None:
-        """Add and remove chunks whose rows are committed; chunks that were disabled or deleted since are not added."""
+        """Add and remove chunks whose rows are committed. Chunks that were disabled or deleted meanwhile are not added."""
         index = await self._index(base, generation)
         index.users += 1
         try:
@@ -93,20 +93,20 @@ class IndexPool:
             index.users -= 1
 
     async def follow(self, base: KnowledgeBase, add: Sequence[IndexEntry], remove: Sequence[int] = ()) -> None:
-        """As `apply`, of the present generation, for a change that people made. It does not fail if the index cannot be written.
+        """Apply a change by a user to the present generation. Does not fail if the index cannot be written.
 
-        Such an index is compared with its rows when it is opened next.
+        Such an index is compared with its rows when it is opened again.
         """
         if not add and not remove:
             return
         try:
             await self.apply(base, base.generation, add, remove)
         except IndexUnavailable as error:
-            log.warning("the index of '%s' is read again from its rows: %s", base.name, error.message)
+            log.warning("the index of '%s' will be rebuilt from its rows: %s", base.name, error.message)
             await self.reopen(base.id, base.generation)
 
     async def _visible(self, base_id: int, generation: int, entries: Sequence[IndexEntry]) -> list[IndexEntry]:
-        """The entries whose chunks were not deleted or disabled since they were committed."""
+        """The entries whose chunks were not deleted or disabled after their commit."""
         visible: set[int] = set()
         for ids in batched([each.id for each in entries]):
             query = rows.searchable(base_id, generation).where(KnowledgeChunk.id.in_(ids))
@@ -124,7 +124,7 @@ class IndexPool:
                 await asyncio.to_thread(index.store.close)
 
     async def drop(self, base_id: int, generation: int) -> None:
-        """Delete the store of a generation for ever, open or not; later uses of it raise `IndexUnavailable`."""
+        """Delete the store of a generation permanently, open or not; later uses of it raise `IndexUnavailable`."""
         self.on_change()
         key = (base_id, generation)
         self._gone.add(key)
@@ -167,7 +167,7 @@ class IndexPool:
         key = (base.id, generation)
         async with self._locks[key]:
             if key in self._gone:
-                raise IndexUnavailable(str(self._place(*key)), "it was replaced by another one, or deleted.")
+                raise IndexUnavailable(str(self._place(*key)), "it was replaced by a newer generation, or deleted.")
             if (index := self._open.get(key)) is None:
                 index = self._open[key] = await self._opened(base, generation)
                 await self._close_some(key)
@@ -197,7 +197,13 @@ class IndexPool:
     async def entries(self, ids: Sequence[int], model: str | None) -> list[IndexEntry]:
         """The entries of chunks, read from their rows."""
         query = (
-            select(KnowledgeChunk.id, KnowledgeChunk.document_id, KnowledgeChunk.text, KnowledgeVector.vector)
+            select(
+                KnowledgeChunk.id,
+                KnowledgeChunk.document_id,
+                KnowledgeChunk.heading,
+                KnowledgeChunk.text,
+                KnowledgeVector.vector,
+            )
             .outerjoin(
                 KnowledgeVector,
                 and_(KnowledgeVector.hash == KnowledgeChunk.hash, KnowledgeVector.model == (model or "")),
@@ -206,7 +212,10 @@ class IndexPool:
         )
         async with self._database.session() as session:
             found = (await session.execute(query)).all()
-        return [IndexEntry(number, document, text, as_vector(vector)) for number, document, text, vector in found]
+        return [
+            IndexEntry(number, document, indexed_text(heading, text), as_vector(vector))
+            for number, document, heading, text, vector in found
+        ]
 
     async def rest(self) -> None:
         """Let every store release what only writing needs."""
@@ -216,7 +225,7 @@ class IndexPool:
                 await asyncio.to_thread(index.store.rest)
 
     async def _rest_some(self, written: tuple[int, int]) -> None:
-        """Note that a store was written to, and let the others release their writers."""
+        """Record that a store was written to, and let others release their writers."""
         self._writers[written] = None
         self._writers.move_to_end(written)
         while len(self._writers) > WRITERS:
@@ -235,7 +244,7 @@ class IndexPool:
 
 
 def _with_vectors(entries: Sequence[IndexEntry], dimension: int | None) -> list[IndexEntry]:
-    """Entries with vectors: those that have none yet get zeros, so that words find the chunk and vectors do not."""
+    """Entries with vectors. Those that have none yet get zeros, so that they are found by words only."""
     if dimension is None:
         return list(entries)
     return [each if each.vector is not None else replace(each, vector=[0.0] * dimension) for each in entries]

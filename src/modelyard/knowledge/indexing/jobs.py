@@ -1,4 +1,4 @@
-"""Jobs as rows: asking for work on documents, seeing how far it is, cancelling it. `worker.py` does the work."""
+"""Jobs on documents as rows: creates, views and cancels them. `worker.py` carries them out."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from modelyard.knowledge.documents.splitter import Chunking
 from modelyard.knowledge.documents.states import DocumentState, IndexingKind, TaskState
 
 WORDS = {IndexingKind.ADD: "add", IndexingKind.REINDEX: "reindex"}
-"""What the routes of a base call its kinds of job."""
+"""Job kinds → the names that the routes of a base use."""
 PROBLEMS = 100
-"""Failed documents that a view of a job names."""
+"""Maximum number of failed documents in a view of a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What a job left out of a document that it indexed."""
+    """Notes about a document that a job has indexed: what its loader did not read."""
 
     document: str
     notes: Sequence[str]
@@ -51,7 +51,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """How far a job is."""
+    """The state of a job."""
 
     id: str
     base: str
@@ -59,37 +59,37 @@ class JobView:
     state: str
     error: str
     total: int
-    """Documents, unchanged ones included."""
+    """Number of documents, including unchanged ones."""
     done: int
     unchanged: int
     failed: int
     cancelled: int
     chunks: int
     embedded: int
-    """Chunks that had to be embedded; the others were known."""
+    """Number of chunks that had to be embedded; the others had vectors already."""
     created_at: float
     finished_at: float | None
     problems: Sequence[Problem] = ()
     remarks: Sequence[Remark] = ()
-    """Once it is finished: documents that it read and did not read whole; `PROBLEMS` at most."""
+    """Of a finished job: notes about documents that were not read completely; at most `PROBLEMS`."""
     working: Mapping[str, str] = field(default_factory=dict)
-    """Document → what is done with it now."""
+    """Document → its current step."""
     waiting: str = ""
-    """Why nothing is done now: a model that does not answer, and how it is launched. It goes on by itself."""
+    """Why the job waits: the model that does not answer, and how to launch it. The job continues by itself."""
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the job has ended."""
         return self.state != JobState.RUNNING
 
 
 def chunking_for(base_chunking: Mapping[str, Any], document: KnowledgeDocument) -> Chunking:
-    """How a document is cut: as its base says, unless it was given its own way."""
+    """The chunk settings of a document: its own, else those of its base."""
     return chunking_of(document.chunking if document.chunking is not None else base_chunking)
 
 
 def fingerprint(document: KnowledgeDocument, generation: int, chunking: Chunking, model: str | None, ocr: bool) -> str:
-    """Of everything that a document's chunks are made from."""
+    """A hash of everything that a document's chunks depend on."""
     parts = (
         document.hash,
         PurePosixPath(document.name).suffix.lower(),
@@ -118,9 +118,9 @@ class IndexingJobs:
         present_only: bool = False,
         owner: str = LOCAL,
     ) -> str:
-        """A job that indexes these documents; what has not changed is done at once.
+        """Create a job that indexes these documents; unchanged ones are done at once.
 
-        Raises `KnowledgeBaseNotFound`, and `DocumentNotFound` unless those that are there are enough.
+        Raises `KnowledgeBaseNotFound`, and `DocumentNotFound` for a missing one, unless `present_only`.
         """
         async with self._database.writing() as session:
             base = await rows.present(session, base)
@@ -146,7 +146,7 @@ class IndexingJobs:
     async def reindex(
         self, base: KnowledgeBase, settings: BaseSettings, force: bool = False, owner: str = LOCAL
     ) -> str:
-        """A job that makes the next generation of a base, of all documents that are indexed.
+        """Create a job that builds the next generation of a base, from all indexed documents.
 
         Raises `KnowledgeBaseNotFound` or `KnowledgeBaseBusy`.
         """
@@ -156,7 +156,7 @@ class IndexingJobs:
             await _clear_beyond(session, base)
             past = select(func.max(KnowledgeJob.generation)).where(KnowledgeJob.base_id == base.id)
             newest = max(base.generation, await session.scalar(past) or 0)
-            # never again the number of one that was given up
+            # the number of a cancelled generation is not used again
             job = await _add(session, base, IndexingKind.REINDEX, newest + 1, owner)
             job.settings = {"embedding_model": base.embedding_model, "chunking": base.chunking, **changed}
             query = select(KnowledgeDocument).where(
@@ -168,9 +168,9 @@ class IndexingJobs:
 
     @retried
     async def cancel(self, name: str) -> tuple[int, int] | None:
-        """Let a job do no more; what it has done into the present generation stays. Raises `JobNotFound`.
+        """Cancel a job. Its results in the present generation stay. Raises `JobNotFound`.
 
-        The base and the generation that will never be, where the job was to make one.
+        Returns the base and the generation that will not be completed, if the job was building one.
         """
         async with self._database.freeing() as session:
             job = await rows.job_named(session, name, for_update=True)
@@ -180,20 +180,20 @@ class IndexingJobs:
         return (job.base_id, job.generation) if job.kind == IndexingKind.REINDEX else None
 
     async def running(self, base: KnowledgeBase) -> Sequence[str]:
-        """Ids of a base's jobs that are not finished."""
+        """Ids of a base's unfinished jobs."""
         query = select(KnowledgeJob.id).where(KnowledgeJob.base_id == base.id, KnowledgeJob.state.in_(ACTIVE))
         async with self._database.session() as session:
             return (await session.scalars(query)).all()
 
     async def all(self, base: KnowledgeBase, limit: int = 50) -> Sequence[JobView]:
-        """The last jobs of a base, newest first."""
+        """The latest jobs of a base, newest first."""
         query = select(KnowledgeJob.id).where(KnowledgeJob.base_id == base.id)
         async with self._database.session() as session:
             names = (await session.scalars(query.order_by(KnowledgeJob.created_at.desc()).limit(limit))).all()
         return [await self.view(name) for name in names]
 
     async def outcomes(self, name: str) -> Sequence[tuple[str, str, str]]:
-        """Name, state of its task and error of each document of a job, in the order in which they are taken up."""
+        """Name, task state and error of each document of a job, in the order of processing."""
         query = (
             select(KnowledgeDocument.name, KnowledgeTask.state, KnowledgeTask.error)
             .join(KnowledgeTask, KnowledgeTask.document_id == KnowledgeDocument.id)
@@ -204,12 +204,12 @@ class IndexingJobs:
             return [(title, state, error) for title, state, error in (await session.execute(query)).all()]
 
     async def view(self, name: str, working: Mapping[int, str] | None = None, waiting: str = "") -> JobView:
-        """How far a job is. `working` has what is done now with each document. Raises `JobNotFound`."""
-        working = dict(working or {})  # it changes meanwhile
+        """The state of a job. `working` has the current step of each document. Raises `JobNotFound`."""
+        working = dict(working or {})  # a copy, because it changes meanwhile
         async with self._database.session() as session:
             job = await rows.job_named(session, name)
             base = await session.get(KnowledgeBase, job.base_id)
-            if base is None:  # it was deleted just now, and the job with it
+            if base is None:  # it was deleted at this moment, and the job with it
                 raise JobNotFound(name)
             counted = (
                 select(
@@ -258,7 +258,7 @@ class IndexingJobs:
 
 
 async def _remarks(session: AsyncSession, name: str) -> list[Remark]:
-    """Notes of the documents that a job read."""
+    """Notes of the documents that a job has read."""
     noted = (
         select(KnowledgeDocument.name, KnowledgeDocument.notes)
         .join(KnowledgeTask, KnowledgeTask.document_id == KnowledgeDocument.id)
@@ -270,7 +270,7 @@ async def _remarks(session: AsyncSession, name: str) -> list[Remark]:
 
 
 def next_jobs(held: Collection[str]) -> Select[str]:
-    """Ids of the jobs that have something to do, in the order in which they get their turns."""
+    """Ids of the jobs with unfinished tasks, in the order in which they take turns."""
     other = aliased(KnowledgeJob)
     rebuilt = select(other.base_id).where(other.kind == IndexingKind.REINDEX, other.state.in_(ACTIVE))
     waiting = select(KnowledgeTask.id).where(
@@ -291,7 +291,7 @@ def next_jobs(held: Collection[str]) -> Select[str]:
 
 
 def tasks_of(job: str) -> Select[int, int, int]:
-    """Tasks of a job that are to be done, in their order: id, document and its size."""
+    """Unfinished tasks of a job in their order: id, document and its size."""
     return (
         select(KnowledgeTask.id, KnowledgeTask.document_id, KnowledgeDocument.size)
         .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeTask.document_id)
@@ -301,7 +301,7 @@ def tasks_of(job: str) -> Select[int, int, int]:
 
 
 async def end(session: AsyncSession, job: KnowledgeJob, state: JobState, error: ModelyardError | None = None) -> None:
-    """Finish a job; what waits in it waits no longer."""
+    """Finish a job; its remaining tasks are cancelled."""
     move(session, job, state, error)
     counts = await counted(session, job.id)
     job.done, job.total, job.unit, job.message = counts.done, counts.total, counts.unit, ""
@@ -326,14 +326,14 @@ async def end(session: AsyncSession, job: KnowledgeJob, state: JobState, error: 
 
 
 async def _clear_beyond(session: AsyncSession, base: KnowledgeBase) -> None:
-    """Delete chunks of a generation that was never finished."""
+    """Delete chunks of a generation that was never completed."""
     await session.execute(
         delete(KnowledgeChunk).where(KnowledgeChunk.base_id == base.id, KnowledgeChunk.generation > base.generation)
     )
 
 
 async def _as_before(session: AsyncSession, base: KnowledgeBase, job: KnowledgeJob) -> None:
-    """Let documents say again what there is of them in the present generation."""
+    """Reset documents to their state in the present generation."""
     there = select(func.count()).where(
         KnowledgeChunk.document_id == KnowledgeDocument.id, KnowledgeChunk.generation == base.generation
     )
@@ -349,7 +349,7 @@ async def _as_before(session: AsyncSession, base: KnowledgeBase, job: KnowledgeJ
 
 
 async def counted(session: AsyncSession, job: str) -> JobProgress:
-    """How many documents of a job are done with, well or not, and how many there are."""
+    """The number of finished documents of a job, successful or not, and the total."""
     query = select(KnowledgeTask.state, func.count()).where(KnowledgeTask.job_id == job).group_by(KnowledgeTask.state)
     counts = {state: int(count) for state, count in (await session.execute(query)).all()}
     total = sum(counts.values())
@@ -359,7 +359,7 @@ async def counted(session: AsyncSession, job: str) -> JobProgress:
 
 
 async def _add(session: AsyncSession, base: KnowledgeBase, kind: str, generation: int, owner: str) -> KnowledgeJob:
-    """A new job on documents of a base, which its tasks can refer to."""
+    """Insert the row of a job, so that tasks can refer to it."""
     now = time.time()
     job = KnowledgeJob(
         id=new_id(),
@@ -380,6 +380,6 @@ async def _add(session: AsyncSession, base: KnowledgeBase, kind: str, generation
 
 
 def builtins(view: JobView) -> dict[str, Any]:
-    """A view as JSON."""
+    """A view as JSON values."""
     made: dict[str, Any] = msgspec.to_builtins(view)
     return made

@@ -1,4 +1,4 @@
-"""Jobs on documents as kinds of the one system of jobs; `worker.py` runs them, for many jobs at a time."""
+"""Registers jobs on documents as job kinds of the package `jobs`; `worker.py` runs them, many at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from modelyard.knowledge.indexing.worker import IndexingWorker
 
 
 def register(jobs: Jobs, worker: IndexingWorker, cancel: Callable[[str], Awaitable[None]]) -> None:
-    """Let jobs on documents be listed, followed and cancelled beside all others."""
+    """Register the kinds, so that these jobs are listed, followed and cancelled like all others."""
 
     async def give_up(job: Job) -> None:
         await cancel(job.id)
@@ -22,7 +22,7 @@ def register(jobs: Jobs, worker: IndexingWorker, cancel: Callable[[str], Awaitab
     async def look(job: Job) -> Job:
         try:
             view = await worker.view(job.id)
-        except JobNotFound:  # its base was deleted just now
+        except JobNotFound:  # its base was deleted at this moment
             return job
         over = view.done + view.unchanged + view.failed
         message = view.waiting or ", ".join(f"{name}: {stage}" for name, stage in view.working.items())

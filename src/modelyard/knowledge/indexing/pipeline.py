@@ -1,4 +1,4 @@
-"""Reads, cuts, embeds and commits documents. What has not changed is neither embedded nor written again."""
+"""Reads, splits, embeds and commits documents. Unchanged chunks are neither embedded nor written again."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from modelyard.knowledge.indexing.commit import BY_WORDS, IndexChange, commit, w
 from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.jobs import chunking_for, fingerprint
 from modelyard.knowledge.indexing.vectors import Vectors
-from modelyard.knowledge.types import Chunk, CutDocument
+from modelyard.knowledge.types import Chunk, CutDocument, indexed_text
 
 READING = 0.5
-"""Seconds of reading after which a batch is written with the documents that it has."""
+"""Seconds of reading after which a batch is written with the documents read so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexingOutcome:
-    """What became of tasks. Those that are in neither field still wait, or had nothing to do."""
+    """The result of tasks. A task in neither field still waits, or had nothing to do."""
 
     change: IndexChange | None = None
     unreadable: dict[int, DocumentUnreadable] = field(default_factory=dict)
-    """Task → why its document cannot be read."""
+    """Task → the error of its unreadable document."""
 
 
 class IndexingPipeline:
-    """Does the tasks of jobs. Raises what the embedding model raises."""
+    """Carries out the tasks of jobs. Raises the errors of the embedding model."""
 
     def __init__(
         self, database: Database, blobs: Blobs, indexes: IndexPool, vectors: Vectors, limits: LoadLimits, ocr: bool
@@ -52,16 +52,16 @@ class IndexingPipeline:
         self._ocr = ocr
         self._readers = Readers()
         self.stages: dict[int, str] = {}
-        """Document → what is being done with it, for people."""
+        """Document → its current step, for people."""
         self.writing: set[int] = set()
-        """Tasks that must not be cancelled now, because an index must learn what they commit."""
+        """Tasks that must not be cancelled now, because their commit has to reach an index."""
 
     async def close(self) -> None:
         """End the processes that read documents."""
         await self._readers.close()
 
     async def cut(self, document: KnowledgeDocument, chunking: Chunking) -> CutDocument:
-        """Read a document and cut it into chunks. Raises `DocumentUnreadable`."""
+        """Read a document and split it into chunks. Raises `DocumentUnreadable`."""
         path = self._blobs.path(document.hash)
         if not path.exists():
             raise DocumentUnreadable(document.name, "its file is gone; upload it again.")
@@ -72,10 +72,10 @@ class IndexingPipeline:
         return (await self.cut(document, chunking)).chunks
 
     async def index(self, numbers: Sequence[int], by_words: bool = False) -> IndexingOutcome:
-        """Do tasks of one job, each of another document; nothing else may work on these documents meanwhile.
+        """Carry out tasks of one job, each for a different document; no other code may work on these documents meanwhile.
 
-        Those that are read in `READING` seconds are written together; the others still wait. With `by_words` their chunks are
-        written without vectors, and all of the tasks still wait.
+        Documents read within `READING` seconds are written together; the others still wait. With `by_words` chunks are
+        written without vectors, and all tasks still wait.
         """
         batch = await self._begin(numbers, by_words)
         if batch is None:
@@ -95,7 +95,7 @@ class IndexingPipeline:
                 self.writing.discard(prepared.task.id)
 
     async def model_of(self, number: int) -> str | None:
-        """The embedding model that a task needs; None where it needs none, or is gone."""
+        """The embedding model that a task needs; None if it needs none or was deleted."""
         async with self._database.session() as session:
             task = await session.get(KnowledgeTask, number)
             job = None if task is None else await session.get(KnowledgeJob, task.job_id)
@@ -109,7 +109,7 @@ class IndexingPipeline:
             )[0]
 
     async def _begin(self, numbers: Sequence[int], by_words: bool) -> Batch | None:
-        """The batch of tasks that have something to do, if any; the others are done now."""
+        """The batch of the tasks that have something to do, or None; the other tasks are finished at once."""
         async with self._database.session() as session:
             found = await waiting_tasks(session, numbers)
             if not found:
@@ -117,7 +117,7 @@ class IndexingPipeline:
             job = await session.get_one(KnowledgeJob, found[0][0].job_id)
             base = await session.get_one(KnowledgeBase, job.base_id)
             if job.kind == IndexingKind.ADD:
-                job.generation = base.generation  # it may have been indexed anew while this waited
+                job.generation = base.generation  # the base may have been re-indexed while this task waited
             model, dimension = await rows.embedding_of(session, base.id, job.generation)
             batch = Batch(job, base, model, dimension, by_words)
             settings = job.settings.get("chunking") if job.kind == IndexingKind.REINDEX else None
@@ -135,7 +135,7 @@ class IndexingPipeline:
         return batch
 
     async def _read(self, batch: Batch) -> dict[int, DocumentUnreadable]:
-        """Read and cut the documents of a batch; those that are unreadable or not read in time leave it."""
+        """Read and split the documents of a batch; unreadable ones, and those not read in time, are removed from it."""
         ready: list[PreparedDocument] = []
         unreadable: dict[int, DocumentUnreadable] = {}
         until = time.monotonic() + READING
@@ -157,13 +157,13 @@ class IndexingPipeline:
         return unreadable
 
     async def _replaced(self, document: KnowledgeDocument) -> bool:
-        """Whether another upload came while a document was read, and took its file away: its task does that one next."""
+        """Whether another upload replaced a document's file while it was read. Its task then indexes the new one."""
         query = select(KnowledgeDocument.hash).where(KnowledgeDocument.id == document.id)
         async with self._database.session() as session:
             return await session.scalar(query) != document.hash
 
     async def _as_edited(self, document: KnowledgeDocument, base: KnowledgeBase) -> list[Chunk]:
-        """The chunks of a document as people left them, for a new generation."""
+        """The chunks of a document as edited by users, for a new generation."""
         query = select(KnowledgeChunk).where(
             KnowledgeChunk.document_id == document.id, KnowledgeChunk.generation == base.generation
         )
@@ -175,6 +175,7 @@ class IndexingPipeline:
                     row.start,
                     row.end,
                     row.page,
+                    [(offset, page) for offset, page in row.page_breaks],
                     row.heading,
                     row.position,
                     row.enabled,
@@ -185,7 +186,7 @@ class IndexingPipeline:
             ]
 
     async def _embed(self, batch: Batch) -> dict[str, bytes]:
-        """The vectors of all chunks by the hash of their text; none where there is no model, or it does not answer."""
+        """The vectors of all chunks by the hash of their text; empty without a model, or if it does not answer."""
         texts = await asyncio.to_thread(_texts_by_hash, batch)
         if batch.model is None or batch.by_words or not texts:
             return {}
@@ -206,7 +207,7 @@ class IndexingPipeline:
         return vectors
 
     async def _note_dimension(self, batch: Batch, dimension: int) -> None:
-        """Note the length of the vectors of a generation, when its first are there."""
+        """Store the length of a generation's vectors, when it has its first ones."""
         async with self._database.session() as session:
             if batch.job.kind == IndexingKind.REINDEX:
                 job = await session.get_one(KnowledgeJob, batch.job.id)
@@ -222,4 +223,6 @@ class IndexingPipeline:
 
 def _texts_by_hash(batch: Batch) -> dict[str, str]:
     """The text of each hash. Not on the event loop: ten thousand chunks take 30 ms."""
-    return {chunk.hash: chunk.text for prepared in batch.documents for chunk in prepared.chunks}
+    return {
+        chunk.hash: indexed_text(chunk.heading, chunk.text) for prepared in batch.documents for chunk in prepared.chunks
+    }

@@ -1,4 +1,4 @@
-"""Which waiting documents are indexed together: as many small ones as take a moment, fewer if models are slow."""
+"""Chooses the waiting documents that are indexed together: as many small ones as take a moment, fewer for slow models."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from modelyard.knowledge.indexing.adaptive_size import AdaptiveSize
 
 FIRST, MOST = 2, 32
-"""Documents of the first batch of a job, and of the largest."""
+"""Number of documents in the first batch of a job, and in the largest."""
 MOST_BYTES = 1 << 17
-"""Bytes of a batch of several documents, at most."""
+"""Maximum bytes of a batch of several documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,17 @@ class TaskQueue:
     def __init__(self) -> None:
         self._queue: deque[DocumentTask] = deque()
         self._size = AdaptiveSize(FIRST, MOST)
-        """Documents of the next batch of a job."""
+        """Number of documents in the next batch of a job."""
 
     def __bool__(self) -> bool:
         return bool(self._queue)
 
     def extend(self, tasks: Iterable[DocumentTask]) -> None:
-        """More tasks, behind those that are there."""
+        """Append tasks."""
         self._queue.extend(tasks)
 
     def take(self, busy: Collection[int]) -> list[DocumentTask]:
-        """The next batch, with no document twice and none that is `busy`; empty if there are only such."""
+        """The next batch, with each document once and no `busy` one; empty if there are only such tasks."""
         taken: list[DocumentTask] = []
         seen, size = set(busy), 0
         for due in list(self._queue):
@@ -57,17 +57,17 @@ class TaskQueue:
         return taken
 
     def clear(self) -> None:
-        """Forget all tasks, so that they are looked up again."""
+        """Remove all tasks, so that they are looked up again."""
         self._queue.clear()
 
     def drop(self, job: str) -> None:
-        """Forget the tasks of one job."""
+        """Remove the tasks of one job."""
         self._queue = deque(due for due in self._queue if due.job != job)
 
     def took(self, job: str, seconds: float) -> None:
-        """Note how long a batch of a job took."""
+        """Record the duration of a batch."""
         self._size.took(job, seconds)
 
     def forget(self) -> None:
-        """Forget the sizes of batches: no job runs any more."""
+        """Reset the sizes of batches, because no job is running."""
         self._size.forget()

@@ -1,4 +1,4 @@
-"""Vectors of texts: each text is embedded once for a model, then its vector is found by the hash of the text."""
+"""Vectors of texts: each text is embedded once per model, and its vector is found by the hash of the text."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float32]
 
 KEPT_AT_ONCE = 128
-"""Texts that are embedded and stored at a time: what a crash can lose."""
+"""Number of texts that are embedded and stored at a time, which a crash can lose."""
 
 
 def unit(vectors: Sequence[Sequence[float]]) -> Matrix:
-    """Rows scaled to length one; a row of zeros stays."""
-    import numpy as np  # a quarter of a second that a server without knowledge bases need not wait
+    """Normalize rows to length 1; a row of zeros is unchanged."""
+    import numpy as np  # takes a quarter of a second, which a server without knowledge bases does not need
 
     rows = np.asarray(vectors, dtype="<f4")
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -34,7 +34,7 @@ def unit(vectors: Sequence[Sequence[float]]) -> Matrix:
 
 
 def as_vector(stored: bytes | None) -> Sequence[float] | None:
-    """A vector from its row."""
+    """Decode a vector from its row."""
     import numpy as np
 
     return None if stored is None else cast(Sequence[float], np.frombuffer(stored, "<f4"))
@@ -65,9 +65,9 @@ class Vectors:
         dimension: int | None = None,
         progress: Callable[[int], None] = lambda done: None,
     ) -> tuple[dict[str, bytes], list[str]]:
-        """The vector of each text by hash, and the hashes of those that had to be embedded. Raises what the model raises.
+        """The vector of each text by hash, and the hashes of those that had to be embedded. Raises the errors of the model.
 
-        `texts` maps a hash to its text. Raises `UpstreamFailed` where vectors have another length than `dimension`.
+        `texts` maps hashes to texts. Raises `UpstreamFailed` if vectors have another length than `dimension`.
         """
         found = await self.known(model, list(texts))
         missing = [name for name in texts if name not in found]
@@ -77,7 +77,7 @@ class Vectors:
             if dimension is not None and rows.shape[1] != dimension:
                 raise UpstreamFailed(
                     model,
-                    f"it gives vectors of length {rows.shape[1]} where the base has {dimension}; index the base anew.",
+                    f"it returns vectors of length {rows.shape[1]} where the base has {dimension}; re-index the base.",
                 )
             new = {name: row.tobytes() for name, row in zip(names, rows, strict=True)}
             await self._keep(model, new)

@@ -1,7 +1,8 @@
-"""Splits texts and queries into terms for lexical search, in one way for all stores.
+"""Splits texts and queries into terms for lexical search, identically for all stores.
 
 Words are folded and stemmed; compounds give themselves and their parts; scripts that are written without spaces give
-characters and pairs of characters.
+characters and pairs of characters. Full and half width, traditional and simplified Chinese, and Latin letters with and without
+accents are one in the terms, not in the text that is shown.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ import re
 import unicodedata
 from functools import lru_cache
 from operator import add
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import tantivy
 
-VERSION: Final = 1
+if TYPE_CHECKING:
+    import opencc
+
+VERSION: Final = 2
 """Version of the terms; an index of another version is made again."""
 MAX_TERM: Final = 64
-"""Characters of the longest term. Longer words are cut, longer compounds give their parts only."""
+"""Maximum characters of a term. Longer words are cut; longer compounds yield only their parts."""
 
 _SPACELESS: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff"  # Thai, Lao, Burmese, Jamo, Khmer
@@ -25,7 +29,7 @@ _SPACELESS: Final = (
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _MARKS: Final = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0dff"
-"""Marks inside words of Latin, Hebrew, Arabic and the scripts of India, which `\\w` does not count."""
+"""Marks inside words of Latin, Hebrew, Arabic and Indian scripts, which `\\w` does not match."""
 _LETTERS: Final = rf"[^\W_{_SPACELESS}]+(?:[{_MARKS}]+[^\W_{_SPACELESS}]*)*"
 _JOINT: Final = "(?:[-./'&@\u2019\u2010-\u2015\u2212]|_+)"
 _TOKEN: Final = re.compile(
@@ -33,6 +37,8 @@ _TOKEN: Final = re.compile(
     r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])"
     rf"|{_LETTERS}(?:{_JOINT}{_LETTERS})*(?:\+\+|\#)?"
 )
+_HAN: Final = re.compile("[\u3400-\u9fff]")
+_ACCENTED: Final = re.compile("[\u00c0-\u024f\u1e00-\u1eff][\u0300-\u036f]*|(?<=[A-Za-z])[\u0300-\u036f]+")
 _RUN: Final = re.compile(f"[{_SPACELESS}]")
 _DASHES: Final = re.compile("[\u2010-\u2015\u2212]")
 _NUMBER: Final = re.compile(r"\d+\.\d+")
@@ -52,7 +58,7 @@ _ENGLISH: Final = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(ta
 
 
 def terms(text: str) -> list[str]:
-    """The terms of a text to index, in order and with repetitions. None has a space."""
+    """The terms of a text for an index, in order and with repetitions. No term contains a space."""
     found: list[str] = []
     for token in _tokens(text):
         if token[0] >= "\u0e00" and _RUN.match(token):
@@ -64,7 +70,7 @@ def terms(text: str) -> list[str]:
 
 
 def query_terms(text: str) -> list[str]:
-    """The terms of a query, each once. Function words are left out, unless there is nothing else."""
+    """The terms of a query, each once. Function words are left out, unless there are no other words."""
     found: list[str] = []
     content: list[str] = []
     for token in _tokens(text):
@@ -82,23 +88,47 @@ def query_terms(text: str) -> list[str]:
     return list(dict.fromkeys(content or found))
 
 
+def plain(text: str) -> str:
+    """A text in one width, in simplified Chinese, and with Latin letters without accents."""
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFKC", text)
+    if _HAN.search(text):
+        text = _simplifier().convert(text)
+    return _ACCENTED.sub(_without_accent, text)
+
+
 def forget_words() -> None:
-    """Empty the cache of the terms of words, which indexing fills: some 20 MB."""
+    """Clear the cache of words' terms, which indexing fills with about 20 MB."""
     _of_word.cache_clear()
 
 
+@lru_cache(maxsize=1)
+def _simplifier() -> opencc.OpenCC:
+    """Converts traditional Chinese to simplified; loaded with the first Chinese text, as it takes 7 MB."""
+    import opencc
+
+    return opencc.OpenCC("t2s")
+
+
+def _without_accent(match: re.Match[str]) -> str:
+    """A Latin letter without its marks; others, such as ø and ß, as they are."""
+    letters = unicodedata.normalize("NFD", match.group())
+    return "".join(letter for letter in letters if not "\u0300" <= letter <= "\u036f")
+
+
 def _tokens(text: str) -> list[str]:
-    """Words, compounds, numbers and unspaced runs. A Chinese comma never joins the thousands of a number."""
+    """Words, compounds, numbers and unspaced runs. A Chinese comma never groups the digits of a number."""
     if not text.isascii():
         text = text.replace("，", " ").replace("\u00ad", "").replace("\u200b", "")
-        text = unicodedata.normalize("NFKC", text)
+        text = plain(text)
     found: list[str] = _TOKEN.findall(text)
     return found
 
 
-@lru_cache(maxsize=1 << 14)  # the words of most texts; each takes some 300 bytes
+@lru_cache(maxsize=1 << 14)  # enough for the words of most texts; each takes about 300 bytes
 def _of_word(token: str) -> tuple[str, ...]:
-    """The terms of one word, number or compound, the most exact first and each once."""
+    """The terms of one word, number or compound, the most specific first and each once."""
     word = _DASHES.sub("-", token.casefold().replace("\u2019", "'")).removesuffix("'s")
     number = word.replace(",", "")
     if _NUMBER.fullmatch(number):
@@ -111,7 +141,7 @@ def _of_word(token: str) -> tuple[str, ...]:
     if len(parts) > 1:
         joined = whole.replace("-", "")
         if joined.isalnum() and len(joined) <= MAX_TERM:
-            found.append(_stem(joined))  # an e-mail is an email, an MX-2140 is an MX2140
+            found.append(_stem(joined))  # e-mail matches email, MX-2140 matches MX2140
         found += [_stem(part[:MAX_TERM]) for part in parts]
     elif whole != word:
         found.append(_stem(whole[:MAX_TERM]))
@@ -133,7 +163,7 @@ def _split(token: str, whole: str) -> list[str]:
 
 
 def _stem(word: str) -> str:
-    """The stem of an English word; anything else as it is."""
+    """The stem of an English word; other words unchanged."""
     if not _STEM.fullmatch(word):
         return word
     stems = _ENGLISH.analyze(word)

@@ -1,6 +1,6 @@
-"""The worker: reads, cuts, embeds and commits documents in the background, a few small ones in one transaction.
+"""The worker: reads, splits, embeds and commits documents in the background, a few small ones in one transaction.
 
-What is to be done are rows, so a crash loses the documents under way and nothing else: they are begun again at the next start.
+Tasks are rows, so a crash loses only the results for the current documents, which are indexed again after the next start.
 """
 
 from __future__ import annotations
@@ -32,24 +32,25 @@ from modelyard.knowledge.indexing.held_jobs import HeldJobs
 from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.jobs import IndexingJobs, JobView
 from modelyard.knowledge.indexing.pipeline import IndexingPipeline
+from modelyard.knowledge.indexing.probes import Probes
 from modelyard.knowledge.indexing.task_queue import DocumentTask, TaskQueue
 from modelyard.knowledge.indexing.words import forget_words
 
 log = logging.getLogger(__name__)
 
 WORKERS = 2
-"""Batches under way at once: one is read while another is embedded."""
+"""Number of concurrent batches: one is read while another is embedded."""
 AHEAD = 64
-"""Tasks that are looked up at once."""
+"""Number of tasks that are looked up at a time."""
 ATTEMPTS = 6
-"""Tries of a document whose models do not answer, with doubling pauses between them."""
+"""Maximum attempts for a document whose models do not answer, with doubling pauses between them."""
 PAUSE = 1.0
 IDLE_SECONDS = 20.0
-"""Time without work after which memory is given back."""
+"""Seconds without work after which memory is released."""
 
 
 class IndexingWorker:
-    """Runs jobs. Everything is on one event loop; what blocks is in threads or in a process apart."""
+    """Runs jobs on one event loop; blocking work runs in threads or in a separate process."""
 
     def __init__(
         self,
@@ -57,17 +58,19 @@ class IndexingWorker:
         indexes: IndexPool,
         jobs: IndexingJobs,
         indexing: IndexingPipeline,
+        probes: Probes,
         forget: Callable[[Sequence[int]], None],
     ) -> None:
-        """`forget` is told of chunks whose place in their document is another now."""
+        """`forget` is called with the chunks whose position in their document has changed."""
         self._forget = forget
         self._database = database
         self._indexes = indexes
         self._jobs = jobs
         self._indexing = indexing
+        self._probes = probes
         self.held = HeldJobs(database)
         self.on_change: Callable[[], None] = lambda: None
-        """Called whenever something about some job is new."""
+        """Called whenever the state of a job has changed."""
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()
         self._queue = TaskQueue()
@@ -75,18 +78,18 @@ class IndexingWorker:
         self._changes = ChangeQueue(indexes, self.look)
 
     def look(self, first: bool = False) -> None:
-        """There is something new to do, `first` before what was looked up already."""
+        """Look for new tasks; with `first`, before those that were looked up already."""
         if first:
             self._queue.clear()
         self._wake.set()
         self._note()
 
     async def view(self, name: str) -> JobView:
-        """How far a job is, with what is done now. Raises `JobNotFound`."""
+        """The state of a job, with its current steps. Raises `JobNotFound`."""
         return await self._jobs.view(name, dict(self._indexing.stages), self.held.reason(name))
 
     async def follow(self, name: str) -> AsyncIterator[JobView]:
-        """A job's view now and whenever it has changed, until it is finished. Raises `JobNotFound`."""
+        """Yield a job's view now and after every change, until it is finished. Raises `JobNotFound`."""
         last = None
         while True:
             changed = self._changed
@@ -110,7 +113,7 @@ class IndexingWorker:
         return last
 
     async def run(self) -> None:
-        """Work for ever."""
+        """Work until cancelled."""
         try:
             while True:
                 self._wake.clear()
@@ -132,10 +135,10 @@ class IndexingWorker:
         finally:
             for task in self._active:
                 task.cancel()
-            await asyncio.gather(*self._active, self._changes.cancel(), return_exceptions=True)
+            await asyncio.gather(*self._active, self._changes.cancel(), self._probes.cancel(), return_exceptions=True)
 
     async def _idle(self) -> None:
-        """Wait for work. After a while without any, give back the memory that only indexing needs."""
+        """Wait for work. After some time without any, release the memory that only indexing needs."""
         try:
             await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
         except TimeoutError:
@@ -178,10 +181,10 @@ class IndexingWorker:
         self._note()
 
     async def _waiting(self) -> list[DocumentTask]:
-        """The next tasks, of as many jobs as are looked up at once. What adds to a base waits while that base is indexed anew.
+        """The next tasks, of as many jobs as are looked up at a time. Additions to a base wait while the base is re-indexed.
 
-        Somebody waits for a base that was made for one talk, so those come first; then bases take turns, each with its oldest
-        job, so that hundreds of uploads to one do not hold up another.
+        Temporary bases come first, because a person is waiting for them. Then bases take turns, each with its oldest
+        job, so that hundreds of uploads to one base do not delay another.
         """
         active = [due.task for each in self._active.values() for due in each]
         found: list[DocumentTask] = []
@@ -195,13 +198,13 @@ class IndexingWorker:
         return found
 
     async def _work(self, taken: Sequence[DocumentTask]) -> None:
-        """A batch; where something goes wrong with it, its tasks one by one, of which one may be to blame."""
+        """Index a batch; if it fails, its tasks are done one by one, because a single one may be the cause."""
         try:
             await (self._timed(taken) if len(taken) > 1 else self._alone(taken[0]))
             return
         except ModelyardError as error:
             log.info("%d documents are indexed one by one: %s", len(taken), type(error).__name__)
-        except Exception as error:  # the top of a task: a defect of ours must not be met for ever
+        except Exception as error:  # the top of a task: an unexpected error must not be repeated forever
             log.exception("%d documents were not indexed", len(taken))
             if len(taken) == 1:
                 wrong = InternalError(f"Internal error: {type(error).__name__}.")
@@ -212,14 +215,14 @@ class IndexingWorker:
                     await self._work([due])
 
     async def _by_words(self, due: DocumentTask) -> None:
-        """Let words find a document whose model does not answer."""
+        """Index a document without vectors while its model does not answer."""
         try:
             await self._index([due.task], by_words=True)
         except (*TROUBLE, ChangedMeanwhile) as error:
             log.warning("task %d waits: %s", due.task, error.message)
             await asyncio.sleep(PAUSE)
             self.held.again(due)
-        except ModelyardError as error:  # its task is done later, and says what is wrong then
+        except ModelyardError as error:  # the task is done later and then reports its error
             log.warning("words do not find the document of task %d: %s", due.task, error.message)
 
     async def _timed(self, taken: Sequence[DocumentTask]) -> None:
@@ -236,14 +239,14 @@ class IndexingWorker:
             await self._failed(number, error)
 
     async def _alone(self, due: DocumentTask) -> None:
-        """One task, tried again while models do not answer."""
+        """Carry out one task, with retries while models do not answer."""
         number, pause = due.task, PAUSE
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 await self._timed([due])
                 return
             except ChangedMeanwhile:
-                continue  # something was deleted under it; the next try finds what is left to do
+                continue  # rows were deleted meanwhile; the next attempt does what is left
             except TROUBLE as error:
                 self._indexing.stages[due.document] = f"waiting: {error.message}"
                 log.warning("task %d waits: %s", number, error.message)
@@ -253,7 +256,7 @@ class IndexingWorker:
                 if attempt == ATTEMPTS:
                     await self._failed(number, error, whole_job=True)
                     return
-            except BadRequest as error:  # no second try would end otherwise
+            except BadRequest as error:  # further attempts would fail in the same way
                 await self._failed(number, error, whole_job=True)
                 return
             except ModelyardError as error:
@@ -264,7 +267,7 @@ class IndexingWorker:
             pause *= 2
 
     async def _waits(self, due: DocumentTask, error: ModelyardError) -> bool:
-        """Whether a task's job waits from now on for the model that does not answer; `models_changed` lets it go on."""
+        """Whether a task's job now waits for the model that does not answer; `models_changed` lets it continue."""
         model = await self._indexing.model_of(due.task)
         if model is None or not await self.held.hold(due.job, model):
             return False
@@ -273,13 +276,13 @@ class IndexingWorker:
         return True
 
     def models_changed(self) -> None:
-        """Another model answers now, or one does not any more."""
+        """Called when a model becomes ready or stops answering."""
         if self.held.jobs:
             self.look()
 
     @retried
     async def _failed(self, number: int, error: ModelyardError, whole_job: bool = False) -> None:
-        """Note why a document is not indexed. A new generation that lacks its models is given up as a whole."""
+        """Store why a document is not indexed. A job that builds a new generation is cancelled if its models are missing."""
         given_up = False
         async with self._database.writing() as session:
             task = await session.get(KnowledgeTask, number, with_for_update=True)
@@ -296,7 +299,7 @@ class IndexingWorker:
             await self._indexes.drop(job.base_id, job.generation)
 
     async def _finish_jobs(self) -> None:
-        """End the jobs that have nothing left to do, once their chunks can be found."""
+        """End the jobs that have nothing left to do, once their chunks can be found and their base is probed."""
         waiting = select(KnowledgeTask.id).where(
             KnowledgeTask.job_id == KnowledgeJob.id, KnowledgeTask.state == TaskState.WAITING
         )
@@ -307,6 +310,7 @@ class IndexingWorker:
         done = [job for job in done if job.id not in busy]
         if done:
             await self._changes.write_all()
+        done = [job for job in done if await self._probes.is_ready(job.base_id, self._wake.set)]
         for job in done:
             with contextlib.suppress(ChangedMeanwhile):  # its base was deleted
                 await self._finish(job)
@@ -327,21 +331,22 @@ class IndexingWorker:
             await job_rows.end(session, row, JobState.DONE)
         if old is not None:
             await self._indexes.drop(job.base_id, old)
+            await self._probes.is_ready(job.base_id, self._wake.set)
 
     def stop(self, names: Sequence[str]) -> None:
-        """Let go of the documents of these jobs, which are cancelled, that are read or embedded just now."""
+        """Stop reading and embedding the documents of these jobs, which are cancelled."""
         for task, taken in self._active.items():
             if taken[0].job in names and self._indexing.writing.isdisjoint(due.task for due in taken):
                 task.cancel()
 
     async def idle(self, names: Sequence[str]) -> None:
-        """Wait until none of these jobs has a document under way."""
+        """Wait until none of these jobs has a document in progress."""
         under_way = [task for task, taken in self._active.items() if taken[0].job in names]
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
 async def _swap(session, base: KnowledgeBase, job: KnowledgeJob) -> None:  # type: ignore[no-untyped-def]
-    """Let searches see the new generation, and forget the old one."""
+    """Switch searches to the new generation, and delete the old one."""
     base.generation = job.generation
     model, chunking, dimension = (job.settings.get(name) for name in ("embedding_model", "chunking", "dimension"))
     base.embedding_model = str(model) if model else None

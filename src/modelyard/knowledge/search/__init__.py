@@ -1,1 +1,1 @@
-"""Searches by words and vectors, and measures of how well they find what people judged to be relevant."""
+"""Searches by words and vectors, and measures of search quality by judged questions."""

@@ -1,7 +1,7 @@
-"""Measures of what a base finds and answers for judged questions, and of the difference between two settings.
+"""Measures of a base's search results and answers for judged questions, and of the difference between two settings.
 
-Measures of a question are a mapping from name to value, 0 to 1; those that do not apply to it are not in it.
-`MEASURES` says which there are. Nothing here asks a server.
+The measures of a question are a mapping from name to value, 0 to 1, without those that do not apply to it.
+`MEASURES` lists all. Nothing here accesses a server.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ MEASURES: Mapping[str, str] = {
     "no_evidence": "of questions that nothing answers, those answered by saying that nothing was found",
     "nothing_cited": "of questions that nothing answers, those whose answer cites nothing",
 }
-"""Name → meaning, in the order in which they are printed."""
+"""Name → meaning, in the order of the output."""
 
 RESAMPLES = 10_000
 EXACT = 13
-"""Questions up to which all signs are tried instead of some."""
+"""Maximum number of questions for which all sign combinations are tried instead of a sample."""
 SEED = 20_070_611
 CONFIDENCE = 0.95
 NUMBERS_AT_ONCE = 2_000_000
-"""Numbers that are drawn at once."""
+"""Random numbers that are drawn at a time."""
 ROUNDING = 1e-12
 
 
 def search_measures(question: JudgedQuestion, hits: Sequence[HitBody], k: int) -> dict[str, float]:
-    """Measure the hits of a search, best first, of which there are `k` at most."""
+    """Measure the hits of a search, best first, of which there are at most `k`."""
     if not question.relevant:
         return {"nothing_found": float(not hits)}
     ids = ranking(question, hits)
@@ -60,7 +60,7 @@ def search_measures(question: JudgedQuestion, hits: Sequence[HitBody], k: int) -
 
 
 def answer_measures(question: JudgedQuestion, answer: Mapping[str, Any]) -> dict[str, float]:
-    """Measure an answer as the server sends it, by the sources that it cites."""
+    """Measure an answer of the server by the sources that it cites."""
     cites: Sequence[HitBody] = answer["citations"]
     if not question.relevant:
         return {"no_evidence": float(not answer["evidence"]), "nothing_cited": float(not cites)}
@@ -83,22 +83,22 @@ def means(rows: Sequence[Measures]) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much one setting is better than another in one measure, over the questions that both have a value for."""
+    """The difference of one measure between two settings, over the questions that have a value for both."""
 
     mean: float
     low: float
     """Lower end of the 95 % interval, by bootstrap over questions."""
     high: float
     p: float
-    """Two-sided, by the paired randomization test: how likely chance alone makes a difference this big."""
+    """Two-sided p-value of the paired randomization test: the probability of a difference this large by chance."""
     better: int
-    """Questions with a higher value."""
+    """Number of questions with a higher value."""
     worse: int
     equal: int
 
 
 def differences(first: Sequence[Measures], second: Sequence[Measures]) -> dict[str, Difference]:
-    """The difference in each measure, second minus first; both have the same questions in the same order."""
+    """The difference in each measure, second minus first; both lists have equal questions in equal order."""
     found = {}
     for name in MEASURES:
         pairs = [(a[name], b[name]) for a, b in zip(first, second, strict=True) if name in a and name in b]
@@ -108,8 +108,8 @@ def differences(first: Sequence[Measures], second: Sequence[Measures]) -> dict[s
 
 
 def difference(values: Sequence[float]) -> Difference:
-    """The difference in one measure, from that of each question. Equal values always give equal numbers."""
-    import numpy as np  # only comparisons pay for it
+    """The difference in one measure, from that of each question. Deterministic."""
+    import numpy as np  # imported here, because only comparisons need it
 
     differences = np.asarray(values, dtype=np.float64)
     differences[np.abs(differences) < ROUNDING] = 0.0
@@ -127,9 +127,9 @@ def difference(values: Sequence[float]) -> Difference:
 
 
 def randomization(differences: np.ndarray[Any, Any]) -> float:
-    """Two-sided p of the paired randomization test (Smucker, Allan and Carterette, 2007) for differences that are not 0.
+    """Two-sided p-value of the paired randomization test (Smucker, Allan and Carterette, 2007) for non-zero differences.
 
-    All signs are tried for 13 questions or fewer, else 10,000 drawn ones, of which the observed one is counted as another.
+    Tries all sign combinations for at most 13 questions, else 10,000 random ones, among which the observed one counts.
     """
     import numpy as np
 

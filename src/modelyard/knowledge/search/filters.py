@@ -13,7 +13,7 @@ from modelyard.core.errors import InvalidParameter
 Check = Callable[[Any, Any], bool]
 
 MOST_VALUES = 1000
-"""Values that a filter compares each document with."""
+"""Maximum number of values that a filter compares each document with."""
 
 CHECKS: Mapping[str, Check] = {
     "eq": lambda have, want: bool(have == want),
@@ -27,11 +27,11 @@ CHECKS: Mapping[str, Check] = {
     "contains": lambda have, want: isinstance(have, (str, list)) and isinstance(want, str) and want in have,
     "prefix": lambda have, want: isinstance(have, str) and isinstance(want, str) and have.startswith(want),
 }
-"""Operator → whether the value of a document meets the value of the filter. Of a list, one item is enough."""
+"""Operator → whether a document's value satisfies the filter's value. Of a list, one matching item suffices."""
 
 
 def matching(where: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
-    """A test of a document's metadata, which have its name as `document`. Raises `InvalidParameter` for a wrong filter."""
+    """A test of a document's metadata, which include its name as `document`. Raises `InvalidParameter` for an invalid filter."""
     rules: list[tuple[str, str, Any]] = []
     for key, condition in where.items():
         if isinstance(condition, Mapping):

@@ -1,4 +1,4 @@
-"""Spans of a chunk that show the words of a query."""
+"""Spans of a chunk that contain the words of a query."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from modelyard.knowledge.indexing.words import plain
+
 Span = tuple[int, int]
-"""First character, and the one behind the last."""
+"""First character, and the one after the last."""
 
 CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _PARTS = re.compile(rf"(?P<cjk>[{CJK}]+)|[^\W_{CJK}]+")
-"""Compiled once: a pattern made for each query would cost more than the search."""
+"""Compiled once, because a pattern for each query would cost more than the search."""
 MOST = 50
 SHORT = 3
-"""Letters below which a word of a query is too common to be shown."""
+"""Letters below which a word of a query is too common to be highlighted."""
 
 
 @lru_cache(maxsize=512)
 def _query_words(query: str) -> frozenset[str]:
-    """The words of a query as they are compared; of Chinese text its pairs of characters, or a character that stands alone."""
+    """The normalized words of a query; of Chinese text its pairs of characters, or a single character."""
     found: set[str] = set()
-    for match in _PARTS.finditer(query):
+    for match in _PARTS.finditer(plain(query)):
         part = match.group()
         if match["cjk"] is None:
             if len(part) >= SHORT or not part.islower():
@@ -35,7 +37,7 @@ def _query_words(query: str) -> frozenset[str]:
 
 def _plain(word: str) -> str:
     """A word in lower case without a plural `s`."""
-    folded = word.casefold()
+    folded = plain(word).casefold()
     return folded[:-1] if len(folded) > SHORT and folded.endswith("s") else folded
 
 
@@ -46,6 +48,8 @@ def _spans(words: frozenset[str], text: str) -> Iterator[Span]:
             if _plain(part) in words:
                 yield match.span()
             continue
+        simplified = plain(part)
+        part = simplified if len(simplified) == len(part) else part
         for place in range(len(part)):
             if part[place : place + 2] in words:
                 yield start + place, min(start + place + 2, match.end())
@@ -54,12 +58,12 @@ def _spans(words: frozenset[str], text: str) -> Iterator[Span]:
 
 
 def _touch(text: str, end: int, start: int) -> bool:
-    """Whether two spans are joined: they are next to each other, or parts of one part number."""
+    """Whether two spans are joined: they are adjacent, or parts of one part number."""
     return start <= end or (start == end + 1 and text[end] in "-_./")
 
 
 def highlights(query: str, text: str) -> list[Span]:
-    """Spans of the words and pairs of characters that a query and a text share, joined where they touch; `MOST` at most."""
+    """Spans of the words and character pairs that a query and a text share, joined if adjacent; at most `MOST`."""
     words = _query_words(query)
     spans: list[Span] = []
     for start, end in _spans(words, text) if words else ():

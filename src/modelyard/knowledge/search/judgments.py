@@ -1,6 +1,6 @@
-"""Questions and what answers them, read from the lines of a file that people write; and which hits of a search fit.
+"""Reads questions and their relevant documents from the lines of a file, and matches them with search hits.
 
-A judgment names a chunk's id, a document, a page, or a piece of text; `ranking` turns hits into ids that `metrics.py` takes.
+A judgment names a chunk's id, a document, a page, or a piece of text; `ranking` converts hits to ids for `metrics.py`.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ MOST_GRADE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """Something that answers a question. A hit fits if it agrees with every field that is set."""
+    """Something relevant to a question. A hit matches if it agrees with every field that is set."""
 
     grade: int = 1
-    """How well it answers; higher is better."""
+    """The relevance; higher is better."""
     chunk: int | None = None
     document: str | None = None
     page: int | None = None
     text: str = ""
-    """As `fold` leaves it; a hit must contain it."""
+    """Normalized by `fold`; a hit must contain it."""
 
     def fits(self, hit: HitBody) -> bool:
-        """Whether a hit agrees with the judgment."""
+        """Whether a hit matches the judgment."""
         if self.chunk is not None and hit["chunk_id"] != self.chunk:
             return False
         if self.document is not None and hit["document"] != self.document:
@@ -45,7 +45,7 @@ class Judgment:
 
 @dataclass(frozen=True, slots=True)
 class JudgedQuestion:
-    """A question and what answers it; nothing does where `relevant` is empty."""
+    """A question with its judgments; without any, the base has no answer to it."""
 
     id: str
     text: str
@@ -53,12 +53,12 @@ class JudgedQuestion:
 
 
 def fold(text: str) -> str:
-    """Text as it is compared: without blanks and line breaks, in one case and one width."""
+    """Normalize a text for comparison: without blanks and line breaks, in one case and one width."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def read(lines: Iterable[str]) -> tuple[list[JudgedQuestion], dict[int, str]]:
-    """The questions of a file of JSON lines, and for each wrong line its number and the reason. Empty lines are skipped."""
+    """The questions of a file of JSON lines, and for each invalid line its number and the reason. Blank lines are skipped."""
     found: dict[str, JudgedQuestion] = {}
     wrong: dict[int, str] = {}
     for number, line in enumerate(lines, 1):
@@ -67,7 +67,7 @@ def read(lines: Iterable[str]) -> tuple[list[JudgedQuestion], dict[int, str]]:
         try:
             each = parse_line(line, str(number))
             if each.id in found:
-                raise InvalidParameter("id", f"another question is called '{each.id}', too.")
+                raise InvalidParameter("id", f"'{each.id}' is the id of another question too.")
             found[each.id] = each
         except InvalidParameter as error:
             wrong[number] = error.message
@@ -75,7 +75,7 @@ def read(lines: Iterable[str]) -> tuple[list[JudgedQuestion], dict[int, str]]:
 
 
 def parse_line(line: str, usual_id: str) -> JudgedQuestion:
-    """A question from its line of JSON. Raises `InvalidParameter`."""
+    """Parse a question from its line of JSON. Raises `InvalidParameter`."""
     try:
         given = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -84,9 +84,9 @@ def parse_line(line: str, usual_id: str) -> JudgedQuestion:
         raise InvalidParameter("line", "it must be a JSON object with 'question' and 'relevant'.")
     text = given.get("question")
     if not isinstance(text, str) or not text.strip():
-        raise InvalidParameter("question", "there is no question.")
+        raise InvalidParameter("question", "it is missing or empty.")
     if "relevant" not in given:
-        raise InvalidParameter("relevant", "it is missing; [] is for a question that nothing answers.")
+        raise InvalidParameter("relevant", "it is missing; use [] for a question that has no answer.")
     name = given.get("id", usual_id)
     if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
         raise InvalidParameter("id", "it must be a word or a number.")
@@ -94,7 +94,7 @@ def parse_line(line: str, usual_id: str) -> JudgedQuestion:
 
 
 def _judgments(given: Any) -> list[Judgment]:
-    """What is relevant: a list, or documents with their grades."""
+    """Parse `relevant`: a list, or an object of documents and their grades."""
     if isinstance(given, dict):
         return [_judgment({"document": name, "grade": grade}) for name, grade in given.items()]
     if not isinstance(given, list):
@@ -132,19 +132,19 @@ def _number(given: Mapping[str, Any], key: str, least: int) -> int:
 
 
 def grade_of(question: JudgedQuestion, hit: HitBody) -> int:
-    """The best grade of the judgments that a hit fits; 0 where it fits none."""
+    """The highest grade of the judgments that a hit matches; 0 if it matches none."""
     return max((each.grade for each in question.relevant if each.fits(hit)), default=0)
 
 
 def grades(question: JudgedQuestion) -> dict[str, int]:
-    """The grade of each judgment, by the ids that `ranking` uses."""
+    """The grade of each judgment, by the ids of `ranking`."""
     return {f"relevant {number}": each.grade for number, each in enumerate(question.relevant)}
 
 
 def ranking(question: JudgedQuestion, hits: Sequence[HitBody]) -> list[str]:
-    """An id for each hit, best first: those of the judgments that it is the first to fit, else one of its own.
+    """An id for each hit, best first: those of the judgments that it is the first to match, else a unique one.
 
-    So a second hit of a document that counts once takes a place and gains nothing, and a hit that holds two answers finds both.
+    So a second hit of a document that counts once has a rank and no gain, and a hit that matches two judgments counts for both.
     """
     open_judgments = dict(enumerate(question.relevant))
     ids: list[str] = []

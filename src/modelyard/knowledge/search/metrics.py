@@ -1,7 +1,7 @@
-"""How good rankings are, against judged ids: recall, precision, reciprocal rank, nDCG and hits, as trec_eval defines them.
+"""Quality of rankings against judged ids: recall, precision, reciprocal rank, nDCG and hits, as trec_eval defines them.
 
-`ranked` has ids best first for each question, `relevant` the grades above 0. Each measure gives a value from 0 to 1 for every
-question that has relevant ids: 0 where no ranking came. An id that a ranking names twice counts at its first place only.
+`ranked` has ids best first for each question, `relevant` the grades above 0. Each measure returns a value from 0 to 1 for every
+question with relevant ids: 0 if it has no ranking. An id that occurs twice in a ranking counts at its first place only.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ def recall_at(ranked: Ranked, relevant: Relevant, k: int) -> dict[str, float]:
 
 
 def precision_at(ranked: Ranked, relevant: Relevant, k: int) -> dict[str, float]:
-    """The part of `k` places that relevant ids take; places behind the end of a short ranking count as wrong."""
+    """The part of `k` places that relevant ids take; places after the end of a short ranking count as wrong."""
     return _each(ranked, relevant, k, lambda first, grades: _found(first, grades) / k)
 
 
 def hit_at(ranked: Ranked, relevant: Relevant, k: int) -> dict[str, float]:
-    """1 where any relevant id is among the first `k`."""
+    """1 if any relevant id is among the first `k`, else 0."""
     return _each(ranked, relevant, k, lambda first, grades: float(_found(first, grades) > 0))
 
 
 def reciprocal_rank(ranked: Ranked, relevant: Relevant) -> dict[str, float]:
-    """1 divided by the place of the first relevant id in the whole ranking, 0 where none is in it."""
+    """1 divided by the place of the first relevant id in the whole ranking, 0 if there is none."""
     return _each(ranked, relevant, None, _reciprocal)
 
 
 def ndcg_at(ranked: Ranked, relevant: Relevant, k: int) -> dict[str, float]:
-    """Discounted gain of the first `k` against that of the best order: grade / log2(place + 1), places from 1.
+    """Discounted cumulative gain of the first `k`, divided by that of the best order: grade / log2(place + 1), places from 1.
 
     The gain is the grade itself, as in `nDCG@k` of ir-measures and trec_eval, not 2^grade - 1.
     """
@@ -43,9 +43,9 @@ def ndcg_at(ranked: Ranked, relevant: Relevant, k: int) -> dict[str, float]:
 
 
 def summary(ranked: Ranked, relevant: Relevant, ks: Sequence[int] = (1, 3, 5, 10)) -> dict[str, float]:
-    """Means over the questions that have relevant ids, as `recall@5`, `precision@5`, `hit@5`, `ndcg@5` … and `mrr`.
+    """Means over the questions with relevant ids, as `recall@5`, `precision@5`, `hit@5`, `ndcg@5` … and `mrr`.
 
-    All are 0 where no question has any.
+    All are 0 if no question has any.
     """
     measures = {"recall": recall_at, "precision": precision_at, "hit": hit_at, "ndcg": ndcg_at}
     means = {f"{name}@{k}": _mean(measure(ranked, relevant, k)) for name, measure in measures.items() for k in ks}
@@ -55,7 +55,7 @@ def summary(ranked: Ranked, relevant: Relevant, ks: Sequence[int] = (1, 3, 5, 10
 def _each(
     ranked: Ranked, relevant: Relevant, k: int | None, measure: Callable[[Sequence[str], Grades], float]
 ) -> dict[str, float]:
-    """A measure of each question that can be measured, over its first `k` ids or all. `ValueError` if `k` is below 1."""
+    """A measure of each question with relevant ids, over its first `k` ids or all. Raises `ValueError` if `k` is below 1."""
     if k is not None and k < 1:
         raise ValueError(f"k is {k}; a ranking is measured over its first 1 or more.")
     values = {}

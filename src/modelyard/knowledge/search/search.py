@@ -1,10 +1,10 @@
-"""Searches by words and by vectors side by side, fused by rank, then ranked by a model where one runs."""
+"""Searches by words and by vectors side by side, weighs them as the base's probe says, then ranks by a model where one runs."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -17,27 +17,34 @@ from modelyard.core.errors import IndexUnavailable, InvalidParameter, KnowledgeB
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeVector
 from modelyard.knowledge.indexing.index_pool import IndexPool
+from modelyard.knowledge.indexing.probes import USUAL_WEIGHT, Probes, probe_of
+from modelyard.knowledge.indexing.scripts import script_of
 from modelyard.knowledge.indexing.vectors import as_vector, unit
 from modelyard.knowledge.search.filters import matching
+from modelyard.knowledge.search.fusion import Weights, fused
 from modelyard.knowledge.search.highlights import highlights
-from modelyard.knowledge.types import Models, Store
+from modelyard.knowledge.search.pages import matched_page
+from modelyard.knowledge.search.syntax import is_identifier, parse
+from modelyard.knowledge.types import Models
 from modelyard.protocol.hits import Hit, Scores
 
 log = logging.getLogger(__name__)
 
-RANK_CONSTANT = 60
-"""The constant of reciprocal rank fusion, as in Cormack, Clarke and Büttcher (2009)."""
-FEWEST_CANDIDATES = 20
-"""Candidates of each list, at least. More would let in passages that share only a frequent word with the query."""
+FEWEST_CANDIDATES = 50
+"""Candidates of words and of vectors, at least."""
+FILTERED_CANDIDATES = 500
+"""As `FEWEST_CANDIDATES`, for a query with a phrase or an excluded word, which most candidates may not fit."""
+OF_IDENTIFIERS = 0.2
+"""Part of the usual weight of vectors for a query of nothing but part numbers and codes."""
 MOST_HITS = 200
 LONGEST_QUERY = 10_000
 MOST_KNOWN = 50_000
 TRIES = 3
-"""Tries of a search whose base is indexed anew while it runs."""
+"""Attempts of a search whose base is re-indexed while it runs."""
 
 
 class Outdated(Exception):
-    """A base was indexed anew during a search; `bases` are as they are now. Never leaves this file."""
+    """A base was re-indexed during a search; `bases` are its new rows. Never raised out of this file."""
 
     def __init__(self, bases: Sequence[KnowledgeBase]) -> None:
         super().__init__("indexed anew")
@@ -54,7 +61,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A search: the text, the bases, and how to search them."""
+    """A search: the text, the bases, and the options."""
 
     text: str
     bases: Sequence[KnowledgeBase]
@@ -63,17 +70,17 @@ class Query:
     where: Mapping[str, Any] = field(default_factory=dict)
     """A filter of documents by their metadata; see `filters.py`."""
     rerank: bool | None = None
-    """None ranks if a base has a ranking model and it answers; True raises what that model raises."""
+    """None reranks if a base has a rerank model that answers; True raises that model's errors."""
     rerank_model: str | None = None
     min_score: float = 0.0
     similarities: bool = False
-    """Whether hits that only words found get their similarity, too."""
+    """Whether hits found by words only also get a cosine similarity."""
     models: Models | None = None
-    """Models as a caller may use them, so that their tokens count for the caller; None for those of the server."""
+    """The models on behalf of a caller, so that tokens count for it; None for those of the server."""
 
     @property
     def asks_models(self) -> bool:
-        """Whether a model may be asked: for the vector of the text, or to rank hits."""
+        """Whether a model may be used: for the vector of the text, or to rerank hits."""
         embeds = self.mode is not Mode.LEXICAL and any(base.embedding_model for base in self.bases)
         ranks = self.rerank_model or any(base.rerank_model for base in self.bases)
         return embeds or bool(self.rerank is not False and ranks)
@@ -85,47 +92,45 @@ class SearchResult:
 
     hits: Sequence[Hit]
     notes: Sequence[str] = ()
-    """For people: that a base has no embedding model, or that the ranking model did not answer."""
+    """Sentences for people, such as that a base has no embedding model, or that the rerank model did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class RankedLists:
-    """Ids of the chunks that one base found, and their scores, best first."""
+class BaseMatches:
+    """The scores of the chunks that one base found."""
 
-    lexical: Sequence[tuple[int, float]]
-    nearest: Sequence[tuple[int, float]]
-    both: bool
-    """Whether words and vectors were both searched."""
+    scores: Mapping[int, Scores]
     notes: Sequence[str] = ()
 
 
 class Search:
-    """Searches bases. It remembers chunks, because an id means one text for ever."""
+    """Searches bases. Caches chunks, whose text never changes under one id."""
 
-    def __init__(self, database: Database, indexes: IndexPool, models: Models) -> None:
+    def __init__(self, database: Database, indexes: IndexPool, models: Models, probes: Probes) -> None:
         self._database = database
         self._indexes = indexes
         self._models = models
+        self._probes = probes
         self._known: OrderedDict[int, Hit] = OrderedDict()
-        """Chunks of recent hits by id, without scores."""
+        """Cached chunks of recent hits by id, without scores."""
         self._forgotten = 0
-        """How often chunks were forgotten: rows that were read before are not remembered then."""
+        """Number of invalidations. Rows that were read before the latest one are not cached."""
 
     def forget(self, ids: Iterable[int]) -> None:
-        """Read these chunks again when they are next shown: their place or their details have changed."""
+        """Drop these chunks from the cache, because their position or details have changed."""
         self._forgotten += 1
         for each in ids:
             self._known.pop(each, None)
 
     def forget_all(self) -> None:
-        """Read all chunks again: a base has another name now."""
+        """Drop all chunks from the cache, because a base was renamed."""
         self._forgotten += 1
         self._known.clear()
 
     async def search(self, query: Query) -> SearchResult:
-        """The best chunks. Raises `InvalidParameter`, and what the models' server raises."""
+        """Return the best chunks. Raises `InvalidParameter`, and the errors of the models' server."""
         if not query.text.strip():
-            raise InvalidParameter("query", "there is nothing to search for.")
+            raise InvalidParameter("query", "is empty.")
         if len(query.text) > LONGEST_QUERY:
             raise InvalidParameter("query", f"a query has at most {LONGEST_QUERY} characters.")
         if not 1 <= query.k <= MOST_HITS:
@@ -142,7 +147,7 @@ class Search:
         return await self._result(query)
 
     async def _moved_on(self, query: Query) -> Sequence[KnowledgeBase] | None:
-        """The bases as they are now, if one was indexed anew since they were read. Raises `KnowledgeBaseNotFound`."""
+        """The new rows of the bases, if one was re-indexed after they were read. Raises `KnowledgeBaseNotFound`."""
         async with self._database.session() as session:
             fresh = [await session.get(KnowledgeBase, base.id) for base in query.bases]
         found: list[KnowledgeBase] = []
@@ -154,16 +159,19 @@ class Search:
         return None if same else found
 
     async def _result(self, query: Query) -> SearchResult:
-        """One try. Raises `Outdated` where a base was indexed anew in the middle of it."""
+        """Make one attempt. Raises `Outdated` if a base was re-indexed during it."""
         model = query.rerank_model or next((base.rerank_model for base in query.bases if base.rerank_model), None)
         reranks = query.rerank is not False and model is not None
         if query.rerank and model is None:
             raise InvalidParameter("rerank", "no model for it is named, and the knowledge base has none.")
-        depth = max(FEWEST_CANDIDATES, (4 if reranks else 2) * query.k)
-        lists = await asyncio.gather(*(self._candidates(base, query, depth) for base in query.bases))
-        scores = fuse(lists)
-        notes = list(dict.fromkeys(note for each in lists for note in each.notes))
-        best = sorted(scores, key=lambda number: -scores[number].fused)[: depth if reranks else query.k + 5]
+        parsed = parse(query.text)
+        depth = max(FILTERED_CANDIDATES if parsed.filters else FEWEST_CANDIDATES, (4 if reranks else 2) * query.k)
+        query = replace(query, text=parsed.text)
+        found = await asyncio.gather(*(self._matches(base, query, depth) for base in query.bases))
+        scores = {number: each for matches in found for number, each in matches.scores.items()}
+        notes = list(dict.fromkeys([*parsed.notes, *(note for each in found for note in each.notes)]))
+        kept = depth if reranks or parsed.filters else query.k + 5
+        best = sorted(scores, key=lambda number: -scores[number].fused)[:kept]
         chunks = await self._chunks(best, {base.id: base.name for base in query.bases})
         if len(chunks) < len(best) and (fresh := await self._moved_on(query)) is not None:
             raise Outdated(fresh)
@@ -172,6 +180,8 @@ class Search:
             for number in best
             if number in chunks
         ]
+        if parsed.filters:
+            hits = await asyncio.to_thread(lambda: [hit for hit in hits if parsed.admits(hit.text)])
         if reranks and hits:
             assert model is not None
             hits, note = await self._reranked(model, query, hits)
@@ -179,35 +189,55 @@ class Search:
         hits = [each for each in hits if each.score >= query.min_score][: query.k]
         if query.similarities:
             hits = await self._with_similarities(query, hits)
-        return SearchResult(
-            [msgspec.structs.replace(each, highlights=highlights(query.text, each.text)) for each in hits], notes
-        )
+        return SearchResult([_shown(query.text, each) for each in hits], notes)
 
-    async def _candidates(self, base: KnowledgeBase, query: Query, depth: int) -> RankedLists:
-        """The `depth` best chunks of one base by words, and by vectors."""
+    async def _matches(self, base: KnowledgeBase, query: Query, depth: int) -> BaseMatches:
+        """The `depth` best chunks of one base by words, and as many by vectors, with their scores."""
         notes: list[str] = []
         vector: Sequence[float] | None = None
-        if query.mode is not Mode.LEXICAL:
-            if base.embedding_model is None:
-                if query.mode is Mode.VECTOR:
-                    raise InvalidParameter("mode", f"the knowledge base '{base.name}' has no embedding model.")
-                notes.append(f"'{base.name}' is searched by words alone: it has no embedding model.")
-            elif base.dimension is None:
-                notes.append(f"'{base.name}' is searched by words alone: nothing in it has been embedded yet.")
-            else:
-                vector = await self._vector(base, query, notes)
+        weights = Weights(words=0.0 if query.mode is Mode.VECTOR else 1.0, vectors=1.0)
+        if query.mode is Mode.HYBRID:
+            weights = replace(weights, vectors=self._weight(base, query.text, notes))
+        if query.mode is not Mode.LEXICAL and weights.vectors:
+            vector = await self._vector(base, query, notes)
+        if vector is None:
+            weights = Weights(vectors=0.0)
         documents = await self._documents(base, query.where)
+        words = None if query.mode is Mode.VECTOR else query.text
+        matches = await self._indexes.use(base, lambda store: store.matches(words, vector, depth, documents))
+        prior = [] if vector is None else await self._usual(base, query.text, vector)
+        return BaseMatches(fused(matches, weights, prior), notes)
 
-        def rankings(store: Store) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
-            lexical = [] if query.mode is Mode.VECTOR else store.lexical(query.text, depth, documents)
-            return lexical, [] if vector is None else store.nearest(vector, depth, documents)
+    def _weight(self, base: KnowledgeBase, text: str, notes: list[str]) -> float:
+        """The weight of vectors for a query of a base. A note says why there are none."""
+        if base.embedding_model is None:
+            notes.append(f"'{base.name}' is searched by words alone: it has no embedding model.")
+            return 0.0
+        if base.dimension is None:
+            notes.append(f"'{base.name}' is searched by words alone: nothing in it has been embedded yet.")
+            return 0.0
+        probe = probe_of(base)
+        weight = USUAL_WEIGHT if probe is None else probe.weight(script_of(text))
+        if is_identifier(text):
+            weight *= OF_IDENTIFIERS
+        return weight
 
-        lexical, nearest = await self._indexes.use(base, rankings)
-        return RankedLists(lexical, nearest, vector is not None and query.mode is Mode.HYBRID, notes)
+    async def _usual(self, base: KnowledgeBase, text: str, vector: Sequence[float]) -> list[float]:
+        """The cosines of a query with passages that it is not about."""
+        assert base.embedding_model is not None
+        passages = await self._probes.passages(base.embedding_model)
+        rows = passages.get(script_of(text))
+        if rows is None or rows.shape[1] != len(vector):
+            return []
+        return cast(list[float], (rows @ vector).tolist())
 
     async def _vector(self, base: KnowledgeBase, query: Query, notes: list[str]) -> Sequence[float] | None:
         """The vector of the query. If its model does not answer, a hybrid search goes on without it and gets a note."""
-        assert base.embedding_model is not None
+        if base.embedding_model is None:
+            raise InvalidParameter("mode", f"the knowledge base '{base.name}' has no embedding model.")
+        if base.dimension is None:
+            notes.append(f"nothing in '{base.name}' has been embedded yet.")
+            return None
         try:
             models = query.models or self._models
             vector = cast(Sequence[float], unit([await models.embed_query(base.embedding_model, query.text)])[0])
@@ -222,7 +252,7 @@ class Search:
         return vector
 
     async def _documents(self, base: KnowledgeBase, where: Mapping[str, Any]) -> frozenset[int] | None:
-        """Ids of the documents that a filter lets through; None for all."""
+        """Ids of the documents that pass the filter; None for all."""
         if not where:
             return None
         matches = matching(where)
@@ -236,7 +266,7 @@ class Search:
         )
 
     async def _chunks(self, ids: Sequence[int], names: Mapping[int, str]) -> dict[int, Hit]:
-        """Chunks by id, without scores; `names` are those of the bases."""
+        """Chunks by id, without scores; `names` maps ids of bases to their names."""
         known = {number: self._known[number] for number in ids if number in self._known}
         missing = [number for number in ids if number not in known]
         if not missing:
@@ -270,7 +300,7 @@ class Search:
         return sorted(ranked, key=lambda hit: -hit.score), []
 
     async def _with_similarities(self, query: Query, hits: list[Hit]) -> list[Hit]:
-        """The hits, of which those that only words found get their cosine from the rows of vectors."""
+        """The hits; those found by words only get their cosine from the stored vectors."""
         missing = [each.chunk_id for each in hits if each.scores.similarity is None]
         models = {base.embedding_model for base in query.bases if base.embedding_model}
         if not missing or not models:
@@ -304,31 +334,22 @@ class Search:
         ]
 
 
-def fuse(lists: Iterable[RankedLists]) -> dict[int, Scores]:
-    """Fuse the lists of all bases by reciprocal rank, relative to a first place in each list of a base."""
-    ranks: dict[int, float] = defaultdict(float)
-    lexical: dict[int, float] = {}
-    similarity: dict[int, float] = {}
-    for each in lists:
-        best = (2 if each.both else 1) / (RANK_CONSTANT + 1)
-        for ranking, scores in ((each.lexical, lexical), (each.nearest, similarity)):
-            for place, (number, score) in enumerate(ranking, 1):
-                ranks[number] += 1 / (RANK_CONSTANT + place) / best
-                scores[number] = score
-    return {
-        number: Scores(lexical=lexical.get(number), similarity=similarity.get(number), fused=rank)
-        for number, rank in ranks.items()
-    }
+def _shown(query: str, hit: Hit) -> Hit:
+    """A hit with the spans of what it shares with a query, and the page where most of that stands."""
+    spans = highlights(query, hit.text)
+    page = matched_page(query, hit.text, hit.page, hit.page_breaks) if hit.page_breaks else hit.page
+    return msgspec.structs.replace(hit, highlights=spans, page=page)
 
 
 def _hit(chunk: KnowledgeChunk, document: str, base: str) -> Hit:
-    """A chunk as searches show it, without scores."""
+    """A chunk as a hit, without scores."""
     return Hit(
         chunk_id=chunk.id,
         knowledge_base=base,
         document_id=chunk.document_id,
         document=document,
         page=chunk.page,
+        page_breaks=[(offset, page) for offset, page in chunk.page_breaks],
         start=chunk.start,
         end=chunk.end,
         heading=chunk.heading,

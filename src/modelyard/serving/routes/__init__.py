@@ -1,4 +1,4 @@
-"""Which paths a replica answers, by the type of its model, and who prepares the loaded weights for them."""
+"""The paths that a replica answers, by model type, and the functions that prepare the loaded weights for them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ ROUTES: Mapping[ModelType, Mapping[str, Handler]] = {
     ModelType.EMBEDDING: {"/v1/embeddings": embeddings},
     ModelType.RERANK: {"/v1/rerank": rerank},
 }
-"""Path → who answers it."""
+"""Path → handler."""
 
 PREPARE: Mapping[ModelType, Callable[[Any, ReplicaConfig], ServedModel]] = {
     ModelType.LLM: Writer,
     ModelType.EMBEDDING: Encoding,
     ModelType.RERANK: Encoding,
 }
-"""Makes the model that handlers get from the result of the engine's `load`. Called on the event loop."""
+"""Creates the model that handlers receive from the result of the engine's `load`. Called on the event loop."""

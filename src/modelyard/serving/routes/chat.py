@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions`: a conversation through the model's template, answered whole or as a stream."""
+"""`POST /v1/chat/completions`: applies the chat template, and answers as a whole or as a stream."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from modelyard.serving.usage import StreamedUsage, UsageCount, token_ids
 
 @dataclass(slots=True)
 class ChatChoice:
-    """One answer as it grows."""
+    """One choice of an answer while it is generated."""
 
     thoughts: Thoughts | None
-    """None where the model has none."""
+    """None if the model does not think."""
     calls: Calls | None = None
-    """None where none can be made."""
+    """None if the answer cannot call tools."""
     parts: list[Part] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
     thought: list[str] = field(default_factory=list)
     logprobs: list[dict[str, Any]] = field(default_factory=list)
-    """Those that have not been sent yet."""
+    """Log probabilities that have not been sent yet."""
     ids: list[int] = field(default_factory=list)
-    """The ids of its tokens that have not been sent yet."""
+    """Ids of the tokens that have not been sent yet."""
     finish: str | None = None
 
     def add(self, piece: AnswerPiece) -> tuple[DividedText, tuple[Part, ...]]:
-        """What a piece adds: thoughts and text, and parts of tool calls."""
+        """Add a piece; returns the thoughts and text that it adds, and the parts of tool calls."""
         self.finish = piece.finish
         found = self._divide(piece)
         if self.calls is None:
@@ -102,7 +102,7 @@ class ChatAnswer:
         self._pieces = writer.answers([self.prompt] * self.count, samplings, [limits] * self.count, source)
 
     async def parts(self) -> AsyncGenerator[tuple[int, ChatChoice, DividedText, tuple[Part, ...]]]:
-        """Each piece with its choice, the text and thoughts that it adds, and the parts of calls."""
+        """Yield each piece with its choice, the text and thoughts that it adds, and the parts of calls."""
         async with contextlib.aclosing(self._pieces) as pieces:
             async for index, piece in pieces:
                 choice = self.choices[index]
@@ -116,7 +116,7 @@ class ChatAnswer:
                 yield index, choice, *found
 
     async def whole(self) -> bytes:
-        """The answers in one document."""
+        """Return all choices in one document."""
         async with contextlib.aclosing(self.parts()) as all:
             async for _, choice, found, parts in all:
                 choice.text.append(found.text)
@@ -135,7 +135,7 @@ class ChatAnswer:
         return msgspec.json.encode({**body, "prompt_token_ids": self.prompt} if with_ids else body)
 
     async def events(self) -> AsyncGenerator[bytes]:
-        """The answers as they come."""
+        """Yield the choices as events while they are generated."""
         for index in range(self.count):
             yield self._event(index, {"role": "assistant", "content": ""})
         async with contextlib.aclosing(self.parts()) as all:
@@ -155,7 +155,7 @@ class ChatAnswer:
         yield DONE
 
     def _event(self, index: int, delta: dict[str, Any], logprobs: Any = None, finish: str | None = None) -> bytes:
-        """One chunk. Each delta has `content`, which Xinference's clients read without looking whether it is there."""
+        """Encode one chunk. Each delta has `content`, because Xinference's clients read that field unconditionally."""
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
         chunk = {
             **self.head,
@@ -186,12 +186,12 @@ def _choice(index: int, choice: ChatChoice) -> dict[str, Any]:
 
 
 def thoughts(text: str) -> dict[str, str]:
-    """Thoughts by the name that DeepSeek gave them and most clients read, and by the newer one of vLLM and OpenRouter."""
+    """The thoughts under DeepSeek's field name, which most clients read, and the newer one of vLLM and OpenRouter."""
     return {"reasoning_content": text, "reasoning": text}
 
 
 def plain(message: RequestMessage) -> dict[str, Any]:
-    """A message as templates know it: texts for content, `system` for `developer`, thoughts by one name.
+    """Convert a message for the template: content as text, `developer` as `system`, thoughts in one field.
 
     Raises `InvalidParameter`.
     """
@@ -205,7 +205,7 @@ def plain(message: RequestMessage) -> dict[str, Any]:
 
 
 def variables(request: ChatBody) -> dict[str, Any]:
-    """The variables of the template beside the messages."""
+    """The variables of the template other than the messages."""
     found: dict[str, Any] = {}
     if isinstance(request.enable_thinking, bool):
         found["enable_thinking"] = request.enable_thinking
@@ -218,7 +218,7 @@ def variables(request: ChatBody) -> dict[str, Any]:
 
 
 def render_prompt(writer: Writer, request: ChatBody, offer: Offer | None) -> str:
-    """The conversation as the template writes it. Some templates want the arguments of calls as their text."""
+    """Render the conversation with the chat template. Some templates expect the arguments of calls as JSON text."""
     messages = [plain(message) for message in request.messages]
     given = variables(request) | ({"tools": offer.tools} if offer else {})
     objects = [with_objects(message) for message in messages]
@@ -231,7 +231,7 @@ def render_prompt(writer: Writer, request: ChatBody, offer: Offer | None) -> str
 
 
 def answer_grammar(writer: Writer, request: ChatBody, offer: Offer | None, prompt: str) -> tuple[Grammar | None, str]:
-    """The grammar that the answer must follow, and the parameter that asks for it."""
+    """Return the grammar that the answer must follow, and the parameter that it comes from."""
     found = constraint(request)
     if offer is not None and offer.must:
         found = grammar_of_calls(offer, writer.language), "tools"
@@ -246,7 +246,7 @@ def answer_grammar(writer: Writer, request: ChatBody, offer: Offer | None, promp
 
 
 async def chat(request: ReplicaRequest, writer: Writer) -> Answer:
-    """The handler."""
+    """Handle `/v1/chat/completions`."""
     body = request.read(ChatBody)
     source = writer.adapters.source(body.model)
     pictures = await pictures_of(writer, body.messages)

@@ -1,4 +1,4 @@
-"""`POST /v1/completions`: texts or token ids, continued; whole or as a stream."""
+"""`POST /v1/completions`: continues texts or token ids; answers as a whole or as a stream."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from modelyard.serving.usage import StreamedUsage, UsageCount, token_ids
 
 MOST_LOGPROBS = 20
 DEFAULT_TOKENS = 16
-"""The default of OpenAI."""
+"""OpenAI's default of `max_tokens`."""
 
 
 @dataclass(slots=True)
 class CompletionChoice:
-    """One continuation as it grows."""
+    """One continuation while it is generated."""
 
     logprobs: LogprobLists
     prompt: list[int] | None
-    """None once it has been sent."""
+    """Tokens of the prompt; None once they have been sent."""
     text: list[str] = field(default_factory=list)
     ids: list[int] = field(default_factory=list)
-    """Its tokens that have not been sent yet."""
+    """Ids of its tokens that have not been sent yet."""
     begun: bool = False
-    """Whether the text of the prompt, where it is echoed, has been sent."""
+    """Whether the echoed text of the prompt has been sent."""
     finish: str | None = None
 
 
@@ -66,7 +66,9 @@ class CompletionAnswer:
         self.echo = request.echo is True
         reading = self.logprobs if self.echo else None
         if suffix and reading is not None:
-            raise InvalidParameter("echo", "with a suffix the transformers engine tells no logprobs of the prompt.")
+            raise InvalidParameter(
+                "echo", "the transformers engine has no logprobs of the prompt when there is a suffix."
+            )
         found = constraint(request)
         self.grammar: Grammar | None = found[0] if found else None
         self.grammar_of = found[1] if found else ""
@@ -89,7 +91,7 @@ class CompletionAnswer:
         self._pieces = writer.answers(repeated, samplings, limits, source)
 
     async def pieces(self) -> AsyncGenerator[tuple[int, CompletionChoice, str]]:
-        """Each piece with the text that it adds."""
+        """Yield each piece with the text that it adds."""
         async with contextlib.aclosing(self._pieces) as pieces:
             async for index, piece in pieces:
                 choice = self.choices[index]
@@ -106,7 +108,7 @@ class CompletionAnswer:
                 yield index, choice, text
 
     async def whole(self) -> bytes:
-        """The continuations in one document."""
+        """Return the continuations in one document."""
         async with contextlib.aclosing(self.pieces()) as all:
             async for _, choice, text in all:
                 choice.text.append(text)
@@ -116,7 +118,7 @@ class CompletionAnswer:
         return msgspec.json.encode({**self.head, "choices": choices, "usage": self.usage_count.as_json()})
 
     async def events(self) -> AsyncGenerator[bytes]:
-        """The continuations as they come."""
+        """Yield the continuations as events while they are generated."""
         async with contextlib.aclosing(self.pieces()) as all:
             async for index, choice, text in all:
                 if text or choice.finish or len(choice.logprobs):
@@ -139,7 +141,7 @@ class CompletionAnswer:
         return result
 
     def _begin(self, index: int, choice: CompletionChoice) -> str:
-        """The text before the first token of a continuation: the prompt, where it is echoed."""
+        """The text before the first token of a continuation: the prompt, if it is echoed."""
         choice.begun = True
         decode = self.writer.language.decode
         text = decode(self._prompts_in_text[index // self.each]) if self.echo else ""
@@ -175,7 +177,7 @@ def tokens(writer: Writer, prompt: str | list[int]) -> list[int]:
 
 
 async def completions(request: ReplicaRequest, writer: Writer) -> Answer:
-    """The handler."""
+    """Handle `/v1/completions`."""
     body = request.read(CompletionBody)
     continuation = CompletionAnswer(writer, body)
     await writer.check_grammar(continuation.grammar, continuation.grammar_of)

@@ -1,4 +1,4 @@
-"""`POST /v1/embeddings`: as OpenAI's, with `dimensions`, base64, token ids, and the model's own prompts."""
+"""`POST /v1/embeddings`: OpenAI's request with `dimensions`, base64 and token ids, and the model's own prompts."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from modelyard.serving.app import ReplicaRequest
 from modelyard.serving.encoding import Encoding
 
 MANY = 64
-"""Vectors that are written at a time; so many, or more, are written outside the event loop."""
+"""Vectors that are encoded at a time; this many or more are encoded outside the event loop."""
 
 
 class ServedEmbeddingBody(EmbeddingRequest, kw_only=True):
-    """OpenAI's request, and what engines add to it."""
+    """OpenAI's request with the fields that engines add."""
 
     truncate_prompt_tokens: int | None = None
-    """Cut each text to so many tokens; -1 is the model's own limit."""
+    """Tokens to cut each text to; -1 is the model's own limit."""
     prompt_name: str | None = None
-    """One of the prompts that the model's folder names."""
+    """The name of a prompt in the model's folder."""
     input_type: Literal["query", "document"] | None = None
-    """The use of the texts, which chooses the prompt."""
+    """The use of the texts, which selects the prompt."""
 
 
 async def embeddings(request: ReplicaRequest, model: Encoding) -> bytes:
@@ -76,7 +76,7 @@ def _reader(inputs: Inputs, model: Encoding, prompt: str, keep: int) -> Callable
 
 
 def _prompt(body: ServedEmbeddingBody, model: Encoding) -> str:
-    """The text that stands before each input. Raises `InvalidParameter` for a name that the model does not know."""
+    """The text that is put before each input. Raises `InvalidParameter` if the model does not have a prompt of that name."""
     prompts, options = model.encoder.prompts, model.encoder.options
     if body.prompt_name:
         if body.prompt_name not in prompts:
@@ -95,7 +95,7 @@ def _check_width(body: ServedEmbeddingBody, width: int) -> None:
 
 
 def _answer(body: ServedEmbeddingBody, vectors: list[Any], tokens: int) -> bytes:
-    """The body. A part at a time: numbers as Python has them take ten times the memory of the text they become."""
+    """Encode the body part by part, because vectors as Python numbers take ten times the memory of their JSON text."""
     parts = [_part(body, vectors, start) for start in range(0, len(vectors), MANY)]
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     data = msgspec.Raw(b"[" + b",".join(parts) + b"]")
@@ -103,7 +103,7 @@ def _answer(body: ServedEmbeddingBody, vectors: list[Any], tokens: int) -> bytes
 
 
 def _part(body: ServedEmbeddingBody, vectors: list[Any], start: int) -> bytes:
-    """Some vectors as JSON, without the brackets around them."""
+    """Encode some vectors as JSON, without the brackets around them."""
     import numpy
 
     rows = numpy.stack(vectors[start : start + MANY])
@@ -119,7 +119,7 @@ def _part(body: ServedEmbeddingBody, vectors: list[Any], start: int) -> bytes:
 
 
 def _shorten(rows: Any, width: int) -> Any:
-    """The first `width` numbers of each, of length one again: what models trained for it (Matryoshka) are shortened by."""
+    """Keep the first `width` numbers of each vector and normalize it, as models with Matryoshka training expect."""
     import numpy
 
     part = rows[:, :width]
@@ -128,7 +128,7 @@ def _shorten(rows: Any, width: int) -> Any:
 
 
 def exact(rows: Any) -> Any:
-    """Float32 numbers as float64 that print with nine digits: so many distinguish every float32, and more add nothing."""
+    """Convert float32 to float64 numbers that print with nine digits: these identify every float32, and more are redundant."""
     import numpy
 
     wide = rows.astype(numpy.float64)
@@ -139,4 +139,4 @@ def exact(rows: Any) -> Any:
 
 
 POWERS = [float(f"1e{number}") for number in range(23)]
-"""Those powers of ten that a float64 holds exactly; numpy's own power is now and then off by a bit."""
+"""The powers of ten that a float64 represents exactly; numpy's power function is sometimes off by a bit."""

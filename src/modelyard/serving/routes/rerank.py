@@ -1,4 +1,4 @@
-"""`POST /v1/rerank`, in the shape of Cohere, Jina and Xinference."""
+"""`POST /v1/rerank`, in the format of Cohere, Jina and Xinference."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from modelyard.serving.encoding import Encoding
 
 
 class RerankBody(RerankRequest, kw_only=True):
-    """The request, and what engines add to it."""
+    """The request with the field that engines add."""
 
     truncate_prompt_tokens: int | None = None
-    """Cut each pair of query and document to so many tokens; -1 is the model's own limit."""
+    """Tokens to cut each pair of query and document to; -1 is the model's own limit."""
 
 
 async def rerank(request: ReplicaRequest, model: Encoding) -> bytes:
@@ -40,7 +40,7 @@ def _documents(body: RerankBody) -> list[str]:
 
 
 def _text(document: str | dict[str, Any], index: int) -> str:
-    """A document's text: Cohere's clients send `{"text": …}`, and name other fields as they like."""
+    """The text of a document: a string, or an object with `text`, which Cohere's clients send."""
     if isinstance(document, str):
         return document
     if isinstance(document.get("text"), str):

@@ -1,5 +1,5 @@
-"""From the bytes of a file to `LoadedDocument`. One format is one file; its extensions stand in `formats.py`, those of other
-packages in an entry point of the group `modelyard.loaders`: its name is the extension, its object a `base.Loader`."""
+"""Reads files into `LoadedDocument`. A format is one file; its extensions are in `formats.py`, those of other packages
+in entry points of the group `modelyard.loaders`, with the extension as name and a `base.Loader` as object."""
 
 from __future__ import annotations
 
@@ -27,15 +27,18 @@ __all__ = ["LOADERS", "LoadLimits", "Loader", "Source", "extensions", "load"]
 
 OURS = {extension: target for extension, target, _ in formats()}
 VERSION = 3
-"""Raised when the same bytes are read in another way, so that reindexing reads those documents again."""
+"""Raised when the same bytes are read in another way, so that reindexing reads those documents again.
+
+That is so, too, when a format gets its own loader that was read as plain text until then.
+"""
 
 LOADERS: Registry[Loader] = Registry("loaders", OURS)
 SAMPLE = 65536
-"""Bytes that are looked at to know whether a file of an unknown extension is text."""
+"""Bytes that are examined to decide whether a file with an unknown extension is text."""
 
 
 def extensions() -> Mapping[str, str]:
-    """Every extension that can be read, without its dot, with what it is in a few words."""
+    """Every supported extension, without its dot, with a short description."""
     described = {extension: description for extension, _, description in formats()}
     return {extension: described.get(extension, "by an installed package") for extension in LOADERS}
 
@@ -48,9 +51,9 @@ def load(
     ocr: bool = False,
     depth: int = 0,
 ) -> LoadedDocument:
-    """Read a file, by the extension of its name, or by its first bytes where the extension lies.
+    """Read a file, by the extension of its name, or by its first bytes if these contradict it.
 
-    With `ocr`, pages of a PDF that have no text are read from their picture; `depth` is as in `Source`.
+    With `ocr`, PDF pages without text are read by OCR; for `depth` see `Source`.
     Raises `DocumentUnreadable`.
     """
     if len(data) > limits.max_bytes:
@@ -61,7 +64,7 @@ def load(
     try:
         loaded = LOADERS.get(source.extension)(source)
     except MemoryError as error:
-        raise source.unreadable("reading it takes more memory than there is for it.") from error
+        raise source.unreadable("reading it needs more memory than is available.") from error
     blocks, notes = cleaned(loaded.blocks), [*loaded.notes, *listed(source.notes)]
     if not blocks:
         raise source.unreadable(" ".join(["it has no text.", *notes]))
@@ -70,7 +73,7 @@ def load(
 
 
 def _extension(data: bytes, name: str) -> str:
-    """The extension of the format, whatever the file is called; raises for formats that cannot be read."""
+    """The extension of the actual format, whatever the file's name. Raises for formats that cannot be read."""
     extension, found = extension_of(name), sniffed(data)
     if extension in LOADERS and extension not in OURS:
         return extension
@@ -88,7 +91,7 @@ def _extension(data: bytes, name: str) -> str:
 
 
 def _text_extension(data: bytes, name: str) -> str:
-    """The extension for files of unknown extensions that hold text."""
+    """The extension for a text file with an unknown extension."""
     try:
         decode(data[:SAMPLE])
     except NotText as error:

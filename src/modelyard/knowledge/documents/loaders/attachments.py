@@ -1,4 +1,4 @@
-"""Files inside another file, such as attachments of a mail: read by the loader of their format, or noted as not read."""
+"""Files inside another file, such as e-mail attachments: read by the loader of their format, or noted as not read."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from modelyard.knowledge.documents.loaders.base import Source
 from modelyard.knowledge.types import Block
 
 DEEPEST = 3
-"""Files inside one another that are opened."""
+"""Maximum nesting of files that are opened."""
 
 
 def blocks(source: Source, name: str, kind: str, data: bytes, what: str = "attachment") -> Sequence[Block]:
-    """The blocks of a file inside `source`; none, and a note in `source`, where it cannot be read.
+    """The blocks of a file inside `source`; empty, with a note in `source`, if it cannot be read.
 
-    `kind` is its MIME type, which counts where the name has no extension; notes call it `what`. Its own notes become notes
-    of `source`.
+    `kind` is its MIME type, which is used if the name has no extension; notes refer to it as `what`. Its own notes are added to
+    `source`.
     """
     from modelyard.knowledge.documents.loaders import load
 

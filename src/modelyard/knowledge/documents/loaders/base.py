@@ -1,4 +1,4 @@
-"""The interface of loaders: a file and its limits in, blocks out; and the error for a damaged file."""
+"""The interface of loaders: the source file with its limits, and the handling of damaged files."""
 
 from __future__ import annotations
 
@@ -25,48 +25,48 @@ DAMAGE: tuple[type[Exception], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class LoadLimits:
-    """The limits of one document. A document over a limit is refused, never cut."""
+    """Limits of one document. A document above a limit is refused, never cut."""
 
     max_bytes: int = 200 << 20
-    """The bytes of the file."""
+    """Bytes of the file."""
     max_decompressed_bytes: int = 512 << 20
-    """The bytes of everything in a docx, xlsx or pptx together."""
+    """Total bytes of all files inside a docx, xlsx or pptx."""
     max_members: int = 20_000
-    """Files inside a docx, xlsx or pptx."""
+    """Number of files inside a docx, xlsx or pptx."""
     max_pages: int = 5_000
-    """Pages, sheets or slides."""
+    """Number of pages, sheets or slides."""
     max_characters: int = 20_000_000
-    """The characters of the text."""
+    """Characters of the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that a loader is to read."""
+    """A file for a loader to read."""
 
     data: bytes
     name: str
-    """The name of the file, as the user knows it; errors and notes name it."""
+    """The file's name, as the user knows it; errors and notes contain it."""
     extension: str
-    """The format: an extension in lower case without the dot; by the first bytes where the name is wrong."""
+    """The format as an extension in lower case without the dot; determined by the first bytes if the name is wrong."""
     limits: LoadLimits
     ocr: bool = False
     depth: int = 0
-    """Files that it stands in: 1 for an attachment of a mail."""
+    """Number of files that contain it: 1 for an attachment of an e-mail."""
     notes: dict[str, int] = field(default_factory=dict, compare=False)
-    """Sentences about what was left out, each with how often; `note` adds to them."""
+    """Sentences about what was left out, each with its count; `note` adds to them."""
 
     def note(self, sentence: str) -> None:
-        """Tell the document's owner what the text does not have: "The attachment 'x.zip' was not read."."""
+        """Add a sentence about content that the text lacks, such as "The attachment 'x.zip' was not read."."""
         line = " ".join(clean(sentence).split())
         line = line if len(line) <= LONGEST_NOTE else f"{line[: LONGEST_NOTE - 1]}…"
         self.notes[line] = self.notes.get(line, 0) + 1
 
     def unreadable(self, problem: str) -> DocumentUnreadable:
-        """The error to raise."""
+        """The error to raise. `problem` follows "Cannot read 'NAME': ": a sentence such as `it has no pages.`"""
         return DocumentUnreadable(self.name, problem)
 
     def text(self, declared: str | None = None) -> tuple[str, str]:
-        """The text and its encoding, newlines as `\\n`; raises `DocumentUnreadable` if the bytes are no text."""
+        """The text, with newlines as `\\n`, and its encoding. Raises `DocumentUnreadable` if the bytes are not text."""
         try:
             text, encoding = decode(self.data, declared)
         except NotText as error:
@@ -80,12 +80,12 @@ class Source:
         return text, encoding
 
     def allow(self, characters: int) -> None:
-        """Raise if a text of this length is too long."""
+        """Raise `DocumentUnreadable` if a text of this length exceeds the limit."""
         if characters > self.limits.max_characters:
             raise self.unreadable(f"its text is longer than {self.limits.max_characters:,} characters, the limit.")
 
     def allow_pages(self, pages: int, noun: str = "pages") -> None:
-        """Raise if there are too many."""
+        """Raise `DocumentUnreadable` if there are too many pages."""
         if pages > self.limits.max_pages:
             raise self.unreadable(f"it has {pages:,} {noun}; the limit is {self.limits.max_pages:,}.")
 
@@ -95,19 +95,19 @@ LONGEST_NOTE = 300
 
 
 def listed(notes: Mapping[str, int]) -> list[str]:
-    """Notes of a document in their order, those that came several times with their number; `MOST_NOTES` of them."""
+    """The notes of a document in their order, with the count of repeated ones; at most `MOST_NOTES`."""
     lines = [f"{line} ({count} times)" if count > 1 else line for line, count in notes.items()]
     more = [f"And {len(lines) - MOST_NOTES:,} more notes."] if len(lines) > MOST_NOTES else []
     return lines[:MOST_NOTES] + more
 
 
 Loader = Callable[[Source], LoadedDocument]
-"""A loader, as the registry holds it. It raises `DocumentUnreadable`, for which `Source.unreadable` and `parsing` are there."""
+"""A loader, as it is registered. It raises `DocumentUnreadable`, with the help of `Source.unreadable` and `parsing`."""
 
 
 @contextmanager
 def parsing(source: Source, what: str, *errors: type[Exception]) -> Iterator[None]:
-    """Turn what a parser raises, `DAMAGE` and `errors`, into `DocumentUnreadable`; its warnings are dropped."""
+    """Convert a parser's errors, `DAMAGE` and `errors`, to `DocumentUnreadable`, and suppress its warnings."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -120,12 +120,12 @@ def parsing(source: Source, what: str, *errors: type[Exception]) -> Iterator[Non
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 UNSEEN = re.compile("[\u00ad\u2060\ufeff]")
-"""Soft hyphens and marks without width: words with them would not be found."""
+"""Soft hyphens and zero-width marks, which would prevent matches in a search."""
 BLANK_LINES = re.compile(r"\s*\n")
 
 
 def clean(text: str) -> str:
-    """Without NULs, lone surrogates, soft hyphens, `\\r` and blank lines at the ends."""
+    """The text without NULs, lone surrogates, soft hyphens, `\\r` and blank lines at the ends."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
@@ -138,12 +138,12 @@ def clean(text: str) -> str:
 
 
 def cleaned(blocks: Iterable[Block]) -> list[Block]:
-    """The blocks that have text, each clean."""
+    """The blocks that have text, each cleaned."""
     texts = ((block, clean(block.text)) for block in blocks)
     return [block if block.text == text else replace(block, text=text) for block, text in texts if text.strip()]
 
 
 def known(**metadata: object) -> dict[str, str]:
-    """Metadata without what is empty, in clean single lines of at most 500 characters."""
+    """The non-empty metadata, as clean single lines of at most 500 characters."""
     texts = ((key, " ".join(clean(str(value or "")).split())[:500]) for key, value in metadata.items())
     return {key: text for key, text in texts if text}

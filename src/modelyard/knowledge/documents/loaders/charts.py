@@ -1,4 +1,4 @@
-"""Charts as tables: the title, then a row for each category and a column for each series."""
+"""Converts charts to tables: the title, then a row for each category and a column for each series."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 CX = "{http://schemas.microsoft.com/office/drawing/2014/chartex}"
 MOST_PLACES = 1_000_000
-"""Cells of a chart's table; the points of a larger one are listed one by one."""
+"""Maximum cells of a chart's table; the points of a larger one are listed one by one."""
 Points = dict[int, str]
-"""Texts by their place in a series."""
+"""Position in a series → text."""
 
 
 def blocks(root: Any, page: int | None = None) -> Iterator[Block]:
-    """A chart part, of the old kind (`c:`) or the new one (`cx:`)."""
+    """Read a chart part, in the old format (`c:`) or the new one (`cx:`)."""
     if root.tag.startswith(CX):
         yield from _extended(root, page)
         return
@@ -36,7 +36,7 @@ AXES = tuple(f"{C}{name}" for name in ("catAx", "valAx", "dateAx", "serAx"))
 
 
 def _table(series: list[Any]) -> str:
-    """Series whose categories differ each get a column of their own beside them."""
+    """Series with different categories have their own category columns."""
     columns: list[tuple[str, Points]] = []
     before: Points = {}
     for each in series:
@@ -61,7 +61,7 @@ def _name(series: Any) -> str:
 
 
 def _points(series: Any, *names: str) -> Points:
-    """The texts or numbers that a series keeps; those of several levels are joined, the widest first."""
+    """The texts or numbers of a series; those of several levels are joined, the widest first."""
     found = next((child for name in names if (child := series.find(f"{C}{name}")) is not None), None)
     if found is None:
         return {}
@@ -76,7 +76,7 @@ def _points(series: Any, *names: str) -> Points:
 
 
 def _words(element: Any) -> str:
-    """Text of a title: typed, or taken from a cell."""
+    """The text of a title, typed or taken from a cell."""
     typed = "".join(each.text or "" for each in element.iter(f"{A}t"))
     return " ".join((typed or " ".join(each.text or "" for each in element.iter(f"{C}v"))).split())
 

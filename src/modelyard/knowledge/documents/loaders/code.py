@@ -1,4 +1,4 @@
-"""Source code, configuration and markup: blocks of whole definitions, cut where a blank line stands before one."""
+"""Source code, configuration and markup: blocks of whole definitions, separated at blank lines."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from modelyard.knowledge.documents.loaders.base import Source
 from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 SMALL = 400
-"""Characters up to which definitions share a block."""
+"""Characters up to which several definitions share a block."""
 LONG_LINE = 1000
-"""Characters from which a line of markup is broken between its elements: code is cut between lines only."""
+"""Characters from which a line of markup is split between its elements, because code is cut only between lines."""
 ENCODING = re.compile(
     rb"""\A(?:<\?xml[^>]*?encoding=["']([\w.-]+)["']|@charset\s+"([\w.-]+)"|(?:[^\n]*\n)?[^\n]*?#.*?coding[:=]\s*([-\w.]+))"""
 )
@@ -19,12 +19,12 @@ CLOSING = re.compile(r"[ \t)\]}>;,]|end\b|else|elif|except|finally|catch")
 REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});")
 MARKUP = frozenset("<>&\"'")
 ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-"""Escapes of Java for characters beyond Latin-1 in properties."""
+"""Java's escapes for characters beyond Latin-1 in properties files."""
 BETWEEN = re.compile(r">\s*<")
 
 
 def load(source: Source) -> LoadedDocument:
-    """Its definitions."""
+    """Read the definitions."""
     declared = ENCODING.match(source.data[:500])
     label = next((group.decode() for group in declared.groups() if group), None) if declared else None
     text, encoding = source.text(label)
@@ -38,13 +38,13 @@ def load(source: Source) -> LoadedDocument:
 
 
 def _character(reference: re.Match[str]) -> str:
-    """The character of a reference, unless it would be markup: a search for a word finds it however it is written."""
+    """The character of a character reference, unless it would be markup, so that searches find words written with it."""
     character = unescape(reference[0])
     return reference[0] if character in MARKUP else character
 
 
 def definitions(text: str) -> list[str]:
-    """Pieces that begin at the margin behind a blank line; small ones together."""
+    """Pieces that begin at the margin after a blank line; small ones are joined."""
     pieces: list[list[str]] = [[]]
     blank = False
     for line in text.split("\n"):

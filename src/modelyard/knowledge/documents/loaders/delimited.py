@@ -1,4 +1,4 @@
-"""CSV and TSV: tables between blank lines, the first row of each as header."""
+"""CSV and TSV: tables separated by blank lines, with the first row of each as its header."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from modelyard.knowledge.documents.loaders.delimiters import Dialect, dialect
 from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 READ_AGAIN = 4
-"""Times the length of a text that may be read again behind quotation marks that do not fit; then marks are letters."""
+"""Multiple of the text's length that may be parsed again because of unbalanced quotation marks; then they are literal."""
 FORMULA = re.compile(r'="([^"]*)"')
-"""A text in a formula, which keeps Excel from making a number of it."""
+"""A text in a formula, which keeps Excel from converting it to a number."""
 NUMBER = re.compile(r"[-+]?[\d.,'\s]*\d\s*%?")
 TITLED_ROWS = 3
-"""Rows of several cells below lines of one cell, from which those lines are titles."""
+"""Minimum number of rows with several cells, for single-cell lines above them to count as titles."""
 
 Row = Sequence[str]
 
 
 def load(source: Source) -> LoadedDocument:
-    """The tables. Rows without any text are dropped; lines of one cell above a wide table are paragraphs."""
+    """Read the tables. Empty rows are dropped; single-cell lines above a wide table are paragraphs."""
     text, encoding = source.text()
     spelled = dialect(text, "\t" if source.extension in {"tsv", "tab"} else ",")
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
@@ -35,7 +35,7 @@ def load(source: Source) -> LoadedDocument:
 
 
 class _Rows:
-    """The rows of a text, an empty one for each blank line. A line whose quotation marks do not fit is cut at each delimiter."""
+    """The rows of a text, an empty one for each blank line. A line with unbalanced quotation marks is split at each delimiter."""
 
     def __init__(self, source: Source, text: str, spelled: Dialect) -> None:
         self._source = source
@@ -75,9 +75,9 @@ class _Rows:
             yield f"{self._lines[self._at - 1]}\n"
 
     def _broken(self, begin: int) -> list[str]:
-        """One line as it stands; the next row begins behind it."""
+        """Split one line without quoting; the next row begins after it."""
         self._budget -= sum(len(line) + 1 for line in self._lines[begin : self._at])
-        self._source.note(f"The quotation marks in line {begin + 1} do not fit; it was cut at every delimiter.")
+        self._source.note(f"The quotation marks in line {begin + 1} are unbalanced; it was split at every delimiter.")
         if self._budget < 0:
             self._lines[begin + 1 :] = [line.replace('"', "”") for line in self._lines[begin + 1 :]]
         self._at = begin + 1
@@ -86,7 +86,7 @@ class _Rows:
 
 
 def _tables(rows: _Rows) -> Iterator[list[Row]]:
-    """The parts between blank lines; one table where it goes on behind them with as many cells."""
+    """The parts between blank lines; parts with equal numbers of cells are one table."""
     table: list[Row] = []
     behind = False
     for row in rows:
@@ -103,7 +103,7 @@ def _tables(rows: _Rows) -> Iterator[list[Row]]:
 
 
 def _blocks(table: list[Row], several: bool) -> Iterator[Block]:
-    """One table; `several` says whether the file has more, and lines of one cell therefore are what stands between them."""
+    """One table; `several` means that the file has more, so that single-cell lines are text between them."""
     if several and max(map(len, table)) == 1:
         yield Block("\n".join(row[0].strip() for row in table))
         return

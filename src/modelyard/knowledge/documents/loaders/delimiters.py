@@ -1,4 +1,4 @@
-"""Finds the delimiter of a table that is text, because the extension does not tell it."""
+"""Detects the delimiter of a text table, because the extension does not determine it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from typing import NamedTuple
 
 SAMPLE = 64 << 10
-"""Characters from which it is found out."""
+"""Number of characters that are examined."""
 DELIMITERS = ",;\t|"
 DECLARED = re.compile(r'"?sep=(.)"?\s*$', re.IGNORECASE)
-"""The line by which Excel names the delimiter."""
+"""The line by which Excel declares the delimiter."""
 PART = re.compile(r"\d,\d|[,;|] ")
-"""A decimal comma, and what punctuates a sentence: signs that cut no cells if other signs do."""
+"""Decimal commas and punctuation: characters that are not delimiters if others fit."""
 
 
 class Dialect(NamedTuple):
@@ -20,13 +20,13 @@ class Dialect(NamedTuple):
 
     delimiter: str
     escape: str | None
-    """The character before a quotation mark inside a cell, where the mark is not doubled."""
+    """The character that escapes a quotation mark in a cell, if marks are not doubled."""
     declared: bool
-    """Whether the first line is the declaration of the delimiter and no row."""
+    """Whether the first line declares the delimiter and is not a row."""
 
 
 def dialect(text: str, usual: str) -> Dialect:
-    """The dialect of a table; on a draw the delimiter is the usual one."""
+    """The dialect of a table; among equals, the usual delimiter."""
     sample = text[:SAMPLE]
     escape = "\\" if '\\"' in sample and '""' not in sample else None
     declared = DECLARED.match(sample.split("\n", 1)[0])
@@ -43,7 +43,7 @@ def dialect(text: str, usual: str) -> Dialect:
 
 
 def _score(lines: list[str], delimiter: str, escape: str | None) -> float:
-    """Share of rows with the usual number of cells; less where the header has another, and for signs that are parts of cells."""
+    """Part of the rows with the most common number of cells; lower if the header differs, and for punctuation."""
     try:
         reader = csv.reader([f"{line}\n" for line in lines], delimiter=delimiter, escapechar=escape)
         rows = [row for row in reader if row]

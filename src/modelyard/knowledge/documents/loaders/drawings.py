@@ -18,7 +18,7 @@ IMAGES = (f"{A}blip", "{urn:schemas-microsoft-com:vml}imagedata")
 OBJECTS = ("{urn:schemas-microsoft-com:office:office}OLEObject",)
 MEANINGLESS = frozenset({"", "image", "picture", "graphic", "grafik", "bild", "图片", "圖片"})
 FILE_NAME = re.compile(r"[\w.-]{1,200}\.(?:png|jpe?g|gif|bmp|emf|wmf|svg|tiff?|webp)", re.IGNORECASE)
-"""Alternative texts that say nothing."""
+"""Alternative texts that are only file names."""
 
 
 class Drawings:
@@ -29,7 +29,7 @@ class Drawings:
         self._silent = 0
 
     def blocks(self, part: str, drawing: Any, page: int | None = None) -> Iterator[Block]:
-        """The texts of a drawing that stands in a part: alternative text, charts and diagrams; not its text boxes."""
+        """The texts of a drawing in a part: alternative text, charts and diagrams; without its text boxes."""
         descriptions = alternative(drawing)
         yield from (Block(f"Picture: {text}", BlockKind.TEXT, 0, page) for text in descriptions)
         charted = list(self._charts(part, drawing, page))
@@ -52,19 +52,19 @@ class Drawings:
                 yield Block(text, BlockKind.TEXT, 0, page)
 
     def embedded(self, part: str, identifier: str | None, program: str) -> None:
-        """Note a file inside the document, which is not read."""
+        """Note an embedded file, which is not read."""
         target = self._package.target(part, identifier)
         name = target.rpartition("/")[2] if target else ""
         what = f"The embedded file '{name}'" if name else "A linked file"
         self._package.source.note(f"{what}{f' ({program})' if program else ''} was not read.")
 
     def close(self) -> None:
-        """Note the pictures that have no text, when everything has been read."""
+        """Note the pictures without text, after everything has been read."""
         note_pictures(self._package.source, self._silent)
 
 
 def alternative(drawing: Any) -> list[str]:
-    """The alternative texts and titles in a drawing, each once, without those that say nothing."""
+    """The alternative texts and titles in a drawing, each once, without mere file names."""
     found = []
     for each in drawing.iter():
         if isinstance(each.tag, str) and each.tag.rpartition("}")[2] in {"docPr", "cNvPr"}:
@@ -78,7 +78,7 @@ def alternative(drawing: Any) -> list[str]:
 
 
 def diagram(root: Any) -> str:
-    """The texts of a SmartArt graphic, a line each, in the order of its model."""
+    """The texts of a SmartArt graphic, one per line, in the order of its model."""
     lines = []
     for point in root.iter(f"{DIAGRAM}pt"):
         if point.get("type", "node") in {"node", "asst"}:

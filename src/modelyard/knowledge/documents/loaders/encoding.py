@@ -1,7 +1,7 @@
-"""Bytes to text: marks, strict UTF-8, then whichever encoding gives the most plausible characters.
+"""Decodes bytes to text: by byte order mark, as strict UTF-8, else by the encoding with the most plausible characters.
 
-Short East Asian texts decode without error in several encodings, and are told apart by how frequent the characters are that
-come out. `single_byte.py` knows the encodings of one byte.
+Short East Asian texts decode without error in several encodings, which are distinguished by the frequency of the resulting
+characters. `single_byte.py` handles single-byte encodings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MARKS = (
     (b"\x84\x31\x95\x33", "gb18030"),
 )
 SAMPLE = 32 << 10
-"""Bytes that are weighed."""
+"""Maximum bytes that are examined."""
 WIDER = {
     **dict.fromkeys(("gb2312", "gbk", "x-gbk", "gb-2312-80", "chinese"), "gb18030"),
     **dict.fromkeys(("iso-8859-1", "latin1", "latin-1", "l1", "ascii", "us-ascii"), "cp1252"),
@@ -41,30 +41,30 @@ WIDER = {
     "x-cp1251": "cp1251",
     "unicode-1-1-utf-7": "utf-7",
 }
-"""Labels that are used for more than their standard has, and labels that Python does not know, each with what it means."""
+"""Labels whose use differs from their standard, and labels unknown to Python → the encoding."""
 SEVEN_BITS = frozenset({"utf-7", "unicode-1-1-utf-7", "hz", "hz-gb-2312", "iso-2022-jp", "iso-2022-kr", "iso-2022-cn"})
-"""Labels of encodings that are ASCII to look at."""
+"""Labels of encodings that consist of ASCII bytes."""
 LEAST_UNICODE = 0.3
-"""Lines in UTF-8, for one that is not, from which a text is taken for a mixed one."""
+"""Ratio of UTF-8 lines to other lines from which a text counts as mixed."""
 LEAST = 0.2
-"""Weight from which an encoding is believed."""
+"""Minimum plausibility of an encoding."""
 MOST_SINGLE, GOOD_FIT, STEEP = 0.95, -3.6, 0.5
-"""Weight of an encoding of one byte whose fit is good, and how much less it is for each unit that the fit is worse."""
+"""Plausibility of a single-byte encoding with a good fit, and its decrease per unit of a worse fit."""
 MOST_HIGH = 0.1
-"""Share of bytes beyond ASCII up to which bytes are text whatever these few are."""
+"""Part of non-ASCII bytes up to which data counts as text whatever these bytes are."""
 CONTROLS = re.compile("[\x01-\x06\x0e-\x1a\x1c\x1d\x1f\x7f]")
 MOST_CONTROLS = 0.02
-"""Share of control characters above which bytes are no text."""
+"""Part of control characters above which data is not text."""
 
 
 class NotText(ValueError):
-    """The bytes are no text in any encoding that we know."""
+    """The data is not text in any known encoding."""
 
 
 def decode(data: bytes, declared: str | None = None) -> tuple[str, str]:
     """The text, with newlines as `\\n`, without NULs and lone surrogates, and the name of its encoding.
 
-    `declared` is what the file says of itself, and is believed if it fits. Raises `NotText`.
+    `declared` is the encoding that the file declares; it is used if it fits. Raises `NotText`.
     """
     text, encoding = _decoded(data, declared)
     text = text.removeprefix("\ufeff").replace("\0", "")
@@ -104,7 +104,7 @@ def _decoded(data: bytes, declared: str | None) -> tuple[str, str]:
 
 
 def _utf8(data: bytes) -> str | None:
-    """Decode UTF-8, with a few broken characters forgiven in a text that has many whole ones."""
+    """Decode UTF-8, tolerating a few invalid sequences in a text with many valid ones."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -117,7 +117,7 @@ def _utf8(data: bytes) -> str | None:
 
 
 def _with_surrogates(data: bytes) -> str | None:
-    """Decode the UTF-8 that Java and databases write, in which a rare character is two surrogates."""
+    """Decode UTF-8 of Java and databases, in which rare characters are encoded as two surrogates."""
     try:
         return data.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     except UnicodeDecodeError:
@@ -125,7 +125,7 @@ def _with_surrogates(data: bytes) -> str | None:
 
 
 def _mixed(data: bytes) -> tuple[str, str] | None:
-    """A text of which some lines are UTF-8 and some are not, such as files that were put together."""
+    """Decode a text in which only some lines are UTF-8, such as concatenated files."""
     lines = data.split(b"\n")
     texts = [_line(line) for line in lines]
     others = [at for at, text in enumerate(texts) if text is None]
@@ -142,7 +142,7 @@ def _mixed(data: bytes) -> tuple[str, str] | None:
 
 
 def _line(line: bytes) -> str | None:
-    """A line as UTF-8; None if it is not, or has as many broken characters as whole ones."""
+    """Decode a line as UTF-8; None if it is not, or has as many invalid sequences as valid ones."""
     text = line.decode("utf-8", "replace")
     if "\ufffd" not in text:
         return text
@@ -150,7 +150,7 @@ def _line(line: bytes) -> str | None:
 
 
 def _strictly(data: bytes, declared: str) -> str | None:
-    """Decode by the encoding that the text declares."""
+    """Decode with the declared encoding."""
     label = declared.strip().lower().replace("_", "-")
     try:
         return data.decode(WIDER.get(label, label))
@@ -159,7 +159,7 @@ def _strictly(data: bytes, declared: str) -> str | None:
 
 
 def _wide(data: bytes) -> str | None:
-    """Whether it is UTF-32 or UTF-16 without a mark: zeros or blocks of letters at regular places, or all East Asian."""
+    """Detect UTF-32 or UTF-16 without a byte order mark, by regular zeros or letter blocks, or by East Asian text."""
     sample = data[: SAMPLE // 4 * 4]
     if len(sample) >= 8 and len(data) % 4 == 0 and (found := _of_four(sample)):
         return found
@@ -182,7 +182,7 @@ def _wide(data: bytes) -> str | None:
 
 
 def _of_four(sample: bytes) -> str | None:
-    """UTF-32 has a zero at every fourth place, and next to it the number of a plane."""
+    """Detect UTF-32: every fourth byte is zero, next to the number of a plane."""
     for name, plane, zero in (("utf-32-le", 2, 3), ("utf-32-be", 1, 0)):
         if not any(sample[zero::4]) and max(sample[plane::4]) <= 0x10 and any(sample[3 - zero :: 4]):
             return name
@@ -190,15 +190,15 @@ def _of_four(sample: bytes) -> str | None:
 
 
 BLOCKS = 0x20
-"""Up to here go the upper halves of letters of alphabets in UTF-16; in other encodings these are control characters."""
+"""Upper limit of the high bytes of alphabetic characters in UTF-16; in other encodings these are control characters."""
 MOSTLY, ALMOST_ALL = 0.7, 0.97
-"""Shares of the places of one half that have such bytes; the other half has fewer."""
+"""Minimum parts of the bytes at even or odd positions that are such high bytes; of the other positions, fewer are."""
 BELONGS = re.compile("[\\s!-~\u3000-\u30ff\u4e00-\u9fa5\uac00-\ud7a3\uff01-\uff5e\u2010-\u2026]*")
 COMMON = frequent.SIMPLIFIED | frequent.TRADITIONAL | frequent.JAPANESE | frequent.HANGUL | frequent.EASTERN_SIGNS
 
 
 def _all_fit(sample: bytes, encoding: str) -> bool:
-    """Whether this UTF-16 gives East Asian text and nothing else, much of it in frequent characters."""
+    """Whether decoding as this UTF-16 variant yields only East Asian text, with many frequent characters."""
     text = sample.decode(encoding, "replace")
     if not BELONGS.fullmatch(text.removesuffix("\ufffd")):
         return False
@@ -220,7 +220,7 @@ def _weighed(data: bytes) -> tuple[str, str]:
 
 
 def _sample(data: bytes) -> bytes:
-    """Lines with bytes above 127: those are what tells encodings apart."""
+    """Lines with bytes above 127, which distinguish encodings."""
     if len(data) <= SAMPLE:
         return data
     found, size = [], 0
@@ -234,14 +234,14 @@ def _sample(data: bytes) -> bytes:
 
 
 def _weight(sample: bytes, encoding: str, weigh: Callable[[str], float]) -> float:
-    """Mean weight of the characters beyond ASCII: 1 for frequent ones, below 0 for what no text has."""
+    """Mean plausibility of the non-ASCII characters: 1 for frequent ones, below 0 for characters that no text contains."""
     text = sample.decode(encoding, "replace")
     high = [character for character in text if character > "\x7f"]
     return sum(map(weigh, high)) / max(1, len(high))
 
 
 def _impossible(character: str) -> float:
-    """For what the scripts have not named: private, unassigned, controls, half-width katakana."""
+    """The plausibility of other characters: private, unassigned, control, half-width katakana."""
     if character == "\ufffd":
         return -2.0
     if "\ue000" <= character <= "\uf8ff" or character < "\xa0":
@@ -252,7 +252,7 @@ def _impossible(character: str) -> float:
 
 
 def _chinese(codec: str, common: frozenset[str], first: int, last: int) -> Callable[[str], float]:
-    """For encodings that keep frequent characters between two lead bytes."""
+    """For encodings that have their frequent characters in a range of lead bytes."""
 
     def weigh(character: str) -> float:
         if character in common:
@@ -292,4 +292,4 @@ CANDIDATES: dict[str, Callable[[str], float]] = {
     "euc_jp": _japanese,
     "cp949": _korean,
 }
-"""East Asian encodings, each with the weight that a character beyond ASCII has in it."""
+"""East Asian encodings → the plausibility of a non-ASCII character."""

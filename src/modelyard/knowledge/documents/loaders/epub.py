@@ -1,4 +1,4 @@
-"""E-books (EPUB): the pages of the book in the order in which they are read."""
+"""E-books (EPUB): the pages of the book in reading order."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from modelyard.knowledge.types import Block, LoadedDocument
 CONTAINER = "META-INF/container.xml"
 ENCRYPTION = "META-INF/encryption.xml"
 OBFUSCATED = re.compile(r"obfuscation|/embedding$|RC$")
-"""Algorithms that only scramble fonts."""
+"""Algorithms that only obfuscate fonts."""
 PAGES = frozenset({"application/xhtml+xml", "text/html", "application/xml", "text/x-oeb1-document"})
 HIDDEN = re.compile(
     r"(<(?:aside|section|div|p|li|ol|ul|dl|dd)\b[^<>]{0,500}?)\shidden(?:=[\"'][^\"']*[\"'])?(?=[\s/>])", re.I
 )
-"""Notes that a reading program shows on request only."""
+"""Footnotes and similar parts, which reading programs show on request only."""
 ENCODING = re.compile(rb"<\?xml[^>]{0,100}?encoding=[\"']([\w.-]+)")
 IMAGE = re.compile(r"<(?:img|image)\b[^<>]{0,2000}>", re.I)
 ALTERNATIVE = re.compile(r"\salt=([\"'])\s*([^\"'<>]*[^\"'<>\s])")
 
 
 def load(source: Source) -> LoadedDocument:
-    """The book. Raises `DocumentUnreadable` for one that is protected against copying."""
+    """Read the book. Raises `DocumentUnreadable` for a copy-protected one."""
     from lxml import etree
 
     with parsing(source, "e-book", etree.LxmlError):
@@ -74,7 +74,7 @@ class _Book:
         return {key: self._package.findtext(f".//{DC}{tag}") or "" for key, tag in names.items()}
 
     def blocks(self) -> Iterator[Block]:
-        """All pages, also those beside the order of reading, such as notes; not the table of contents alone."""
+        """All pages, including those outside the reading order, such as notes; without the table of contents."""
         spine = [self._items.get(each.get("idref")) for each in self._package.iter("{*}itemref")]
         self._source.allow_pages(len(spine))
         silent = 0
@@ -108,6 +108,6 @@ class _Book:
 
 
 def _described(image: re.Match[str]) -> str:
-    """A picture's alternative text in its place."""
+    """The alternative text of a picture, at its position."""
     found = ALTERNATIVE.search(image[0])
     return f"<p>Picture: {found[2]}</p>" if found else ""

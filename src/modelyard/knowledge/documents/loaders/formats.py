@@ -1,4 +1,4 @@
-"""Which formats there are, by extension, and what the first bytes say where an extension lies."""
+"""The supported formats by extension, and their detection by the first bytes if an extension is wrong."""
 
 from __future__ import annotations
 
@@ -41,19 +41,20 @@ GROUPS: tuple[tuple[str, str, str], ...] = (
     ),
     ("png jpg jpeg bmp webp tiff tif gif", "ocr:load", "picture, read with OCR: pip install 'modelyard[ocr]'"),
 )
+"""Extensions, divided by blanks; module and function in this folder; what people are told of them."""
 
 
 def formats() -> Iterator[tuple[str, str, str]]:
-    """Each of our extensions with where its loader is and what it is."""
+    """Each of our extensions, its loader and its description."""
     for extensions, target, description in GROUPS:
         for extension in extensions.split():
             yield extension, f"{HERE}.{target}", description
 
 
 PARTS = (("word/document", "docx"), ("xl/workbook.xml", "xlsx"), ("ppt/presentation", "pptx"))
-"""A file in the zip that says which Office format it is."""
+"""A file in the zip that identifies the Office format."""
 FOLDERS = (("word/", "docx"), ("xl/", "xlsx"), ("ppt/", "pptx"))
-"""Where an Office file keeps its parts, whatever their names are."""
+"""Folders that contain the parts of an Office file."""
 MAGIC = (
     (re.compile(rb"%PDF-\d"), "pdf"),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), "png"),
@@ -75,7 +76,7 @@ MIMETYPES = {
     f"{ODF}.presentation-template": "otp",
     f"{ODF}.text-web": "odt",
 }
-"""Contents of the file `mimetype` in a zip → the format."""
+"""Content of the file `mimetype` in a zip → format."""
 FLAT = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*<\?xml[^>]{0,200}\?>\s*<office:document\s[\s\S]{0,3900}?mimetype=\"application/vnd\.oasis\.opendocument\.(\w+)"
 )
@@ -92,20 +93,20 @@ OLD = {
     "dps": "pptx",
     "msg": "eml",
 }
-"""Binary Office formats, and what to save them as."""
+"""Binary Office formats → the format to save them in."""
 SIGNED = frozenset({"pdf", "docx", "docm", "dotx", "xlsx", "xlsm", "xltx", "pptx", "pptm", "ppsx", "potx"})
 SIGNED |= {"odt", "ods", "odp", "odg", "ott", "ots", "otp", "epub", "rtf"}
-"""Formats that always begin with their magic bytes."""
+"""Formats that always begin with a signature."""
 
 
 def extension_of(name: str) -> str:
-    """The extension in lower case without the dot; the whole name where it has none, such as `Dockerfile`."""
+    """The extension in lower case without the dot; the whole name if it has none, such as `Dockerfile`."""
     base = name.replace("\\", "/").rpartition("/")[2].lower()
     return base.rpartition(".")[2]
 
 
 def sniffed(data: bytes) -> str | None:
-    """The format by the first bytes: an extension of ours, `zip`, `ole`, `encrypted` or `rtf`; None if they say nothing."""
+    """The format by the first bytes: a supported extension, `zip`, `ole`, `encrypted` or `rtf`; None if unknown."""
     if data.startswith(b"PK\x03\x04"):
         return _in_zip(data)
     if data.startswith(OLE):
@@ -135,7 +136,7 @@ def _in_zip(data: bytes) -> str:
 
 
 def sniffed_text(data: bytes, extension: str) -> str | None:
-    """The format of a text file that is named as an Office file, as many programs export them; None for all else."""
+    """The actual format of a text file with an Office extension, as many programs export them; None for other files."""
     head = data[:4096].lstrip(b"\xef\xbb\xbf \r\n\t")
     if extension in OLD and re.match(rb"MIME-Version:|Content-Type:\s*multipart", head, re.IGNORECASE):
         return "eml"
@@ -145,10 +146,10 @@ def sniffed_text(data: bytes, extension: str) -> str | None:
 
 
 def has_pdf(data: bytes) -> bool:
-    """Whether a PDF begins somewhere in the first bytes, as its readers allow."""
+    """Whether a PDF header is somewhere in the first bytes, which PDF readers accept."""
     return b"%PDF-" in data[:1024]
 
 
 def looks_like_html(data: bytes) -> bool:
-    """Whether it begins as a web page does."""
+    """Whether it begins like a web page."""
     return HTML.match(data[:2000]) is not None

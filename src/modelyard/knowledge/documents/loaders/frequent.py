@@ -1,4 +1,4 @@
-"""The most frequent characters of four scripts: what tells one East Asian encoding from another on a short text."""
+"""The most frequent characters of four scripts, which distinguish East Asian encodings in short texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers of a mail as people read them: encoded words and raw bytes decoded, by what they declare or what fits."""
+"""Decodes e-mail headers: encoded words and raw bytes, by their declared encoding or the one that fits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import groupby
 from modelyard.knowledge.documents.loaders.encoding import NotText, decode
 
 LONGEST = 8000
-"""Characters of one header that are read."""
+"""Maximum characters of a header that are read."""
 WORD = re.compile(r"=\?([\w.+:-]{1,60})(?:\*[\w-]{0,20})?\?([bq])\?([^?\s]*)\?=", re.IGNORECASE)
 """An encoded word of RFC 2047; the language of RFC 2231 may follow its charset."""
 BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[\w.+:*-]{1,80}\?[bq]\?)", re.IGNORECASE)
@@ -24,13 +24,13 @@ def header(message: Message, name: str) -> str:
 
 
 def readable(value: str) -> str:
-    """One header, unfolded. Bytes beyond ASCII stand in it as surrogates, as the parser leaves them."""
+    """One header, unfolded. The parser represents non-ASCII bytes as surrogates."""
     value = BETWEEN_WORDS.sub(r"\1", recoded(value[:LONGEST]))
     return " ".join(_words(value).split())
 
 
 def recoded(value: str) -> str:
-    """Raw bytes beyond ASCII, which no standard allows, in the encoding that fits best."""
+    """Decode raw non-ASCII bytes, which no standard allows, with the encoding that fits best."""
     if value.isascii():
         return value
     try:
@@ -40,7 +40,7 @@ def recoded(value: str) -> str:
 
 
 def _words(value: str) -> str:
-    """Words decoded; the bytes of neighbours of one charset together, for some mailers cut inside a character."""
+    """Decode encoded words; adjacent ones of one charset together, because some mailers split characters."""
     found, at = [], 0
     runs: list[tuple[str, bytes, int]] = []
     for match in WORD.finditer(value):

@@ -1,4 +1,4 @@
-"""Web pages: title, headings, paragraphs, lists, tables and code. `page_parts.py` says what becomes of everything else."""
+"""Web pages: title, headings, paragraphs, lists, tables and code. `page_parts.py` converts or removes other elements."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ BLOCKS = frozenset(_BLOCKS.split())
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 SPACE = re.compile(r"[ \t\f\u00a0]+")
 BREAK = "\x1e"
-"""Stands for `<br>` until spaces are made one."""
+"""Placeholder for `<br>` until white space is collapsed."""
 DEEPEST = 150
-"""Elements inside one another; below, only the text is taken."""
+"""Maximum nesting of elements; below it, only the text is read."""
 LISTS = frozenset({"ul", "ol"})
 DEEPEST_LIST = 10
 WIDEST_SPAN = 50
 TALLEST_SPAN = 1000
-"""Columns and rows that a cell may fill."""
+"""Maximum number of columns and rows that a cell may span."""
 
 
 def load(source: Source) -> LoadedDocument:
-    """The page."""
+    """Read the page."""
     text, encoding = source.text(declared(source.data))
     loaded = parse(source, text)
     title, description = loaded.metadata.get("title"), loaded.metadata.get("description")
@@ -43,7 +43,7 @@ def load(source: Source) -> LoadedDocument:
     if title and title.strip() and not any(block.kind is BlockKind.HEADING and block.level == 1 for block in blocks):
         blocks.insert(0, Block(" ".join(title.split()), BlockKind.HEADING, 1))
     if not loaded.blocks and description:
-        source.note("Scripts write the page, and were not run: only its title and description were read.")
+        source.note("The page is written by scripts, which were not run: only its title and description were read.")
         blocks.append(Block(description))
     elif not loaded.blocks:
         blocks = []
@@ -51,13 +51,13 @@ def load(source: Source) -> LoadedDocument:
 
 
 def declared(data: bytes) -> str | None:
-    """The encoding that a page says it has."""
+    """The encoding that a page declares."""
     found = CHARSET.search(data[:4096])
     return (found[1] or found[2]).decode() if found else None
 
 
 def parse(source: Source, text: str) -> LoadedDocument:
-    """A page that is text already."""
+    """Read a page that is decoded already."""
     from lxml import etree
 
     with parsing(source, "page", etree.LxmlError):
@@ -79,16 +79,16 @@ def parse(source: Source, text: str) -> LoadedDocument:
 
 
 def _tree(source: Source, text: str) -> Any:
-    """The elements of a page; None if there are none."""
+    """The element tree of a page; None if it has no elements."""
     from lxml import etree, html
 
     parser = html.HTMLParser(no_network=True, huge_tree=False, remove_comments=True, remove_pis=True, encoding="utf-8")
     bare = DECLARATION.sub("", text)
     try:
         root = html.document_fromstring(bare.encode("utf-8", "replace"), parser=parser) if bare.strip() else None
-    except etree.ParserError:  # nothing but comments
+    except etree.ParserError:  # the page consists of comments
         return None
-    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):  # the rest would be missing
+    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):  # the parser dropped the rest
         raise source.unreadable("its elements stand too deep inside one another, or one text in it is too long.")
     return root
 
@@ -104,7 +104,7 @@ def _simplify(root: Any, source: Source, depth: int) -> None:
 
 
 def _inline(text: str | None) -> str:
-    """A text node as it is shown: spaces made one, none where an East Asian line was broken."""
+    """A text node as displayed: white space collapsed, and removed at line breaks in East Asian text."""
     return SPACE.sub(" ", BETWEEN.sub("", text.replace("\r", "")).replace("\n", " ")) if text else ""
 
 
@@ -114,7 +114,7 @@ def _tidy(text: str) -> str:
 
 
 def _text(element: Any, skip: frozenset[str] = frozenset()) -> str:
-    """All text of an element, without the elements to skip."""
+    """The text of an element, without the elements in `skip`."""
     return _tidy("".join(_parts(element, skip, 0)))
 
 
@@ -133,7 +133,7 @@ def _parts(element: Any, skip: frozenset[str], depth: int) -> Iterator[str]:
 
 
 class _HtmlWalk:
-    """Collects blocks; inline text waits until a block begins or ends."""
+    """Collects blocks; inline text is buffered until a block begins or ends."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -149,7 +149,7 @@ class _HtmlWalk:
         }
 
     def add(self, text: str, kind: BlockKind = BlockKind.TEXT, level: int = 0) -> None:
-        """One block, if it has text."""
+        """Add a block, if it has text."""
         if text.strip():
             self.blocks.append(Block(text, kind, level))
 
@@ -160,7 +160,7 @@ class _HtmlWalk:
         self.add(re.sub(r"\n{2,}", "\n", text))
 
     def children(self, element: Any, depth: int) -> None:
-        """Everything inside an element."""
+        """Read everything inside an element."""
         if depth > DEEPEST:
             self._waiting.append(" ".join(element.itertext()))
             return
@@ -198,7 +198,7 @@ class _HtmlWalk:
             self.add("\n".join(_list_lines(element, 0)))
 
     def _table(self, element: Any, depth: int) -> None:
-        """One that only places things, or holds another, is no table: what is in it counts."""
+        """A layout table, or one that contains another table, is not a table block: its content is read instead."""
         rows = list(_rows(element, self._source))
         if any(True for _ in element.iterdescendants("table")) or max(map(len, rows), default=0) < 2:
             self.children(element, depth)
@@ -211,7 +211,7 @@ class _HtmlWalk:
 
 
 def _list_lines(element: Any, level: int) -> Iterator[str]:
-    """A line for each item, those of a list inside it indented below it; far inside, they are one line."""
+    """A line per item, with the items of nested lists indented; deeply nested ones are joined into one line."""
     number = _number(element.get("start"), 1) - 1
     nested = LISTS if level < DEEPEST_LIST else frozenset()
     for child in element:
@@ -233,7 +233,7 @@ def _number(value: str | None, usual: int) -> int:
 
 
 def _rows(table: Any, source: Source) -> Iterator[list[str]]:
-    """Cells of a table, those that span rows or columns repeated."""
+    """The cells of a table; those that span rows or columns are repeated."""
     spanning: dict[int, tuple[int, str]] = {}
     characters = 0
     for row in table.iter("tr"):

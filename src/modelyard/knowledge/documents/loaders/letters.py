@@ -1,4 +1,4 @@
-"""Frequencies of letters in languages that are written in single-byte encodings, by which encodings are told apart.
+"""Letter frequencies of languages with single-byte encodings, which distinguish these encodings.
 
 Sources: the counts of letters in the profiles of the package langdetect (Apache-2.0) and in Django's translations (BSD).
 """
@@ -153,4 +153,4 @@ FREQUENCIES = {
         "29ñ23k9y6j5w2"
     ),
 }
-"""Language → its letters, lower case, each with its frequency in 10,000 letters. Counted in running text."""
+"""Language → its lower-case letters, each with its frequency per 10,000 letters of running text."""

@@ -1,4 +1,4 @@
-"""Lines on a page to paragraphs: what belongs together by distance, size, indentation and how a line ends."""
+"""Joins the lines of a page to paragraphs, by their distance, size, indentation and line ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from modelyard.knowledge.documents.loaders.prose import SENTENCE_END, joined
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text and where it stands, in any unit; `top` is less than `bottom`."""
+    """A line of text and its position, in any unit; `top` is less than `bottom`."""
 
     text: str
     left: float
@@ -23,13 +23,13 @@ class Line:
 
     @property
     def height(self) -> float:
-        """The height of the letters."""
+        """The height of its letters."""
         return max(self.bottom - self.top, 0.01)
 
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Text of some lines, and how high its letters are."""
+    """The text of some lines, and the height of its letters."""
 
     text: str
     height: float
@@ -43,13 +43,13 @@ ITEM = re.compile(
 BROKEN_WORD = re.compile("[^\\W\\d_][-\u00ad\u2010]$")
 """A line that ends within a word."""
 SPACED = 1.3
-"""Distances to the next line, for one that is usual, that begin a new paragraph."""
+"""Line distance, relative to the usual one, from which a new paragraph begins."""
 SIZED = 1.12
-"""Heights of letters, for one of the line before, that begin a new paragraph."""
+"""Letter height, relative to that of the previous line, from which a new paragraph begins."""
 FULL = 0.85
-"""Share of its column that a line fills if its paragraph goes on."""
+"""Part of its column that a line must fill for its paragraph to continue."""
 INDENT = 0.9
-"""Heights of letters by which a line is indented."""
+"""Minimum indentation of a line, in letter heights."""
 
 
 def paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
@@ -74,7 +74,7 @@ def _paragraph(lines: Sequence[Line]) -> Paragraph:
 
 
 def _columns(lines: Sequence[Line]) -> list[list[Line]]:
-    """Runs of lines that go down the page; each step up, or far aside, begins another."""
+    """Groups of lines that run down the page; a step up, or far to the side, begins another group."""
     runs: list[list[Line]] = []
     for line in lines:
         last = runs[-1][-1] if runs else None
@@ -86,14 +86,14 @@ def _columns(lines: Sequence[Line]) -> list[list[Line]]:
 
 
 def _pitch(lines: Sequence[Line]) -> float:
-    """The usual distance from line to line, in heights of letters."""
+    """The usual distance between lines, in letter heights."""
     steps = [(b.bottom - a.bottom) / a.height for a, b in pairwise(lines)]
     near = sorted(step for step in steps if 0.5 < step < 3)
     return near[len(near) // 3] if near else 1.2
 
 
 def _begins(before: Line, line: Line, first: Line, pitch: float, left: float, right: float) -> bool:
-    """Whether a line begins a paragraph; `first` is the first line of the one before."""
+    """Whether a line begins a paragraph; `first` is the first line of the previous one."""
     high, low = max(before.height, line.height), min(before.height, line.height)
     if high > SIZED * low or (line.bottom - before.bottom) / before.height > SPACED * max(pitch, 1.0):
         return True

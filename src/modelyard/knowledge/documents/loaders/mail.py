@@ -1,4 +1,4 @@
-"""E-mail and folders of it: who wrote whom about what, every text part, forwarded messages, attachments that can be read."""
+"""E-mail and mail folders: headers, all text parts, forwarded messages, and attachments that can be read."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from modelyard.knowledge.documents.loaders.prose import paragraphs
 from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 LONGEST_OF_PART = 2000
-"""Characters of headers that say what a part is (`Content-Type`), which are read several times and stand in every part."""
+"""Maximum characters of headers that describe a part (`Content-Type`), which are parsed several times per part."""
 MOST_PARTS = 1000
-"""Multipart bodies within a mail; with each level of them every line is looked at once more."""
+"""Maximum number of multipart bodies in an e-mail; each level of them scans every line once more."""
 DEEPEST = 20
-"""Messages and multipart bodies inside one another."""
+"""Maximum nesting of messages and multipart bodies."""
 HEAD = ("From", "To", "Cc", "Bcc", "Date", "Subject", "Keywords", "Comments")
 FEWER = 0.5
-"""Letters of a plain part, for one of the same message in HTML, below which the HTML is read."""
+"""Ratio of the letters of a plain part to those of its HTML version below which the HTML is read."""
 SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
 FILES = frozenset({"text/rtf", "text/richtext", "text/csv", "text/markdown"})
-"""Kinds of text that have a loader of their own."""
+"""Types of text that have their own loader."""
 ENCRYPTED = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"})
 BEGINS = re.compile(rb"^From [^\n]*\d{4}[^\n]*$", re.MULTILINE)
 """The line before each message of an mbox."""
@@ -44,11 +44,11 @@ ENCRYPTED_TEXT = re.compile(r"^-----BEGIN PGP MESSAGE-----$[^-]*^-----END PGP ME
 FOLDED = re.compile(
     r"^(?:BEGIN|END|UID|DTSTAMP|SEQUENCE|VERSION|PRODID|CALSCALE|METHOD|CLASS|TRANSP|PRIORITY|X-[\w-]+)[:;]"
 )
-"""Lines of a calendar entry that say nothing to people."""
+"""Lines of a calendar entry without information for people."""
 
 
 class _Policy(email.policy.Compat32):
-    """The parser's plain policy, with headers cut to the characters that are read."""
+    """The parser's plain policy, with headers cut to the maximum length."""
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         name, value = super().header_source_parse(sourcelines)
@@ -59,7 +59,7 @@ class _Policy(email.policy.Compat32):
 
 
 def load(source: Source) -> LoadedDocument:
-    """A block of its headers, then its parts in their order."""
+    """Read a block of the headers, then the parts in their order."""
     message = _parsed(source, source.data)
     head = _head(message)
     if not head and not message.is_multipart():
@@ -72,7 +72,7 @@ def load(source: Source) -> LoadedDocument:
 
 
 def load_folder(source: Source) -> LoadedDocument:
-    """Every message of an mbox, its subject as heading."""
+    """Read every message of an mbox, with its subject as heading."""
     starts = [
         match.start()
         for match in BEGINS.finditer(source.data)
@@ -115,14 +115,14 @@ def _head_block(head: dict[str, str]) -> Block:
 
 
 class _MailReader:
-    """Walks the parts of a message; what it cannot read it notes in the source."""
+    """Walks the parts of a message; notes in the source what cannot be read."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._unread: list[str] = []
 
     def message(self, message: Message) -> Iterator[Block]:
-        """Its headers, its parts in their order, and the names of attachments that are not read."""
+        """The headers, the parts in their order, and the names of unread attachments."""
         if head := _head(message):
             yield _head_block(head)
         yield from self.part(message, 0)
@@ -133,7 +133,7 @@ class _MailReader:
         """The blocks of a part and of everything in it."""
         kind = part.get_content_type()
         if depth > DEEPEST:
-            self._source.note(f"What stands more than {DEEPEST} parts deep was not read.")
+            self._source.note(f"Content nested more than {DEEPEST} parts deep was not read.")
         elif kind == "multipart/encrypted" or kind in ENCRYPTED:
             self._source.note(f"The encrypted or enveloped part ({kind}) was not read.")
         elif kind == "multipart/alternative":
@@ -159,7 +159,7 @@ class _MailReader:
             yield from self.part(child, depth + 1)
 
     def _alternative(self, part: Message, depth: int) -> Iterator[Block]:
-        """The plain form, or HTML where it says much more; a calendar entry as well, for it is seldom the same."""
+        """The plain version, or the HTML if that has much more text; in addition a calendar entry, which usually differs."""
         found: dict[str, list[Block]] = {}
         for child in _children(part):
             kind = child.get_content_type()
@@ -195,7 +195,7 @@ class _MailReader:
             yield from self._plain(unflowed(text, deletes) if flowed else text)
 
     def _plain(self, text: str) -> Iterator[Block]:
-        """Paragraphs, and files that are written into the text between `begin` and `end`, as was done before MIME."""
+        """Paragraphs, and uuencoded files between `begin` and `end`."""
         text, count = ENCRYPTED_TEXT.subn("", text)
         if count:
             self._source.note("The encrypted text (PGP) was not read.")
@@ -207,7 +207,7 @@ class _MailReader:
         yield from map(Block, paragraphs(text[at:]))
 
     def _attachment(self, part: Message, kind: str) -> Iterator[Block]:
-        """The text of a file that a loader can read, below its name; else a note with the reason."""
+        """The text of an attached file after its name; else a note with the reason."""
         if kind in SIGNATURES:
             return
         yield from self._file(_name(part), kind, _payload(part))
@@ -239,7 +239,7 @@ def _payload(part: Message) -> bytes:
 
 
 def _name(part: Message) -> str:
-    """The name of the file in a part; empty if it is no file."""
+    """The name of the file in a part; empty if it is not a file."""
     return readable(part.get_filename() or "")
 
 
@@ -248,7 +248,7 @@ def _letters(blocks: list[Block]) -> int:
 
 
 def unflowed(text: str, deletes: bool) -> str:
-    """Lines of RFC 3676 that go on put together; `deletes` drops the space that says so, as East Asian text wants it."""
+    """Join the flowed lines of RFC 3676; `deletes` removes the space at the joint, as for East Asian text."""
     lines: list[str] = []
     goes_on, depth = False, ""
     for line in text.split("\n"):
@@ -265,7 +265,7 @@ def unflowed(text: str, deletes: bool) -> str:
 
 
 def uudecoded(lines: str) -> bytes:
-    """The bytes of uuencoded lines; those that are damaged are left out."""
+    """Decode uuencoded lines; damaged ones are dropped."""
     found = []
     for line in lines.split("\n"):
         with suppress(binascii.Error):
@@ -274,7 +274,7 @@ def uudecoded(lines: str) -> bytes:
 
 
 def _calendar(text: str) -> str:
-    """The lines of a calendar entry that say something: what, when, where, who."""
+    """The informative lines of a calendar entry: subject, time, place, people."""
     lines = re.sub(r"\n[ \t]", "", text).split("\n")
     kept = (line for line in lines if line.strip() and not FOLDED.match(line))
     return "\n".join(re.sub(r"\\([,;\\])", r"\1", line.replace("\\n", " ").replace("\\N", " ")) for line in kept)

@@ -23,13 +23,13 @@ REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});")
 PICTURE = re.compile(r"data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/=]{40,}")
 FRONT_LINES = 200
 LONGEST_VALUE = 500
-"""Characters of a value that fit into metadata."""
+"""Maximum characters of a front matter value that becomes metadata."""
 LONGEST_RULE = 5000
-"""Characters up to which a line may be the rule of a table."""
+"""Characters up to which a line may be the delimiter row of a table."""
 
 
 def load(source: Source) -> LoadedDocument:
-    """Its blocks. The first heading of level 1 is the title, unless the front matter has one."""
+    """Read the blocks. The first heading of level 1 is the title, unless the front matter has one."""
     text, encoding = source.text()
     front, body, rest = front_matter(text)
     blocks = [Block(rest, BlockKind.CODE)] if rest else []
@@ -39,7 +39,7 @@ def load(source: Source) -> LoadedDocument:
 
 
 def front_matter(text: str) -> tuple[Mapping[str, str], str, str]:
-    """The flat values of YAML or TOML at the beginning, the text behind it, and its lines where they hold more than that."""
+    """The flat values of YAML or TOML front matter, the text after it, and its lines if it has nested values."""
     lines = text.split("\n", FRONT_LINES)
     mark = lines[0].rstrip()
     if mark not in {"---", "+++"}:
@@ -60,7 +60,7 @@ def front_matter(text: str) -> tuple[Mapping[str, str], str, str]:
 
 
 def _yaml(lines: list[str]) -> tuple[dict[str, str], bool]:
-    """`key: value` lines and lists below a key, and whether that is all: what is more is read as text."""
+    """Parse `key: value` lines and lists below a key, and whether that is everything; other lines are read as text."""
     found: dict[str, str] = {}
     key, whole = "", True
     for line in lines:
@@ -107,7 +107,7 @@ def parse(text: str, source: Source) -> Iterator[Block]:
 
 
 def _paragraph(lines: list[str], source: Source) -> Block:
-    """Text with its character references as characters, and without pictures that are written into it."""
+    """A paragraph with its character references decoded, and without embedded pictures."""
     text = "\n".join(lines)
     if ";" in text and "&" in text:
         text = REFERENCE.sub(lambda match: unescape(match[0]), text)
@@ -137,7 +137,7 @@ def _special(lines: list[str], at: int, pending: list[str]) -> tuple[Block | Non
 
 
 def without_comments(text: str) -> str:
-    """Without what stands between `<!--` and `-->`, where it is no code."""
+    """The text without `<!-- … -->` comments, except in code."""
     if "<!--" not in text:
         return text
     kept: list[str] = []
@@ -157,12 +157,12 @@ def without_comments(text: str) -> str:
 
 
 def _opens(fence: re.Match[str]) -> bool:
-    """Whether a line of three backticks begins code; with more of them behind, it is code by itself."""
+    """Whether a line of three backticks opens a code block; with closing backticks on the line, it is inline code."""
     return fence[1][0] != "`" or "`" not in fence[2]
 
 
 def _uncommented(line: str, inside: bool) -> tuple[str, bool]:
-    """A line without its comments, and whether one goes on behind it; `inside` says whether one goes on before it."""
+    """A line without its comments, and whether one continues after it; `inside` means that one continues from before."""
     kept: list[str] = []
     at = 0
     while True:

@@ -1,4 +1,4 @@
-"""Jupyter notebooks: Markdown cells as Markdown, code as code, outputs that are text; what else is in outputs is noted."""
+"""Jupyter notebooks: Markdown cells as Markdown, code as code, and textual outputs; other outputs are noted."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 COLOURS = re.compile(r"\x1b\[[\d;]*[A-Za-z]")
 LONGEST_OUTPUT = 4000
-"""Characters of an output that are kept: logs of a training run are no knowledge."""
+"""Maximum characters of an output that are kept; longer ones are mostly training logs."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def load(source: Source) -> LoadedDocument:
-    """Its cells in order. A cell that is damaged is left out, and a note says so."""
+    """Read the cells in order. A damaged cell is skipped with a note."""
     text, encoding = source.text()
     blocks: list[Block] = []
     with parsing(source, "notebook"):
@@ -81,7 +81,7 @@ def _output(output: Mapping[str, Any], source: Source) -> Iterator[Block]:
 
 
 def _says_something(text: str) -> bool:
-    """Whether an output is more than the name of an object, such as `<pandas.io.formats.style.Styler at 0x7f>`."""
+    """Whether an output is more than an object's default representation, such as `<pandas.io.formats.style.Styler at 0x7f>`."""
     bare = text.strip()
     return bool(bare) and not re.fullmatch(r"<[^<>\n]{1,200}>", bare)
 

@@ -1,4 +1,4 @@
-"""A cell's value as a person sees it in Excel: dates, percentages, thousands, currencies, leading zeros."""
+"""Formats a cell's value as Excel displays it: dates, percentages, thousands, currencies, leading zeros."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 QUOTED = re.compile(r'"([^"]*)"|\\(.)|\[\$([^\]-]*)(?:-[^\]]*)?\]|\[[^\]]*\]|_.|\*.')
 DIGITS = re.compile(r"[#0?][#0?,]*(?:\.([#0?]+))?")
 PLACES = 0xE000
-"""Characters from here stand for literal words while the digits are looked for."""
+"""First of the characters that stand for literal words while digits are located."""
 LONGEST_CODE = 255
 
 
@@ -20,16 +20,16 @@ class Format(NamedTuple):
     before: str
     after: str
     decimals: int | None
-    """None: as many as there are."""
+    """None: as many as the value has."""
     thousands: bool
     percent: bool
     zeros: int
-    """Digits at least before the point."""
+    """Minimum number of digits before the decimal point."""
 
 
 @lru_cache(maxsize=1024)
 def parsed(code: str) -> Format | None:
-    """The positive part of a number format; None for General, scientific, fractions and text."""
+    """Parse the positive part of a number format; None for General, scientific, fractions and text."""
     code = code[:LONGEST_CODE].split(";")[0]
     words: list[str] = []
 
@@ -76,7 +76,7 @@ def display_text(value: Any, code: str) -> str:
 
 
 def number(value: float, code: str) -> str:
-    """A number in its format; without one, with 15 digits at most, as Excel has them."""
+    """A number in its format; without one, with at most 15 digits, as in Excel."""
     form = None if code in {"General", ""} else parsed(code)
     if form is None:
         return _general(value)

@@ -1,4 +1,4 @@
-"""The marks that Word computes for list items and numbered headings: `1.2`, `(a)`, `第三条`, `•`."""
+"""Computes the marks of Word's list items and numbered headings: `1.2`, `(a)`, `第三条`, `•`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def letter(number: int) -> str:
 
 
 def counted(number: int, style: str) -> str:
-    """A number in one of Word's styles; decimal for those that are rare."""
+    """A number in one of Word's styles; decimal for rare styles."""
     if style in CHINESE:
         return chinese(number)
     if style.endswith("Roman"):
@@ -58,7 +58,7 @@ def counted(number: int, style: str) -> str:
 
 
 class Numbering:
-    """The definitions of a document, and how far each list has counted."""
+    """The list definitions of a document, and the counters of each list."""
 
     def __init__(self, root: Any | None) -> None:
         self._levels: dict[str, dict[int, tuple[int, str, str]]] = {}

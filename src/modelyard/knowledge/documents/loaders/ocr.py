@@ -1,4 +1,4 @@
-"""Pictures, and pages that are pictures, read by RapidOCR with the models in its wheel. Nothing is downloaded."""
+"""Reads pictures, and scanned pages, with RapidOCR and the models in its wheel. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from modelyard.knowledge.types import Block, LoadedDocument
 
 HOW = "To read pictures of text, pip install 'modelyard[ocr]'."
 LONGEST_SIDE = 4000
-"""Pixels; larger pictures are made smaller."""
+"""Maximum pixels of a side; larger pictures are scaled down."""
 MOST_PIXELS = 100_000_000
-"""A picture of more is refused before it is unpacked."""
+"""Pixels above which a picture is refused before it is decoded."""
 MOST_FRAMES = 500
 SURE = 0.5
-"""The least confidence of a line that is taken."""
+"""Minimum confidence of a recognised line."""
 THREADS = 4
 
 
 def installed() -> bool:
-    """Whether the extra `ocr` is there."""
+    """Whether the extra `ocr` is installed."""
     return find_spec("rapidocr") is not None and find_spec("onnxruntime") is not None
 
 
 def how() -> str:
-    """Advice for reading pages that are pictures."""
+    """Advice on how to read pages that are pictures."""
     return "MODELYARD_OCR=1 reads pictures of text." if installed() else HOW
 
 
 def load(source: Source) -> LoadedDocument:
-    """A picture; each frame of a TIFF is a page."""
+    """Read a picture; each frame of a TIFF is a page."""
     if not installed():
         raise source.unreadable(f"it is a picture. {HOW}")
     from PIL import Image, ImageSequence, UnidentifiedImageError
@@ -54,7 +54,7 @@ def load(source: Source) -> LoadedDocument:
 
 
 def _upright(picture: Any) -> Any:
-    """Turned as its camera says, on white, in three colours."""
+    """The picture rotated by its EXIF orientation, on white, in RGB."""
     from PIL import Image, ImageOps
 
     picture = ImageOps.exif_transpose(picture)
@@ -67,7 +67,7 @@ def _upright(picture: Any) -> Any:
 
 
 def lines(picture: Any) -> list[Line]:
-    """The lines of a `PIL` picture in RGB, in reading order: from the top, and what stands side by side from the left."""
+    """The lines of a `PIL` picture in RGB, in reading order: from the top, and from the left on one level."""
     import numpy
 
     result = _engine()(numpy.asarray(picture)[:, :, ::-1])
@@ -82,7 +82,7 @@ def lines(picture: Any) -> list[Line]:
 
 
 def in_rows(boxes: list[Line]) -> list[Line]:
-    """Boxes that stand side by side as one line each; heights evened out, for OCR measures them roughly."""
+    """Join adjacent boxes into lines; heights are averaged, because OCR measures them roughly."""
     rows: list[list[Line]] = []
     for box in sorted(boxes, key=lambda each: (each.top + each.bottom) / 2):
         middle = (box.top + box.bottom) / 2
@@ -104,7 +104,7 @@ def in_rows(boxes: list[Line]) -> list[Line]:
 
 @lru_cache(maxsize=1)
 def _engine() -> Any:
-    """Loaded once in a process: half a second, 200 MB."""
+    """The OCR engine, loaded once per process: half a second, 200 MB."""
     from rapidocr import RapidOCR
 
     threads = min(THREADS, os.cpu_count() or 1)

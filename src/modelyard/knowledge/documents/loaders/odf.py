@@ -1,4 +1,4 @@
-"""OpenDocument text, sheets and slides (LibreOffice): in the order of the document, notes and comments at their end."""
+"""OpenDocument text, sheets and slides (LibreOffice), in document order, with notes and comments at the end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MANIFEST = "META-INF/manifest.xml"
 
 
 def load(source: Source) -> LoadedDocument:
-    """The document; a flat one (fodt, fods, fodp) is one XML file."""
+    """Read the document; a flat one (fodt, fods, fodp) is one XML file."""
     from lxml import etree
 
     with parsing(source, "OpenDocument file", etree.LxmlError), _parts(source) as parts:
@@ -69,7 +69,7 @@ def _slides(source: Source, reader: OdfBody, kind: Any) -> Iterator[Block]:
 
 
 def _common(reader: OdfBody, styles: Any | None) -> Iterator[Block]:
-    """Headers, footers and what masters write on all pages: each text once."""
+    """Headers, footers and texts of master pages, each text once."""
     reader.page = None
     seen: set[str] = set()
     masters = () if styles is None else styles.iterfind(f"{OFFICE}master-styles/{STYLE}master-page")
@@ -93,7 +93,7 @@ def _properties(meta: Any | None) -> dict[str, str]:
 
 
 class _Parts:
-    """The XML files of a document; a flat document is all of them in one."""
+    """The XML files of a document; in a flat document all of them are one."""
 
     def __init__(self, source: Source, archive: ZipFile | None) -> None:
         self._source = source
@@ -102,11 +102,11 @@ class _Parts:
         self._flat = document_part(source.data) if archive is None else None
 
     def required(self, name: str) -> Any:
-        """The root of a part. Raises what parsers raise, and `KeyError`."""
+        """The root of a part. Raises the parsers' errors, and `KeyError`."""
         return self._flat if self._archive is None else document_part(self._archive.read(name))
 
     def optional(self, name: str) -> Any | None:
-        """The root of a part; None where there is none, and a note where it is damaged."""
+        """The root of a part; None if it is missing, or damaged, which is noted."""
         from lxml import etree
 
         if self._archive is None:

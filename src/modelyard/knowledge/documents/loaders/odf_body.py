@@ -1,4 +1,4 @@
-"""Reads a body, a page, a cell or a text box of OpenDocument as blocks in their order; notes and comments wait."""
+"""Reads a body, page, cell or text box of OpenDocument as blocks in order; notes and comments are collected apart."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from modelyard.knowledge.documents.loaders.sheets import segments, table_blocks
 from modelyard.knowledge.types import Block, BlockKind
 
 DEEPEST = 40
-"""Sections, lists, tables and boxes inside one another."""
+"""Maximum nesting of sections, lists, tables and boxes."""
 SKIPPED = frozenset(
     f"{TEXT}{name}"
     for name in ("tracked-changes", "sequence-decls", "variable-decls", "user-field-decls", "soft-page-break")
@@ -36,7 +36,7 @@ TITLES = frozenset({"title", "subtitle"})
 
 
 class OdfParts(Protocol):
-    """Gives the other parts of a document."""
+    """Gives access to the other parts of a document."""
 
     def optional(self, name: str) -> Any | None:
         """The root of a part, or None."""
@@ -79,7 +79,7 @@ class OdfBody:
         return any(name in self._hidden for name in names if name)
 
     def blocks(self, parent: Any, depth: int = 0) -> Iterator[Block]:
-        """Everything inside an element, in its order."""
+        """Everything inside an element, in order."""
         if depth > DEEPEST:
             self.source.note("Parts stand too deep inside one another; the deepest were not read.")
             return
@@ -87,7 +87,7 @@ class OdfBody:
             yield from self.element(element, depth)
 
     def element(self, element: Any, depth: int) -> Iterator[Block]:
-        """One element, and everything inside."""
+        """One element with its content."""
         special = self._special.get(element.tag)
         if special is not None:
             yield from special(element, depth + 1)
@@ -96,16 +96,16 @@ class OdfBody:
             yield from self.blocks(element, depth + 1)
 
     def beside(self) -> Iterator[Block]:
-        """The notes and comments that were met since this was called."""
+        """The notes and comments collected since the last call."""
         waiting, self._waiting = self._waiting, []
         yield from waiting
 
     def close(self) -> None:
-        """Note the pictures that have no text."""
+        """Note the pictures without text."""
         note_pictures(self.source, self._silent)
 
     def _text(self, element: Any, depth: int) -> tuple[str, list[Any]]:
-        """The text of a paragraph, and what is anchored in it; its notes and comments wait."""
+        """The text of a paragraph, and the objects anchored in it; notes and comments are collected apart."""
         text, anchored = self._inline.text(element)
         boxes = []
         for each in anchored:
@@ -133,7 +133,7 @@ class OdfBody:
             yield from self.element(box, depth + 1)
 
     def _list(self, element: Any, depth: int) -> Iterator[Block]:
-        """Items of one list as one block, as far as they are paragraphs."""
+        """The items of a list as one block, if they are paragraphs."""
         lines: list[str] = []
         for block, mark in self._lists.items(element, self, depth):
             if block.kind is BlockKind.TEXT:
@@ -147,7 +147,7 @@ class OdfBody:
             yield Block("\n".join(lines), BlockKind.TEXT, 0, self.page)
 
     def _table(self, element: Any, depth: int) -> Iterator[Block]:
-        """A table of a text or slide; one of one cell is a frame, and what is in it counts."""
+        """A table of a text or slide. A table with a single cell is a frame, whose content is read instead."""
         cells = list(element.iter(f"{TABLE}table-cell"))
         if len(cells) == 1:
             yield from self.blocks(cells[0], depth + 1)
@@ -193,7 +193,7 @@ class OdfBody:
             self.source.note(f"The embedded file '{name}' was not read.")
 
     def _object(self, element: Any, depth: int) -> Iterator[Block]:
-        """A chart with its table, or an equation; other documents inside are noted."""
+        """A chart with its table, or an equation; other embedded documents are noted."""
         target = element.get(f"{XLINK}href", "").removeprefix("./").rstrip("/")
         root = self._parts.optional(f"{target}/content.xml") if target else next(element.iterchildren(tag="*"), None)
         if root is None:
@@ -213,7 +213,7 @@ class OdfBody:
         yield from (Block(f"Picture: {text}", BlockKind.TEXT, 0, self.page) for text in dict.fromkeys(texts) if text)
 
     def _annotation(self, element: Any, depth: int) -> Iterator[Block]:
-        """A comment waits until the text around it has been read."""
+        """Collect a comment, for after the surrounding text."""
         text = "\n".join(block.text for block in self.blocks(element, depth) if block.text.strip())
         author = element.findtext(f"{DC}creator") or ""
         if text:
@@ -222,7 +222,7 @@ class OdfBody:
         return iter(())
 
     def _forms(self, element: Any, depth: int) -> Iterator[Block]:
-        """The values of the fields of a form."""
+        """The values of form fields."""
         for each in element.iter(tag="*"):
             label = each.get(f"{FORM}label") or each.get(f"{FORM}name") or ""
             value = each.get(f"{FORM}current-value") or each.get(f"{FORM}value") or ""
@@ -241,7 +241,7 @@ class OdfBody:
                 yield Block(f"{label}: {value}" if label else value, BlockKind.TEXT, 0, self.page)
 
     def _choices(self, element: Any, depth: int) -> Iterator[Block]:
-        """The entries that cells may be chosen from."""
+        """The entries of cells with a choice."""
         for each in element.iterchildren(f"{TABLE}content-validation"):
             _, found, listed = each.get(f"{TABLE}condition", "").partition("cell-content-is-in-list(")
             if found:

@@ -1,4 +1,4 @@
-"""The cells of a table of OpenDocument, repeated and merged ones in each of their places."""
+"""Reads the cells of an OpenDocument table; repeated and merged cells appear at each of their positions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from modelyard.knowledge.documents.loaders.sheet_cells import Cells
 from modelyard.knowledge.types import Block
 
 MOST_CELLS = 5_000_000
-"""Cells with text of one table."""
+"""Maximum number of cells with text in one table."""
 GROUPS = frozenset(f"{TABLE}{name}" for name in ("table-row-group", "table-header-rows", "table-rows"))
 COLUMN_GROUPS = frozenset(f"{TABLE}{name}" for name in ("table-column-group", "table-header-columns", "table-columns"))
 VALUES = ("date-value", "time-value", "boolean-value", "string-value", "value")
-"""Where a cell keeps its value, which its paragraphs show; the more exact ones first."""
+"""Attributes with a cell's value, in order of precision; its paragraphs have the displayed text."""
 
 
 class CellReader(Protocol):
@@ -37,7 +37,7 @@ class Grid:
         self._characters = self._filled = 0
         self._row = 0
         self._spanning: dict[int, tuple[int, str]] = {}
-        """Column → rows that a merged cell still goes down, and its text."""
+        """Column → number of further rows that a merged cell covers, and its text."""
         self._hidden_columns: list[tuple[int, int]] = []
 
     def read(self, table: Any) -> Cells:

@@ -1,4 +1,4 @@
-"""The namespaces of OpenDocument, and its XML."""
+"""The namespaces of OpenDocument, and the parsing of its XML."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MATH = "{http://www.w3.org/1998/Math/MathML}"
 
 
 def document_part(data: bytes) -> Any:
-    """The root element of a part. Raises `LxmlError`, and `ValueError` for entities of its own, which bombs need."""
+    """The root element of a part. Raises `LxmlError`, and `ValueError` for declared entities, which entity bombs need."""
     from lxml import etree
 
     root = etree.fromstring(data, parser())

@@ -1,4 +1,4 @@
-"""The text of a paragraph of OpenDocument, and the marks of its lists."""
+"""Reads the text of OpenDocument paragraphs, and the marks of its lists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class OdfInline:
         self._hidden = hidden
 
     def text(self, element: Any) -> tuple[str, list[Any]]:
-        """The text, and the notes, comments and drawings in it, in their order."""
+        """The text, and the notes, comments and drawings in it, in order."""
         parts: list[str] = []
         apart: list[Any] = []
         self._walk(element, parts, apart)
@@ -93,7 +93,7 @@ class OdfLists:
     def items(
         self, element: Any, reader: ItemReader, depth: int, style: str = "", level: int = 1
     ) -> Iterator[tuple[Block, str]]:
-        """The blocks of all items with the marks of those that begin one; items of inner lists are indented."""
+        """The blocks of all items, with a mark for the first block of each; items of nested lists are indented."""
         style = element.get(f"{TEXT}style-name") or style
         if element.get(f"{TEXT}continue-numbering") != "true" and not element.get(f"{TEXT}continue-list"):
             self._counts.pop((style, level), None)

@@ -1,4 +1,4 @@
-"""Checks of all formats that are a zip of XML: for zip bombs, before any part is parsed."""
+"""Checks all formats that are zip files of XML for zip bombs and entity bombs, before any part is parsed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from modelyard.knowledge.documents.loaders.base import Source
 
 MOST_RATIO = 300
-"""Decompressed bytes for one of the file, from `RATIO_FROM` on. Real workbooks stay below 100."""
+"""Maximum ratio of decompressed to compressed bytes, from `RATIO_FROM` on. Real workbooks stay below 100."""
 RATIO_FROM = 64 << 20
 CHUNK = 64 << 10
 XML_NAME = re.compile(r"\.(?:xml|rels|vml)$", re.IGNORECASE)
 HTML_NAME = re.compile(r"\.x?html?$", re.IGNORECASE)
-"""Pages inside a document, which no XML parser gets."""
+"""Names of pages inside a document, which are not parsed as XML."""
 SEPARATORS = re.compile(r"[\x0b\x1e\x85\u2028\u2029]")
 
 
 def check(source: Source, *, declared: bool = False) -> None:
-    """Refuse too much of anything, and every document type declaration, which entity bombs need, unless `declared`.
+    """Refuse content above the limits and, unless `declared`, every document type declaration, which entity bombs need.
 
-    Office writes no declarations; EPUB and old OpenDocument files do, and are read by parsers that expand none.
+    Office writes no declarations; EPUB and old OpenDocument files do, and their parsers do not expand entities.
     """
     with ZipFile(io.BytesIO(source.data)) as archive:
         members = archive.infolist()
@@ -42,13 +42,13 @@ def check(source: Source, *, declared: bool = False) -> None:
 
 
 class _Over(Exception):
-    """The prolog of an XML file has been read."""
+    """The prolog of an XML file has been read completely."""
 
 
 def _check_member(source: Source, archive: ZipFile, member: ZipInfo) -> None:
-    """Read an XML file as far as its first element; a declaration can only stand before it.
+    """Read an XML file up to its first element, because a declaration can only be before it.
 
-    `zipfile` gives no more bytes than the directory says, so the sum that was checked holds.
+    `zipfile` never returns more bytes than the directory states, so the checked sum is reliable.
     """
 
     def refuse(*_: Any) -> None:
@@ -74,5 +74,5 @@ def _check_member(source: Source, archive: ZipFile, member: ZipInfo) -> None:
 
 
 def tidy(text: str) -> str:
-    """Without the separators that Office puts for soft line breaks, and without blank lines inside."""
+    """The text without Office's separators for soft line breaks, and without blank lines."""
     return "\n".join(line for each in SEPARATORS.sub("\n", text).split("\n") if (line := each.rstrip()))

@@ -1,4 +1,4 @@
-"""Equations of Office (OMML) as one line of text: `x^2`, `(a+b)/(c)`, `√(x)`, `∑_(i=1)^n i`."""
+"""Converts Office equations (OMML) to one line of text: `x^2`, `(a+b)/(c)`, `√(x)`, `∑_(i=1)^n i`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 DEEPEST = 60
-"""Elements inside one another; what is deeper is read as plain text."""
+"""Maximum nesting of elements; deeper ones are read as plain text."""
 DELETED = frozenset(
     f"{{http://schemas.openxmlformats.org/wordprocessingml/2006/main}}{name}" for name in ("del", "moveFrom")
 )
 
 
 def linear(element: Any, depth: int = 0) -> str:
-    """The text of an equation or of a part of it."""
+    """The text of an equation or a part of it."""
     if not isinstance(element.tag, str) or element.tag in DELETED:
         return ""
     if element.tag == f"{M}t":
@@ -37,12 +37,12 @@ def _part(element: Any, name: str, depth: int) -> str:
 
 
 def _grouped(text: str) -> str:
-    """The text in brackets, where it is more than one word or number."""
+    """The text in brackets, if it is more than one word or number."""
     return text if len(text) < 2 or text.isalnum() else f"({text})"
 
 
 def _property(element: Any, name: str, usual: str) -> str:
-    """A value of its properties; `usual` where it says nothing."""
+    """A value in the element's properties; `usual` if it is absent."""
     for child in element:
         if isinstance(child.tag, str) and child.tag.endswith("Pr"):
             found = child.find(f"{M}{name}")

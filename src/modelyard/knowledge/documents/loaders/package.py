@@ -1,6 +1,6 @@
-"""The parts of an Office Open XML file (docx, xlsx, pptx) and what each part refers to.
+"""Reads the parts of an Office Open XML file (docx, xlsx, pptx) and the relations between them.
 
-Parts are read one by one and leniently: one that is missing or damaged costs its own text and a note, not the document.
+Parts are read one by one and leniently: a missing or damaged one is skipped with a note, and the document is still read.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from modelyard.knowledge.documents.loaders.office import check
 
 OFFICE = "http://schemas.openxmlformats.org"
 RELATION = f"{{{OFFICE}/officeDocument/2006/relationships}}"
-"""Attributes that name a relation, such as `r:id`."""
+"""Prefix of attributes that name a relation, such as `r:id`."""
 STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/([\w/]+)")
-"""Namespaces of the strict variant of the format; the usual ones have the same names elsewhere."""
+"""Namespaces of the strict variant of the format; the usual variant has other namespaces with equal names."""
 DUBLIN_CORE = "{http://purl.org/dc/elements/1.1/}"
 UNTITLED = frozenset({"PowerPoint Presentation", "python-docx", "openpyxl"})
-"""Titles and authors that programs write by default."""
+"""Default titles and authors of programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A reference of a part: to another part, or to an address outside of the file."""
+    """A reference from a part to another part, or to an external address."""
 
     kind: str
     """The last word of its type: `image`, `chart`, `hyperlink` …"""
@@ -40,14 +40,14 @@ class Relation:
 
 
 def parser() -> Any:
-    """An XML parser that resolves no entities and reads no files."""
+    """An XML parser that neither resolves entities nor reads files."""
     from lxml import etree
 
     return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
 
 
 def parse_xml(data: bytes) -> Any:
-    """The root element. Raises `LxmlError` or `ValueError`, also for a document type of its own, which bombs need."""
+    """The root element. Raises `LxmlError` or `ValueError`, also for a document type, which entity bombs need."""
     from lxml import etree
 
     root = etree.fromstring(transitional(data), parser())
@@ -57,7 +57,7 @@ def parse_xml(data: bytes) -> Any:
 
 
 class DocumentPackage:
-    """One file. Names of parts have no leading slash and are compared without case, as Office does."""
+    """One file. Names of parts have no leading slash and are compared case-insensitively, as in Office."""
 
     def __init__(self, source: Source, archive: ZipFile) -> None:
         self.source = source
@@ -67,19 +67,19 @@ class DocumentPackage:
         self._roots: dict[str, Any] = {}
 
     def names(self, folder: str) -> list[str]:
-        """The parts in a folder of the file, as they are called."""
+        """The names of the parts in a folder of the file."""
         found = (each.filename.replace("\\", "/").lstrip("/") for each in self._members.values() if not each.is_dir())
         return [name for name in found if name.lower().startswith(folder.lower())]
 
     def main(self) -> str:
-        """The part that the others hang from. Raises `KeyError` where there is none."""
+        """The main part, which refers to the others. Raises `KeyError` if there is none."""
         for relation in self.relations("").values():
             if relation.kind == "officeDocument":
                 return relation.target
         raise KeyError("no main part")
 
     def bytes(self, name: str) -> bytes | None:
-        """A part's bytes; None, and a note, where it is missing or cannot be unpacked."""
+        """A part's bytes; None, with a note, if it is missing or cannot be decompressed."""
         member = self._members.get(name.lower())
         try:
             if member is not None:
@@ -90,7 +90,7 @@ class DocumentPackage:
         return None
 
     def xml(self, name: str) -> Any | None:
-        """The root element of a part; None, and a note, where it cannot be read."""
+        """The root element of a part; None, with a note, if it cannot be read."""
         from lxml import etree
 
         if name not in self._roots:
@@ -103,7 +103,7 @@ class DocumentPackage:
         return self._roots[name]
 
     def root(self, name: str) -> Any:
-        """The root element of the main part. Raises what parsers raise, or `BadZipFile` where it is missing."""
+        """The root element of the main part. Raises the parsers' errors, or `BadZipFile` if it is missing."""
         data = self.bytes(name)
         if data is None:
             raise BadZipFile(f"'{name}' is missing")
@@ -111,12 +111,12 @@ class DocumentPackage:
         return parse_xml(data)
 
     def expect_relations(self, name: str, what: str) -> None:
-        """Note that a part, which always has some, has no relations."""
+        """Add a note if a part that always has relations has none."""
         if _relations_part(name).lower() not in self._members:
             self.source.note(f"The list of parts is missing; what stands beside {what} was not read.")
 
     def relations(self, name: str) -> dict[str, Relation]:
-        """The references of a part, by id; the file itself is the part ``."""
+        """Id → relation of a part; the part `""` is the file itself."""
         if name not in self._relations:
             relations = _relations_part(name)
             root = self.xml(relations) if relations.lower() in self._members else None
@@ -124,22 +124,22 @@ class DocumentPackage:
         return self._relations[name]
 
     def related(self, name: str, *kinds: str) -> list[str]:
-        """The parts of these kinds that a part refers to, in their order."""
+        """The parts of these kinds that a part refers to, in order."""
         found = (each for each in self.relations(name).values() if each.kind in kinds and not each.external)
         return list(dict.fromkeys(each.target for each in found))
 
     def target(self, name: str, identifier: str | None) -> str | None:
-        """The part that `r:id` means within a part."""
+        """The part that an `r:id` in a part refers to."""
         relation = self.relations(name).get(identifier or "")
         return None if relation is None or relation.external else relation.target
 
     def address(self, name: str, identifier: str | None) -> str:
-        """The web or mail address that `r:id` means within a part; empty for all else."""
+        """The web or mail address that an `r:id` in a part refers to; empty for other targets."""
         relation = self.relations(name).get(identifier or "")
         return web_address(relation.target) if relation is not None and relation.external else ""
 
     def properties(self) -> dict[str, str]:
-        """Title, author and language; files that have none, or broken ones, have no metadata."""
+        """Title, author and language; empty if they are missing or damaged."""
         names = [each.target for each in self.relations("").values() if each.kind == "core-properties"]
         root = self.xml(names[0]) if names and names[0].lower() in self._members else None
         if root is None:
@@ -150,7 +150,7 @@ class DocumentPackage:
 
 
 def _relations_part(name: str) -> str:
-    """Where a part's relations stand."""
+    """The name of a part's relations file."""
     folder, _, base = name.rpartition("/")
     return posixpath.join(folder, "_rels", f"{base}.rels")
 
@@ -166,7 +166,7 @@ def _relations(root: Any, folder: str) -> Iterator[tuple[str, Relation]]:
 
 
 def transitional(data: bytes) -> bytes:
-    """XML of the strict variant with the namespaces that everybody writes."""
+    """XML of the strict variant, with the namespaces of the usual variant."""
     if b"http://purl.oclc.org/ooxml/" not in data:
         return data
     return STRICT.sub(lambda match: b"%s/%s/2006/%s" % (OFFICE.encode(), match[1], match[2]), data)
@@ -177,20 +177,20 @@ ADDRESS = re.compile(r"(?:https?://|mailto:|ftp://)\S", re.IGNORECASE)
 
 
 def web_address(target: str) -> str:
-    """An address that a reader can use, without `mailto:`; empty for what leads into a file, and for what is too long."""
+    """An address for readers, without `mailto:`; empty for targets inside the file, and for too long ones."""
     target = target.strip()
     return target.removeprefix("mailto:") if ADDRESS.match(target) and len(target) <= LONGEST_ADDRESS else ""
 
 
 def with_address(text: str, address: str) -> str:
-    """The text of a link with its address, where the text does not have it already."""
+    """The text of a link followed by its address, unless the text contains it."""
     bare = address.partition("://")[2] or address
     return text if not address or bare.rstrip("/").lower() in text.lower() else f"{text.rstrip()} ({address})"
 
 
 @contextmanager
 def opened(source: Source, what: str) -> Iterator[DocumentPackage]:
-    """The file, checked; what its parsers raise becomes `DocumentUnreadable`."""
+    """Open and check the file; errors of parsers become `DocumentUnreadable`."""
     from lxml import etree
 
     with parsing(source, what, etree.LxmlError):

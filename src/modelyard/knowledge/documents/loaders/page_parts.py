@@ -1,4 +1,4 @@
-"""Elements of a page that are not text themselves: made text (pictures, forms, frames), or left out with a note."""
+"""Converts page elements that are not text (pictures, forms, frames) to text, or removes them with a note."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ EMPTY = frozenset(
 """Elements without text for people."""
 UNKNOWN_INPUTS = frozenset({"hidden", "password", "color", "file", "range"})
 PAGE_ENOUGH = 200
-"""Characters of a page from which what it shows without scripts is left out."""
+"""Characters of a page from which its content for browsers without scripts is ignored."""
 DEEPEST_FRAME = 3
 Parse = Callable[[str, int], Any]
-"""Makes the tree of a page inside a page, given how deep it stands; None if it has no elements."""
+"""Parses a page inside a page at the given nesting depth; None if it has no elements."""
 
 
 def simplify(root: Any, source: Source, parse: Parse, depth: int = 0) -> None:
-    """Change a tree in place so that what is shown is text of plain elements and nothing else is in it."""
+    """Change a tree in place so that it contains only what is displayed, as the text of plain elements."""
     from lxml import etree
 
     todo: list[tuple[Any, Callable[[Any, Source], None]]] = []
@@ -46,7 +46,7 @@ def simplify(root: Any, source: Source, parse: Parse, depth: int = 0) -> None:
 
 
 def _removal(element: Any) -> Callable[[Any, Source], None] | None:
-    """For elements that are not shown, whatever they are."""
+    """The removal of an element that is not displayed, or None."""
     if element.tag in EMPTY:
         return _drop
     if element.get("hidden") is not None and element.get("hidden") != "until-found":
@@ -69,7 +69,7 @@ def _has_text(element: Any) -> bool:
 
 
 def _become(element: Any, text: str, tag: str = "span") -> None:
-    """Make an element one of plain text."""
+    """Replace an element by one with plain text."""
     tail = element.tail
     element.clear()
     element.tag, element.text, element.tail = tag, f" {text} " if text.strip() and tag == "span" else text, tail
@@ -100,12 +100,12 @@ def _button(element: Any, source: Source) -> None:
 
 
 def _explained(element: Any, source: Source) -> None:
-    """An abbreviation, and what it stands for."""
+    """An abbreviation, followed by its meaning."""
     _behind(element, element.get("title") or "")
 
 
 def _link(element: Any, source: Source) -> None:
-    """A link to a person, whose address seldom stands in the text."""
+    """A `mailto:` link, followed by the address, which the text seldom contains."""
     kind, _, address = (element.get("href") or "").partition(":")
     _behind(element, unquote(address.partition("?")[0]) if kind.strip().lower() in {"mailto", "tel"} else "")
 
@@ -123,7 +123,7 @@ def _choices(element: Any, source: Source) -> None:
 
 
 def _drawing(element: Any, source: Source) -> None:
-    """Words of an SVG; libxml2 knows no namespaces in HTML, so tags are as they are written."""
+    """The text of an SVG. libxml2 ignores namespaces in HTML, so tags have their literal names."""
     words = (each.text_content() for each in element.iter("title", "desc", "text", "foreignobject"))
     _become(element, " ".join(" ".join(each.split()) for each in words))
 
@@ -142,7 +142,7 @@ def _frame(element: Any, source: Source, parse: Parse, depth: int) -> None:
 
 
 def _embedded(element: Any, source: Source) -> None:
-    """Media and plug-ins: what stands in the element is for browsers that cannot show it."""
+    """Media and plug-ins; their content is for browsers that do not support them."""
     address = (
         element.get("data") or element.get("src") or next((each.get("src") for each in element.iter("source")), None)
     )
@@ -167,14 +167,14 @@ def _formula(element: Any, source: Source) -> None:
 
 
 def _settle_scriptless(root: Any, source: Source, elements: list[Any]) -> None:
-    """Read what a page shows without scripts: where the page has hardly any other text."""
+    """Read the content for browsers without scripts, if the page has hardly any other text."""
     inside = sum(len(each.text_content()) for each in elements)
     little = len(root.text_content()) - inside < PAGE_ENOUGH
     for element in elements:
         if little:
             element.tag = "div"
         else:
-            _drop_with_note(element, source, "What the page shows without scripts was not read.")
+            _drop_with_note(element, source, "The content for browsers without scripts was not read.")
 
 
 ACTIONS: dict[str, Callable[[Any, Source], None]] = {
@@ -199,4 +199,4 @@ ACTIONS: dict[str, Callable[[Any, Source], None]] = {
     "template": _template,
 }
 OPEN = frozenset({"object", "video", "audio", "template", "button", "abbr", "acronym", "a"})
-"""Elements that are looked into, for others stand in them."""
+"""Elements whose content is processed too, because they may contain other elements of interest."""

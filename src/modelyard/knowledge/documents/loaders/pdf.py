@@ -1,4 +1,4 @@
-"""PDF: the text of each page in paragraphs, large lines as headings, what repeats on every page once."""
+"""PDF: the text of each page in paragraphs, large lines as headings, repeated headers and footers once."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from modelyard.knowledge.documents.loaders.office import tidy
 from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 PASSWORD = 4
-"""PDFium's error for a password that is missing or wrong."""
+"""PDFium's error code for a missing or wrong password."""
 CATALOG = re.compile(rb"(\d{1,9}) (\d{1,5}) obj\s*<<[^<>]{0,500}?/Type\s*/Catalog\b")
 LARGE = 1.15
-"""Heights of letters, for one of the body, that make a heading."""
+"""Letter height, relative to the body text, from which a line is a heading."""
 LONGEST_HEADING = 120
 DEEPEST_HEADING = 3
 EDGE = 2
-"""Lines at the top and the bottom of a page that may be its header and footer."""
+"""Number of lines at the top and bottom of a page that may be its header and footer."""
 REPEATED = 0.6
-"""Share of the pages on which a line stands that is a header or footer."""
+"""Part of the pages on which a line must occur to count as header or footer."""
 FEWEST_PAGES = 4
 NUMBER = re.compile(r"\d+|\b[ivxlc]+\b")
 PAGE_NUMBER = re.compile(r"(?:第\s*)?[-–—\s]*#[-–—\s]*(?:/\s*#|页|頁|of #)?", re.IGNORECASE)
 HYPHENS = frozenset({0x02, 0xFFFE})
-"""The character of PDFium for a hyphen at the end of a line, in place of the line's end."""
+"""PDFium's characters for a hyphen at the end of a line, in place of the line end."""
 ENDS = HYPHENS | {10, 13}
 LEADERS = re.compile(r"\s?(?:[.·…]\s?){5,}")
-"""The dots of a table of contents."""
+"""Leader dots of a table of contents."""
 DPI = 200
 LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
 UNREADABLE = re.compile("[\ufffd\ue000-\uf8ff\x01-\x08\x0e-\x1f]")
-"""Characters of fonts that do not say which letters they have."""
+"""Characters of fonts without a mapping to Unicode."""
 GARBLED = 0.3
-"""Share of such characters above which a page is read from its picture, or noted."""
+"""Part of such characters above which a page is read by OCR, or noted."""
 SAMPLES = 200
-"""Characters of a page whose direction is looked at."""
+"""Number of a page's characters whose direction is examined."""
 MOST_LISTED = 20
-"""Numbers of pages that a note names."""
+"""Maximum number of pages that a note lists."""
 
 
 def load(source: Source) -> LoadedDocument:
-    """The document. Pages without text are read from their picture with `ocr`, else named in the metadata and a note."""
+    """Read the document. Pages without text are read by OCR with `ocr`, else listed in the metadata and a note."""
     import pypdfium2
 
     with parsing(source, "PDF", pypdfium2.PdfiumError):
@@ -58,7 +58,7 @@ def load(source: Source) -> LoadedDocument:
 
 
 def _opened(source: Source) -> Any:
-    """The document; one that is cut off at its end gets a trailer, without which PDFium finds no page."""
+    """Open the document; one whose end is missing gets a trailer, without which PDFium finds no pages."""
     import pypdfium2
 
     try:
@@ -106,7 +106,7 @@ def _document(source: Source, document: Any) -> LoadedDocument:
 
 
 def _with(blocks: Sequence[Block], beside: Sequence[Sequence[Block]]) -> Iterator[Block]:
-    """The blocks of each page, then what stands beside them."""
+    """The blocks of each page, each followed by its fields and comments."""
     at = 0
     for number, more in enumerate(beside, 1):
         while at < len(blocks) and blocks[at].page == number:
@@ -121,7 +121,7 @@ def _garbled(lines: Sequence[Line]) -> bool:
 
 
 def _note_pages(source: Source, document: Any, empty: Sequence[int]) -> None:
-    """Note pages without text, and large pictures on the others."""
+    """Note pages without text, and large pictures on other pages."""
     if empty:
         verb = "has" if len(empty) == 1 else "have"
         how = "" if source.ocr and ocr.installed() else f" {ocr.how()}"
@@ -137,7 +137,7 @@ def _numbered(pages: Sequence[int]) -> str:
 
 
 def _recognise(source: Source, document: Any, pages: list[list[Line]], empty: Sequence[int], silent: bool) -> None:
-    """Fill empty pages with what OCR reads in them. Raises if there is no OCR, and nothing else to read (`silent`)."""
+    """Fill empty pages by OCR. Raises if OCR is not available and there is nothing else to read (`silent`)."""
     if not source.ocr or not ocr.installed():
         if silent:
             raise source.unreadable(f"it has no text: it seems to be scanned. {ocr.how()}")
@@ -152,7 +152,7 @@ def _recognise(source: Source, document: Any, pages: list[list[Line]], empty: Se
 
 
 def _lines(document: Any, number: int) -> list[Line]:
-    """The lines of a page, from the top; none for a page that cannot be read."""
+    """The lines of a page, from the top; empty for a page that cannot be read."""
     import pypdfium2
 
     try:
@@ -163,7 +163,7 @@ def _lines(document: Any, number: int) -> list[Line]:
         text = page.get_textpage()
         if (rotation := _rotation(text)) is not None and rotation != page.get_rotation():
             text.close()
-            page.set_rotation(rotation)  # PDFium orders lines as they are shown; so that they are upright
+            page.set_rotation(rotation)  # PDFium orders lines as displayed, so the text has to be upright
             text = page.get_textpage()
         try:
             return list(_measured(text))
@@ -174,7 +174,7 @@ def _lines(document: Any, number: int) -> list[Line]:
 
 
 def _rotation(text_page: Any) -> int | None:
-    """Degrees by which a page must be turned for most of its text to be upright; None where it has no text."""
+    """Degrees by which a page must be rotated for most of its text to be upright; None if it has no text."""
     from pypdfium2 import raw
 
     count = text_page.count_chars()
@@ -187,7 +187,7 @@ def _rotation(text_page: Any) -> int | None:
 
 
 def _measured(text_page: Any) -> Iterator[Line]:
-    """Lines with their places. PDFium ends a line with a character of its own, which has a place in the numbering."""
+    """Lines with their positions. PDFium ends a line with an extra character, which counts in its numbering."""
     from pypdfium2 import raw
 
     handle = text_page.raw
@@ -209,7 +209,7 @@ def _measured(text_page: Any) -> Iterator[Line]:
 
 
 def _line(raw: Any, handle: Any, text: str, first: int, last: int) -> Line:
-    """A line with its box, in a frame in which it runs from left to right, however its page is turned."""
+    """A line with its box, in a coordinate system in which it runs from left to right, whatever the page's rotation."""
     angle = raw.FPDFText_GetCharAngle(handle, first)
     turn = round(angle / (math.pi / 2)) % 4 if angle >= 0 else 0
     corners = []
@@ -225,14 +225,14 @@ def _line(raw: Any, handle: Any, text: str, first: int, last: int) -> Line:
 
 
 def _turned(x: float, y: float, quarters: int) -> tuple[float, float]:
-    """A point in a frame that is turned by quarters of a circle."""
+    """A point in a coordinate system rotated by quarter turns."""
     return ((x, y), (-y, x), (-x, -y), (y, -x))[quarters]
 
 
 def without_repeated(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
-    """The pages without page numbers, and with headers and footers on the first page that has them.
+    """The pages without page numbers, and with headers and footers on the first page that has them only.
 
-    Those are first and last lines that most pages share but for numbers.
+    These are first and last lines that most pages share, except for numbers.
     """
     if len(pages) < FEWEST_PAGES:
         return [list(lines) for lines in pages]
@@ -256,7 +256,7 @@ def without_repeated(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
 
 
 def _edge(lines: Sequence[Line]) -> list[Line]:
-    """By their place, not their order: a footer often is written first."""
+    """The first and last lines by position, not by order, because footers are often written first."""
     ordered = sorted(lines, key=lambda line: line.top)
     return ordered if len(ordered) <= 2 * EDGE else [*ordered[:EDGE], *ordered[-EDGE:]]
 
@@ -266,7 +266,7 @@ def _pattern(text: str) -> str:
 
 
 def _blocks(pages: Sequence[Sequence[Paragraph]]) -> list[Block]:
-    """Paragraphs with the number of their page; those in larger letters than most text are headings."""
+    """Paragraphs with their page numbers; those in larger letters than most of the text are headings."""
     weights: Counter[float] = Counter()
     for page in pages:
         for paragraph in page:

@@ -1,4 +1,4 @@
-"""Reads the parts of a PDF beside the text of its pages: form fields, comments, attachments, bookmarks and XFA forms."""
+"""Reads the parts of a PDF other than page text: form fields, comments, attachments, bookmarks and XFA forms."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from modelyard.knowledge.documents.loaders.package import parse_xml
 from modelyard.knowledge.types import Block, BlockKind
 
 MOST_ANNOTATIONS = 20_000
-"""Of one page."""
+"""Maximum number of annotations that are read per page."""
 MOST_BOOKMARKS = 5_000
 LONGEST = 1 << 20
-"""Bytes of one value."""
+"""Maximum bytes of one value."""
 PASSWORD_FIELD = 1 << 13
-"""Flag of a text field whose letters are not shown."""
+"""Flag of a password field, whose value is not displayed."""
 XFA_BYTES = 64 << 20
 MOST_OBJECTS = 20_000
-"""Of one page, among which pictures are looked for."""
+"""Maximum number of objects per page among which pictures are searched."""
 LARGE, WHOLE = 0.2, 0.85
-"""Shares of a page from which a picture is large, and from which it is a scan or a background behind the text."""
+"""Part of the page from which a picture is large, and from which it is a scan or a background."""
 
 
 def fields_and_comments(source: Source, document: Any, number: int) -> Iterator[Block]:
@@ -53,7 +53,7 @@ def fields_and_comments(source: Source, document: Any, number: int) -> Iterator[
 
 
 def has_large_picture(document: Any, number: int) -> bool:
-    """Whether a page has a picture that may say more than its text does."""
+    """Whether a page has a picture that may contain more than its text."""
     import pypdfium2
     from pypdfium2 import raw
 
@@ -74,7 +74,7 @@ def has_large_picture(document: Any, number: int) -> bool:
 
 
 def _string(read: Callable[..., int], *arguments: Any) -> str:
-    """Call a function of PDFium that writes UTF-16 into a buffer, which it measures in a first call."""
+    """Call a PDFium function that writes UTF-16 to a buffer, whose size a first call returns."""
     size = read(*arguments, None, 0)
     if not 2 < size <= LONGEST:
         return ""
@@ -84,7 +84,7 @@ def _string(read: Callable[..., int], *arguments: Any) -> str:
 
 
 def _field(form: Any, annotation: Any) -> str:
-    """`name: value` of a field that has a value; check boxes and radio buttons with their state."""
+    """`name: value` of a non-empty field; check boxes and radio buttons with their state."""
     from pypdfium2 import raw
 
     kind = raw.FPDFAnnot_GetFormFieldType(form, annotation)
@@ -116,7 +116,7 @@ def _comment(source: Source, annotation: Any, kind: int) -> str:
 
 
 def note_attachments(source: Source, document: Any) -> None:
-    """Note the files inside a document, which are not read."""
+    """Note the files attached to the document, which are not read."""
     from pypdfium2 import raw
 
     for at in range(min(raw.FPDFDoc_GetAttachmentCount(document.raw), 1000)):
@@ -126,7 +126,7 @@ def note_attachments(source: Source, document: Any) -> None:
 
 
 def bookmarks(document: Any, blocks: Sequence[Block]) -> Iterator[Block]:
-    """The titles of bookmarks that the pages do not have."""
+    """The titles of bookmarks that do not occur on the pages."""
     words = " ".join(" ".join(block.text.split()) for block in blocks)
     missing = []
     for at, mark in enumerate(document.get_toc()):
@@ -140,7 +140,7 @@ def bookmarks(document: Any, blocks: Sequence[Block]) -> Iterator[Block]:
 
 
 def xfa(source: Source, document: Any) -> Iterator[Block]:
-    """The labels and values of an XFA form, whose pages say nothing to other readers than Adobe's."""
+    """The labels and values of an XFA form, whose pages are empty in readers other than Adobe's."""
     from lxml import etree
     from pypdfium2 import raw
 

@@ -1,18 +1,18 @@
-"""Joins lines of East Asian text, which have no space between them."""
+"""Joins the lines of a paragraph; East Asian text has no spaces between them."""
 
 from __future__ import annotations
 
 import re
 
 CJK = "\u2e80-\u2fdf\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60\uffe0-\uffe6\U00020000-\U0003134f"
-"""Characters between which a line break is no space. Korean puts spaces between its words and is not among them."""
+"""Characters between which a line break is not a space. Korean separates words by spaces and is not included."""
 IS_CJK = re.compile(f"[{CJK}]")
 BETWEEN = re.compile(f"(?<=[{CJK}])[ \\t]*\\n[ \\t]*(?=[{CJK}])")
 SENTENCE_END = re.compile(r"[.!?。！？…；;:：][\"'”’」』）)\]]*\s*$")
 
 
 def joined(before: str, after: str) -> str:
-    """Two lines of one paragraph as one: a hyphenated word whole again, East Asian text without a space between."""
+    """Join two lines of one paragraph: hyphenated words are rejoined, East Asian text has no space between."""
     if not before or not after:
         return before + after
     if before[-1] in "-\u00ad\u2010" and len(before) > 1 and before[-2].isalpha() and after[0].islower():
@@ -23,7 +23,7 @@ def joined(before: str, after: str) -> str:
 
 
 def paragraphs(text: str) -> list[str]:
-    """Cut at blank lines and form feeds; lines keep their breaks and lose what is blank at their ends."""
+    """Split at blank lines and form feeds; line breaks are kept, blanks at their ends are removed."""
     found: list[list[str]] = [[]]
     for line in text.replace("\f", "\n\n").split("\n"):
         if stripped := line.rstrip():

@@ -1,7 +1,7 @@
-"""Reading and cutting in a child process: a parser that crashes, hangs or eats memory ends the child and never the server.
+"""Reads and splits documents in a child process, so that a parser that crashes, hangs or uses too much memory ends only that.
 
-Each message is four bytes of length, big-endian, and JSON. The child reads a document at a time, ends with its input, and is
-killed by the kernel if its parent dies while it reads.
+A message is its length in four bytes, big-endian, and JSON. The child reads one document at a time, ends when its input ends,
+and is killed by the kernel if its parent dies.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from modelyard.knowledge.documents.splitter import DEFAULT, Chunking, split
 from modelyard.knowledge.types import Chunk, CutDocument
 
 TIMEOUT = 300.0
-"""Seconds that a document may take at most; `time_for` gives most of them less."""
+"""Maximum seconds for a document; `time_for` gives most of them less."""
 BASE_SECONDS = 60.0
 SECONDS_PER_MIB = 3.0
 READERS = 2
-"""Children that read at the same time, so that a slow document does not hold up all the others."""
+"""Number of concurrent children, so that a slow document does not delay all others."""
 MEMORY = 4 << 30
-"""Bytes of address space that the child may use, on Linux."""
+"""Maximum bytes of address space of a child, on Linux."""
 NICENESS = 10
 DOCUMENTS = 200
-"""Documents after which a child is replaced: parsers leak."""
+"""Number of documents after which a child is replaced, because parsers leak memory."""
 LENGTH = struct.Struct(">I")
 PR_SET_PDEATHSIG = 1
 
 
 class ReadRequest(msgspec.Struct):
-    """One document to read: the message from the parent to the child."""
+    """The message for one document from the parent to the child."""
 
     path: str
     name: str
@@ -53,7 +53,7 @@ class ReadRequest(msgspec.Struct):
 
 
 class ReadReply(msgspec.Struct):
-    """The answer of the child: the text and pieces of a document, or the problem with it."""
+    """The child's reply: the text and chunks of a document, or its problem."""
 
     text: str = ""
     chunks: list[Chunk] = []
@@ -65,7 +65,7 @@ class ReadReply(msgspec.Struct):
 
 
 class ReaderProcess:
-    """One child, started with the first document and again after it ended; documents are read one at a time."""
+    """One child, started for the first document and restarted after it has ended; reads one document at a time."""
 
     def __init__(self, timeout: float = TIMEOUT, memory: int = MEMORY) -> None:
         self._timeout = timeout
@@ -76,7 +76,7 @@ class ReaderProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process id of the child, if one runs."""
+        """The process id of the child, if it is running."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def cut(
@@ -87,7 +87,7 @@ class ReaderProcess:
         limits: LoadLimits = LoadLimits(),  # noqa: B008
         ocr: bool = False,
     ) -> CutDocument:
-        """Read a document by `load` and cut it by `split`. A child that dies or takes too long raises `DocumentUnreadable`."""
+        """Read a document with `load`, split it with `split`. Raises `DocumentUnreadable`, also if the child dies or is slow."""
         message = msgspec.json.encode(ReadRequest(str(data_path), name, limits, ocr, chunking))
         async with self._turn:
             whole = False
@@ -101,16 +101,16 @@ class ReaderProcess:
             except TimeoutError as error:
                 raise DocumentUnreadable(name, f"reading it took more than {seconds:g} s.") from error
             except (asyncio.IncompleteReadError, ConnectionError) as error:
-                raise DocumentUnreadable(name, f"its parser broke down{await self._why()}.") from error
+                raise DocumentUnreadable(name, f"its parser crashed{await self._why()}.") from error
             finally:
-                if not whole:  # also when cancelled: the answer would be taken for the next document's
+                if not whole:  # also when cancelled, because the reply would be taken for that of the next document
                     self._kill()
         if reply.problem:
             raise DocumentUnreadable(name, reply.problem)
         return CutDocument(reply.text, reply.chunks, reply.metadata, reply.notes)
 
     async def _ask_again(self, message: bytes) -> bytes:
-        """Ask the child; one that has read before may have died since, so a fresh one is tried once."""
+        """Send the message; if a child that has read documents before has died since, a new one is tried once."""
         used = self._documents > 0
         try:
             return await self._ask(message)
@@ -150,7 +150,7 @@ class ReaderProcess:
         return self._process
 
     async def _why(self) -> str:
-        """How the child ended, in brackets for a sentence; waits for its end for a second."""
+        """How the child ended, in brackets for a sentence; waits up to a second for its end."""
         if self._process is None:
             return ""
         with suppress(TimeoutError):
@@ -171,7 +171,7 @@ class ReaderProcess:
             process.stdin.close()
 
     async def close(self) -> None:
-        """End the child, also while it reads; `cut` starts another."""
+        """End the child, even while it reads; `cut` starts another one."""
         process = self._process
         self._kill()
         if process is not None:
@@ -179,7 +179,7 @@ class ReaderProcess:
 
 
 class Readers:
-    """Several children; a document goes to one that is free, and waits where none is."""
+    """Several children; each document is read by an idle one, and waits if there is none."""
 
     def __init__(self, count: int = READERS) -> None:
         self._all = [ReaderProcess() for _ in range(count)]
@@ -187,7 +187,7 @@ class Readers:
         self._free = asyncio.Semaphore(count)
 
     async def cut(self, data_path: Path, name: str, chunking: Chunking, limits: LoadLimits, ocr: bool) -> CutDocument:
-        """Read and cut a document in a free child, as `ReaderProcess.cut` does."""
+        """Read and split a document in an idle child; see `ReaderProcess.cut`."""
         async with self._free:
             reader = self._idle.pop()
             try:
@@ -196,18 +196,18 @@ class Readers:
                 self._idle.append(reader)
 
     async def close(self) -> None:
-        """End all children, also those that read."""
+        """End all children, including those that are reading."""
         for reader in self._all:
             await reader.close()
 
 
 def time_for(size: int) -> float:
-    """Seconds that a document of `size` bytes may take where no pictures are read."""
+    """Maximum seconds for a document of `size` bytes, if no pictures are read."""
     return BASE_SECONDS + SECONDS_PER_MIB * size / (1 << 20)
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file; 0 where there is none, which the child reports."""
+    """Bytes of a file; 0 if it does not exist, which the child reports."""
     try:
         return path.stat().st_size
     except OSError:
@@ -215,7 +215,7 @@ def _size(path: Path) -> int:
 
 
 def _settle(memory: int, parent: int) -> None:
-    """Lower the priority, limit the memory, and have the kernel end this process with its parent."""
+    """Lower the priority, limit the memory, and let the kernel end this process with its parent."""
     os.nice(NICENESS)
     if sys.platform == "linux":
         import resource
@@ -240,11 +240,11 @@ def _read(message: bytes) -> ReadReply:
     except OSError as error:
         return ReadReply(problem=f"the file cannot be opened: {reason(error)}.")
     except MemoryError:
-        return ReadReply(problem="reading it takes more memory than there is for it.", spent=True)
+        return ReadReply(problem="reading it needs more memory than is available.", spent=True)
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
-    """Answer requests until they end, or until a document has used up the memory of this process."""
+    """Answer requests until the input ends, or until a document has used up the memory of this process."""
     while len(head := requests.read(LENGTH.size)) == LENGTH.size:
         reply = _read(requests.read(LENGTH.unpack(head)[0]))
         encoded = msgspec.json.encode(reply)
@@ -256,7 +256,7 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
 
 
 def main() -> None:
-    """The entry point of the child. What libraries print goes to the server's log, not between the replies."""
+    """The entry point of the child. Output of libraries goes to the server's log, so that it does not mix with replies."""
     _settle(int(sys.argv[1]), int(sys.argv[2]))
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -1,4 +1,4 @@
-"""JSON and JSON lines: a block for each record, its keys and values in lines one can read."""
+"""JSON and JSON lines: a block for each record, with its keys and values as readable lines."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from modelyard.knowledge.documents.loaders.code import definitions
 from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 DEEPEST_HEADING = 3
-"""Levels of objects whose lists of records get a heading each; what is deeper stays JSON."""
+"""Nesting depth up to which lists of records get headings; deeper values stay JSON."""
 SEPARATOR = "\x1e"
-"""Before each record of a JSON text sequence (RFC 7464)."""
+"""Precedes each record of a JSON text sequence (RFC 7464)."""
 
 
 class Number(str):
-    """A number as the file writes it: `1.10`, or one with more digits than a float has."""
+    """A number in its original notation, such as `1.10`, or with more digits than a float has."""
 
     __slots__ = ()
 
 
 def load(source: Source) -> LoadedDocument:
-    """An array gives a block for each element, an object one for its values and one for each record in its lists.
+    """Read a block for each element of an array, or for an object's values and each record in its lists.
 
-    Several values one after another are read like lines. What is not JSON is read as text, and a note says so.
+    Several values in sequence are read like lines. What is not JSON is read as text, with a note.
     """
     text, encoding = source.text()
     try:
@@ -43,7 +43,7 @@ def load(source: Source) -> LoadedDocument:
 
 
 def load_lines(source: Source) -> LoadedDocument:
-    """A block for each line that is not blank. A line that is not JSON is kept as it stands, and a note says so."""
+    """Read a block for each line that is not blank. A line that is not JSON is kept unchanged, with a note."""
     text, encoding = source.text()
     blocks, broken = _lines(source, text)
     if broken:
@@ -52,12 +52,12 @@ def load_lines(source: Source) -> LoadedDocument:
 
 
 def parsed(text: str) -> Any:
-    """The value of a JSON text, with every value of a key that stands in an object twice, and numbers as they are written."""
+    """The value of a JSON text, with all values of duplicate keys, and numbers in their original notation."""
     return DECODER.decode(text)
 
 
 def record(value: Any) -> str:
-    """`key: value` lines of an object, anything else in compact JSON; a string as it is."""
+    """`key: value` lines for an object, compact JSON for other values; a string unchanged."""
     if isinstance(value, Mapping):
         return "\n".join(f"{key}: {_plain(each)}" for key, each in value.items())
     return _plain(value)
@@ -80,7 +80,7 @@ DECODER = json.JSONDecoder(
 
 
 def _values(text: str) -> Iterator[Any]:
-    """One value, or several with nothing but blanks between them."""
+    """One value, or several separated by white space."""
     bare = text.replace(SEPARATOR, " ") if SEPARATOR in text else text
     at = len(bare) - len(bare.lstrip())
     while at < len(bare):
@@ -94,7 +94,7 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def _as_lines(source: Source, text: str, encoding: str, error: json.JSONDecodeError) -> LoadedDocument:
-    """JSON lines if most of them are; else the text itself."""
+    """JSON lines if most lines are JSON; else the text itself."""
     blocks, broken = _lines(source, text)
     if 2 * len(broken) < len(blocks):
         _note_lines(source, broken)
@@ -104,7 +104,7 @@ def _as_lines(source: Source, text: str, encoding: str, error: json.JSONDecodeEr
 
 
 def _lines(source: Source, text: str) -> tuple[list[Block], list[int]]:
-    """The blocks of JSON lines, and the numbers of lines that are none."""
+    """The blocks of JSON lines, and the numbers of invalid lines."""
     blocks, broken = [], []
     for number, line in enumerate(text.split("\n"), 1):
         if not (bare := line.strip().strip(SEPARATOR)):
@@ -131,7 +131,7 @@ def _plain(value: Any) -> str:
 
 
 def _compact(value: Any) -> str:
-    """A value as JSON, its numbers as they were written."""
+    """A value as JSON, with numbers in their original notation."""
     if isinstance(value, Number):
         return value
     if isinstance(value, list):
@@ -156,7 +156,7 @@ def _blocks(value: Any, level: int) -> Iterator[Block]:
 
 
 def _has_records(value: Any) -> bool:
-    """Whether a value gets blocks of its own: a list of objects, or an object that holds objects or lists."""
+    """Whether a value gets its own blocks: a list of objects, or an object that contains objects or lists."""
     if isinstance(value, list):
         return any(isinstance(each, Mapping) for each in value)
     return isinstance(value, Mapping) and any(isinstance(each, (Mapping, list)) for each in value.values())

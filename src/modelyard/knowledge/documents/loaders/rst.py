@@ -1,4 +1,4 @@
-"""reStructuredText: headings by their underlines, tables, code blocks, paragraphs; what other files hold is noted."""
+"""reStructuredText: headings by their underlines, tables, code blocks, paragraphs; included files are noted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INCLUDED = re.compile(r"\s*(?:\.\. (?:include|literalinclude)::|:(?:file|url):)\
 
 
 def load(source: Source) -> LoadedDocument:
-    """Its blocks; levels of headings are in the order in which their underlines appear."""
+    """Read the blocks; heading levels follow the order in which their underline styles appear."""
     text, encoding = source.text()
     lines = text.expandtabs(8).split("\n")
     for line in lines:
@@ -57,7 +57,7 @@ def _blocks(lines: list[str]) -> Iterator[Block]:
 
 
 def _heading(lines: list[str], at: int, styles: list[str]) -> tuple[Block, int] | None:
-    """A line that is underlined, and perhaps overlined, with as many signs as it is long."""
+    """A line that is underlined, and perhaps overlined, with as many characters as it is long."""
     over = LINE.match(lines[at])
     title = at + 1 if over else at
     if title + 1 >= len(lines) or not lines[title].strip() or LINE.match(lines[title]):
@@ -73,7 +73,7 @@ def _heading(lines: list[str], at: int, styles: list[str]) -> tuple[Block, int] 
 
 
 def _caption(lines: list[str], at: int) -> str:
-    """The name that the options of a code block give it."""
+    """The name in the options of a code block."""
     while at < len(lines) and OPTION.match(lines[at].strip()):
         if caption := CAPTION.match(lines[at]):
             return caption[1].strip()
@@ -82,7 +82,7 @@ def _caption(lines: list[str], at: int) -> str:
 
 
 def _indented(lines: list[str], at: int) -> tuple[str, int]:
-    """Code that is indented, without its indentation and its options."""
+    """Indented code, without its indentation and options."""
     end = at
     while end < len(lines) and (not lines[end].strip() or lines[end][0] == " "):
         end += 1

@@ -1,4 +1,4 @@
-"""Tables of reStructuredText: those with a grid around their cells, and simple ones between lines of `=`."""
+"""Tables of reStructuredText: grid tables, and simple tables between lines of `=`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GAP = re.compile(r"\s{2,}")
 
 
 def table(lines: list[str], at: int) -> tuple[Block, int] | None:
-    """The table that begins at a line, and where it ends; None if none does. With cells over several columns it stays drawn."""
+    """The table that begins at a line, and its end; None if none does. With cells that span columns it is kept as drawn."""
     if GRID.match(lines[at]):
         return _grid(lines, at)
     return _simple(lines, at) if SIMPLE.match(lines[at]) else None
@@ -44,7 +44,7 @@ def _grid(lines: list[str], at: int) -> tuple[Block, int] | None:
 
 
 def _simple(lines: list[str], at: int) -> tuple[Block, int] | None:
-    """Up to the border that a blank line follows; with a border in between, what is above that is the header."""
+    """Read up to the border that a blank line follows; rows above a border in between are the header."""
     borders = [at]
     end = at + 1
     while end < len(lines) and (lines[end].strip() or len(borders) < 2):
@@ -70,7 +70,7 @@ def _simple(lines: list[str], at: int) -> tuple[Block, int] | None:
 
 
 def _cells(line: str, starts: list[int]) -> list[str]:
-    """The cells of a line, by where columns begin; by gaps where wide characters stand, whose columns are others."""
+    """The cells of a line, by the start of each column; by gaps if wide characters shift the columns."""
     if line.isascii():
         return [line[start:end].strip() for start, end in zip(starts, [*starts[1:], None], strict=True)]
     cells = GAP.split(line.strip(), len(starts) - 1)

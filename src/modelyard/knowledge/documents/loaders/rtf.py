@@ -1,4 +1,4 @@
-"""Rich Text: paragraphs, headings and tables; footnotes, comments, headers and footers follow. Deleted text is left out."""
+"""Rich Text: paragraphs, headings and tables, then footnotes, comments, headers and footers, without deleted text."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ TOKEN = re.compile(
     rb"\\'([0-9a-fA-F]{2})|\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\([^a-zA-Z])|([{}])|[\r\n]+|([^\\{}\r\n]+)|\\", re.DOTALL
 )
 DEEPEST = 5_000
-"""Groups inside one another."""
+"""Maximum nesting of groups."""
 CAPTURED = frozenset({"title", "author", "fldinst", "objclass", "atnauthor", "ffl", "sn", "sv"})
-"""Groups whose text is for something else than the document."""
+"""Groups whose text is captured for another purpose than the document's text."""
 
 
 @dataclass(slots=True)
 class Group:
-    """The state of the reader until a closing brace."""
+    """The state of the reader up to a closing brace."""
 
     sink: RtfSink
     skip: bool = False
@@ -43,7 +43,7 @@ class Group:
     page: str = ""
     """The code page of the font; empty for that of the document."""
     after: int = 1
-    """Characters that stand in for a `\\u` character in old readers."""
+    """Number of characters that replace a `\\u` character in old readers."""
     hidden: bool = False
     deleted: bool = False
     start: int = 0
@@ -80,7 +80,7 @@ class _RtfReader:
         self._form: dict[str, int] = {}
         self._entries: list[str] = []
         self._state = ""
-        """These three are of the form field whose field is open."""
+        """This field and the next two belong to the form field that is open."""
         self._pictures = 0
         self._beside: list[Block] = []
         self._margins: dict[str, Block] = {}
@@ -94,7 +94,7 @@ class _RtfReader:
         }  # fmt: skip
 
     def read(self) -> None:
-        """Go through the tokens."""
+        """Process the tokens."""
         data, at, end = self._source.data, 0, len(self._source.data)
         while at < end:
             token = TOKEN.match(data, at)
@@ -105,7 +105,7 @@ class _RtfReader:
             self._close()
 
     def _take(self, token: re.Match[bytes]) -> int:
-        """One token; returns how many raw bytes follow that are no text."""
+        """Process one token; returns the number of raw bytes after it that are not text."""
         if token[5]:
             self._open() if token[5] == b"{" else self._close()
         elif token[1]:
@@ -121,7 +121,7 @@ class _RtfReader:
         return 0
 
     def blocks(self) -> list[Block]:
-        """The blocks of the text, and behind them those of notes, comments and headers."""
+        """The blocks of the text, followed by those of notes, comments and headers."""
         self._flush()
         note_pictures(self._source, self._pictures)
         return [*self._body.blocks(), *self._beside, *self._margins.values()]
@@ -129,7 +129,7 @@ class _RtfReader:
     def _open(self) -> None:
         self._flush()
         if len(self._stack) >= DEEPEST:
-            raise self._source.unreadable("its groups stand too deep inside one another.")
+            raise self._source.unreadable("its groups are nested too deeply.")
         self._stack.append(self._group)
         start = len(self._group.sink.parts)
         self._group = replace(self._group, destination="", start=start)
@@ -156,7 +156,7 @@ class _RtfReader:
             self._group.skip = self._stack[-1].skip if self._stack else False
 
     def _capture(self, name: str, text: str) -> None:
-        """Text that a group held for something else."""
+        """Use the text that a group has captured."""
         if name in {"title", "author"}:
             self.metadata[name] = text
         elif name == "fldinst":
@@ -186,7 +186,7 @@ class _RtfReader:
             self._levels[self._style] = level
 
     def _end(self, name: str, sink: RtfSink) -> None:
-        """Keep what a footnote, comment, header or text box says."""
+        """Store the text of a footnote, comment, header or text box."""
         if name == "annotation":
             text = sink.text()
             who = f"Comment by {self._author}" if self._author else "Comment"
@@ -198,7 +198,7 @@ class _RtfReader:
             self._beside += sink.blocks()
 
     def _field(self) -> str:
-        """A check box, or the entry that is chosen in a list."""
+        """The state of a check box, or the selected entry of a list."""
         kind, default = self._form.get("fftype", 0), self._form.get("ffdefres", 0)
         chosen = self._form.get("ffres", 25)
         chosen = default if chosen == 25 else chosen

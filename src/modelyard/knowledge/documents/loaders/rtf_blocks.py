@@ -1,4 +1,4 @@
-"""Where the text of Rich Text goes: paragraphs, headings and rows of tables become blocks."""
+"""Collects the text of Rich Text as blocks: paragraphs, headings and tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from modelyard.knowledge.types import Block, BlockKind
 
 
 class RtfSink:
-    """The body of a document, or a footnote, a comment, a header of it."""
+    """The destination of text: the body of a document, or a footnote, comment or header."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -20,7 +20,7 @@ class RtfSink:
         self._characters = 0
 
     def write(self, text: str) -> None:
-        """Text of the paragraph that is open."""
+        """Add text to the open paragraph."""
         self.parts.append(text)
         self._characters += len(text)
         self._source.allow(self._characters)
@@ -31,7 +31,7 @@ class RtfSink:
         return text
 
     def paragraph(self, level: int, in_table: bool) -> None:
-        """End a paragraph: a heading of a level, or text where it is 0."""
+        """End a paragraph: a heading if `level` is above 0, else text."""
         text = self._take()
         if in_table:
             self._lines.append(text.strip())
@@ -64,7 +64,7 @@ class RtfSink:
         self._rows = []
 
     def blocks(self) -> list[Block]:
-        """Everything, when the destination ends."""
+        """All blocks, when the destination ends."""
         self.paragraph(0, False)
         return self._blocks
 

@@ -1,4 +1,4 @@
-"""The control words of Rich Text that mean something to a reader of text: signs, destinations, code pages."""
+"""The control words of Rich Text that matter for its text: special characters, destinations, code pages."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _SKIPPED = (
     "wgrffmtfilter background falt panose"
 )
 SKIPPED = frozenset(_SKIPPED.split())
-"""Groups that hold no text of the document."""
+"""Groups that contain no text of the document."""
 _ENTERED = (
     "shpinst shptxt moMath moMathPara mmath ud annotation atnauthor fldinst formfield ffl ffname ffdeftext "
     "shppict objclass do dptxbxtext footnote"
 )
 ENTERED = frozenset(_ENTERED.split())
-"""Groups that are read although they are marked as ones that old readers skip."""
+"""Groups that are read although they are marked as ignorable for old readers."""
 CHARSETS = {
     77: "mac_roman", 128: "cp932", 129: "cp949", 130: "johab", 134: "gb18030", 136: "cp950", 161: "cp1253", 162: "cp1254",
     163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874", 238: "cp1250", 254: "cp437",
     255: "cp850",
 }  # fmt: skip
-"""Code pages of the sets of characters that fonts have."""
+"""Font character sets → code pages."""
 CODE_PAGES = {936: "gb18030", 10000: "mac_roman", 65001: "utf-8", 1361: "johab"}
 HEADING = re.compile(r"(?:heading|标题|標題|見出し|제목|überschrift|titre)\s*([1-9])$", re.IGNORECASE)
 TITLES = frozenset({"title", "标题", "標題", "表題"})
@@ -38,7 +38,7 @@ LINK = re.compile(r'HYPERLINK\s+"?([^"\s]+)', re.IGNORECASE)
 
 
 def code_page(number: int) -> str:
-    """Python's name of a Windows code page; Western European where there is none."""
+    """Python's name of a Windows code page; Western European for unknown ones."""
     name = CODE_PAGES.get(number, f"cp{number}")
     try:
         b"".decode(name)

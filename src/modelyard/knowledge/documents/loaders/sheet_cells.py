@@ -1,4 +1,4 @@
-"""The cells of one sheet of Excel, row by row: a damaged cell costs itself, a damaged end what follows."""
+"""Reads the cells of an Excel sheet row by row; damaged cells are skipped, and a damaged end loses only what follows."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from modelyard.knowledge.documents.loaders.package import RELATION, web_address,
 from modelyard.knowledge.documents.loaders.workbook import S, Workbook, elements, rich
 
 MOST_FILLED = 1_000_000
-"""Cells that merged ranges of one sheet may fill."""
+"""Maximum number of cells that the merged ranges of a sheet may fill."""
 REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
 READ = ("row", "col", "mergeCell", "hyperlink", "dataValidation", "oddHeader", "oddFooter")
 LINK = re.compile(r'HYPERLINK\(\s*"([^"]+)"', re.IGNORECASE)
 HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[\dA-F]{6}|\d{1,3}|[LCRPNDTFAZGBIUESXYOH])')
 Rows = dict[int, dict[int, str]]
-"""Texts by row and column, from 1; without empty ones."""
+"""Row → column → text, numbered from 1; without empty texts."""
 
 
 @dataclass
 class Cells:
-    """The cells of a sheet, and what stands beside them."""
+    """The cells of a sheet, and its other contents."""
 
     rows: Rows = field(default_factory=dict)
     valued: set[int] = field(default_factory=set)
-    """Rows that have a number, date or truth value."""
+    """Rows with a number, date or boolean."""
     beside: list[str] = field(default_factory=list)
-    """Choices of cells, headers and footers of pages."""
+    """Choices of cells, and headers and footers of pages."""
     hidden: bool = False
-    """Whether any text stands in hidden rows or columns."""
+    """Whether hidden rows or columns contain text."""
     formulas: int = 0
-    """Formulas without a value."""
+    """Number of formulas without a stored value."""
     broken: list[str] = field(default_factory=list)
     """Cells that cannot be read."""
 
 
 def column(letters: str) -> int:
-    """`A` is 1."""
+    """Column number of letters: `A` is 1."""
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - 64
@@ -45,7 +45,7 @@ def column(letters: str) -> int:
 
 
 def letters(number: int) -> str:
-    """1 is `A`."""
+    """Letters of a column number: 1 is `A`."""
     text = ""
     while number:
         number, rest = divmod(number - 1, 26)
@@ -54,7 +54,7 @@ def letters(number: int) -> str:
 
 
 class SheetReader:
-    """Reads one sheet of cells."""
+    """Reads one worksheet."""
 
     def __init__(self, book: Workbook, part: str, title: str) -> None:
         self._book = book
@@ -153,7 +153,7 @@ class SheetReader:
         return with_address(text, web_address(link[1])) if link else text
 
     def _fill(self) -> None:
-        """Put the text of a merged range into each of its cells, in rows and columns that have text anyway."""
+        """Copy the text of a merged range into its cells in those rows and columns that contain other text."""
         rows = self._cells.rows
         columns = sorted({at for row in rows.values() for at in row}) if self._merged else []
         numbers = sorted(rows) if self._merged else []
@@ -175,7 +175,7 @@ class SheetReader:
 
 
 def _range(reference: str) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom; of a list of ranges the first."""
+    """Left, top, right, bottom; of a list of ranges, the first one."""
     found = REFERENCE.match(reference)
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""Excel: each sheet a page with its name as heading, its cells as tables, then its comments, text boxes and charts."""
+"""Excel: each sheet is a page with its name as heading, its cells as tables, then comments, text boxes and charts."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from modelyard.knowledge.documents.loaders.workbook import S, Sheet, Workbook, r
 from modelyard.knowledge.types import Block, BlockKind, LoadedDocument
 
 MOST_PLACES = 5_000_000
-"""Cells, empty ones among them, that a table may have; those of a sheet that is wider spread are listed one by one."""
+"""Maximum number of cells of a table, including empty ones; cells of a sparser sheet are listed one by one."""
 DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 VML = "{urn:schemas-microsoft-com:vml}"
 CONTROL = "{urn:schemas-microsoft-com:office:excel}"
 USUAL_NAME = re.compile(r"(?:table|tabelle|tableau|tabla|表|テーブル)_?\d+", re.IGNORECASE)
-"""Names of tables that Excel gives."""
+"""Excel's default names of tables."""
 
 
 def load(source: Source) -> LoadedDocument:
-    """All sheets, hidden ones too, which a note names; formulas as the values they had when the file was saved."""
+    """Read all sheets, including hidden ones, which are noted; formulas are read as their stored values."""
     with opened(source, "workbook") as package:
         book = Workbook(package)
         source.allow_pages(len(book.sheets), "sheets")
@@ -47,7 +47,7 @@ class _SheetReader:
         self.drawings = Drawings(book.package)
 
     def sheet(self, sheet: Sheet, page: int) -> Iterator[Block]:
-        """Its name, its tables, and what stands beside them; nothing for a sheet that is empty."""
+        """The name, tables and other contents of a sheet; nothing for an empty one."""
         relation = {each.target: each.kind for each in self._package.relations(self._book.name).values()}
         cells = Cells() if relation[sheet.part] == "chartsheet" else self._cells(sheet)
         found = [*self._tables(cells, sheet.part, page), *self._beside(cells, sheet.part, page)]
@@ -97,7 +97,7 @@ class _SheetReader:
                 self._source.note(f"The embedded file '{relation.target.rpartition('/')[2]}' was not read.")
 
     def _comments(self, part: str) -> Iterator[str]:
-        """Threaded comments, and notes of cells that have none."""
+        """Threaded comments, and notes of cells without such comments."""
         threads: set[str] = set()
         for each in self._package.related(part, "threadedComment"):
             root = self._package.xml(each)
@@ -147,10 +147,10 @@ class _SheetReader:
 
 
 def segments(cells: Cells, starts: dict[int, str]) -> Iterator[list[int]]:
-    """The numbers of the rows of each table of a sheet, from its title on.
+    """The row numbers of each table of a sheet, starting with its title.
 
-    A table begins where Excel knows one, and below empty rows where a row of words stands above other values or in
-    other columns than the table before.
+    A table begins where Excel defines one, and after empty rows if a row of words is followed by other values or is in
+    other columns than the previous table.
     """
     rows, numbers = cells.rows, sorted(cells.rows)
     current: list[int] = []

@@ -1,7 +1,7 @@
-"""Which encoding of one byte a text is in: the one whose letters are as frequent as some language has them.
+"""Detects the single-byte encoding of a text: the one whose letters match the letter frequencies of a language.
 
-Words with bytes beyond ASCII decide, and a few others help to know the language. The more frequent its letters are, the more
-likely a word is; what no writer does (a capital behind a small letter, two scripts in a word) makes it less likely.
+Words with non-ASCII bytes decide; some ASCII words help to recognise the language. The more frequent its letters, the more
+likely a word is; unusual combinations (a capital after a small letter, two scripts in a word) make it less likely.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from modelyard.knowledge.documents.loaders.letters import FREQUENCIES
 
 WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 SAMPLE = 6 << 10
-"""Bytes of words that are weighed."""
+"""Bytes of words that are examined."""
 PLAIN = re.compile(rb"(?<![A-Za-z\x80-\xff])[A-Za-z]{2,40}(?![A-Za-z\x80-\xff])")
 MOST_PLAIN = 300
-"""Letters of words in ASCII that are weighed: they may be code, or markup."""
+"""Letters of ASCII words that are examined; more may be code or markup."""
 PLAIN_WEIGHT = 0.3
 CENTRAL = "pl cs sk hu ro hr sl sq de"
 WESTERN = "en de fr es pt it nl da sv no fi is ca ga cy eu gl"
@@ -51,47 +51,47 @@ ENCODINGS: dict[str, tuple[str, float]] = {
     "mac-latin2": (CENTRAL, 9.0),
     "iso8859-15": (WESTERN, 1.5),
 }
-"""Encoding → languages that are written in it, and what it costs to believe in it before a byte is read."""
+"""Encoding → languages written in it, and a prior cost."""
 NO_LETTER = 1e-5
-"""Share of letters that a language does not have, and of signs that are in no words."""
+"""Assumed frequency of letters that a language does not have, and of characters outside of words."""
 SIGNS = frozenset("“”„‘’‚–—…«»§°№€ \xa0\u200c\u200d\u200e\u200f")
 RARE_SIGNS = frozenset("©®™·•×±½¼¾²³¡¿ªº´")
 SIGN, RARE_SIGN = 0.01, 5e-4
 APOSTROPHES = frozenset("’´·\xa0\u200c\u200d")
-"""Signs that stand between the letters of a word."""
+"""Characters that occur between the letters of a word."""
 WITHIN = re.compile("(?<=[aAlLsS])q(?=[aAlLsS])")
 INSIDE = 4.0
-"""Cost of any other sign there."""
+"""Cost of any other character between letters."""
 IMPOSSIBLE = 1e-9
 FOREIGN = 0.002
-"""Share of letters of other languages of the same encoding: names, and quotations."""
+"""Assumed part of letters of other languages with the same encoding: names and quotations."""
 CASE = 4.0
-"""Cost of a capital behind a small letter."""
+"""Cost of a capital after a small letter."""
 SCRIPTS = 6.0
 """Cost of a letter of another script beside an ASCII letter."""
 ALONE = 2.5
-"""Cost of a word in another script among more words in ASCII."""
+"""Cost of a word in another script among mostly ASCII words."""
 FEW_LETTERS = 20
-"""Letters of another script that an encoding of Latin letters may have, such as π."""
+"""Number of letters of another script that a Latin encoding may contain, such as π."""
 OTHER_LETTERS = 2.0
-"""Cost of an ASCII letter in a word that would be of another script."""
+"""Cost of an ASCII letter in a word that otherwise would be of another script."""
 RARE = {"is": 4.0, "ga": 1.0, "cy": 1.0, "eu": 1.0, "gl": 1.0, "sq": 1.0}
-"""The cost of a language that is written less."""
+"""Prior cost of less common languages."""
 TOGETHER = 0.7
-"""Cost of two accented letters side by side."""
+"""Cost of two adjacent accented letters."""
 
 
 class Guess(NamedTuple):
-    """The encoding that fits best, and how well."""
+    """The best encoding, and its fit."""
 
     encoding: str
     language: str
     fit: float
-    """Mean logarithm of the likelihood of a letter: about -3 where it is right, below -6 where it cannot be."""
+    """Mean logarithm of the likelihood of a letter: about -3 if the encoding is right, below -6 if it is impossible."""
 
 
 def guess(data: bytes) -> Guess | None:
-    """The most likely encoding of one byte; None where there is no byte beyond ASCII."""
+    """The most likely single-byte encoding; None if there are only ASCII bytes."""
     words = _words(data)
     letters = sum(map(len, words))
     if not words:
@@ -123,7 +123,7 @@ def _words(data: bytes) -> list[bytes]:
 
 
 def _plain(data: bytes) -> Counter[int]:
-    """Letters of words in ASCII."""
+    """Letters of ASCII words."""
     found: Counter[int] = Counter()
     size = 0
     for match in PLAIN.finditer(data[: 4 * SAMPLE]):
@@ -180,8 +180,8 @@ def _characters(encoding: str) -> str:
 
 @lru_cache(maxsize=32)
 def _classes(encoding: str) -> bytes:
-    """For each byte `a` or `A` if it is an ASCII letter, `l` or `L` if another Latin one, `s` or `S` if one of another
-    script, `q` if it is a sign that stands in no word, and `x` else."""
+    """The class of each byte: `a` or `A` for an ASCII letter, `l` or `L` for another Latin one, `s` or `S` for one of another
+    script, `q` for a character that occurs in no word, and `x` for all others."""
     found = []
     for character in _characters(encoding):
         if character in SIGNS | RARE_SIGNS or unicodedata.category(character)[0] not in "LM":
@@ -201,11 +201,11 @@ COSTS = {
     **{one + two: TOGETHER for one, two in ("ll", "LL", "Ll")},
     "lL": CASE + TOGETHER,
 }
-"""The cost of two neighbours of these classes."""
+"""Classes of two adjacent characters → cost."""
 
 
 def _shape(encoding: str, words: list[bytes], alone: float) -> float:
-    """The cost of the neighbours in all words, and `alone` for each word of another script."""
+    """The cost of adjacent characters in all words, plus `alone` for each word of another script."""
     shapes = b" ".join(words).translate(_classes(encoding).replace(b" ", b"x")).decode()
     pairs = Counter(pairwise(f"x{shapes}"))
     begin = sum(pairs["x", letter] for letter in "sS")

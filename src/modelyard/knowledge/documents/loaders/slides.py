@@ -1,6 +1,6 @@
-"""PowerPoint: each slide a page, its title as heading, then its shapes in their order, the speaker's notes and comments.
+"""PowerPoint: each slide is a page with its title as heading, then its shapes in order, speaker's notes and comments.
 
-What stands on layouts and masters for all slides, and footers, follow once.
+Texts of layouts and masters for all slides, and footers, follow once.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ P188 = "{http://schemas.microsoft.com/office/powerpoint/2018/8/main}"
 MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 A14_MATH = "{http://schemas.microsoft.com/office/drawing/2010/main}m"
 DEEPEST = 20
-"""Groups inside one another."""
+"""Maximum nesting of groups."""
 TITLES = frozenset({"title", "ctrTitle"})
 UNSPOKEN = frozenset({"dt", "sldNum"})
-"""Placeholders of which each slide has its own, and which say nothing."""
+"""Placeholders of a slide's date and number, which are not read."""
 REPEATED = frozenset({"ftr", "hdr"})
-"""Placeholders that say the same on every slide."""
+"""Placeholders with the same text on every slide."""
 SPAN = 100
-"""Columns or rows that a merged cell fills at most."""
+"""Maximum number of columns or rows that a merged cell fills."""
 
 
 def load(source: Source) -> LoadedDocument:
-    """The slides. Hidden ones are read, too, and named in a note."""
+    """Read the slides, including hidden ones, which are noted."""
     with opened(source, "presentation") as package:
         name = package.main()
         root = package.root(name)
@@ -59,7 +59,7 @@ class _SlideReader:
         self._layouts: dict[str, None] = {}
 
     def slide(self, part: str, page: int) -> Iterator[Block]:
-        """One slide with what belongs to it."""
+        """One slide with its notes and comments."""
         root = self._package.xml(part)
         if root is None:
             return
@@ -102,7 +102,7 @@ class _SlideReader:
             self._source.note(f"A {what} on slide {page} was not read." if page else f"A {what} was not read.")
 
     def _text(self, part: str, shape: Any) -> str:
-        """Paragraphs of a shape, indented as deep as they stand."""
+        """The paragraphs of a shape, indented by their level."""
         body = shape.find(f"{P}txBody")
         lines = [] if body is None else [self._line(part, each) for each in body.iterchildren(f"{A}p")]
         return "\n".join(line for line in lines if line.strip())
@@ -132,7 +132,7 @@ class _SlideReader:
                 yield linear(each)
 
     def _table(self, part: str, table: Any) -> str:
-        """With the text of merged cells in each place."""
+        """A table, with the text of merged cells at each of their positions."""
         rows: list[list[str]] = []
         characters = 0
         origins: dict[tuple[int, int], str] = {}
@@ -170,7 +170,7 @@ class _SlideReader:
                 yield Block(f"Comment: {text.strip()}", BlockKind.TEXT, 0, page)
 
     def common(self, presentation: str) -> Iterator[Block]:
-        """The texts that layouts and masters write on all slides, and footers: each text once."""
+        """The texts of layouts and masters for all slides, and footers: each text once."""
         masters = [master for layout in self._layouts for master in self._package.related(layout, "slideMaster")]
         texts = dict(self._footers)
         for part in (*self._layouts, *dict.fromkeys(masters)):
@@ -182,7 +182,7 @@ class _SlideReader:
             yield Block(text)
 
     def close(self) -> None:
-        """Note what was hidden and what was left out."""
+        """Note hidden slides and skipped content."""
         self._drawings.close()
         if self._hidden:
             which = ", ".join(map(str, self._hidden[:20])) + (" …" if len(self._hidden) > 20 else "")
@@ -191,7 +191,7 @@ class _SlideReader:
 
 
 def _shapes(tree: Any | None, depth: int) -> Iterator[Any]:
-    """Shapes in their order, those in groups too; of alternatives the first."""
+    """Shapes in order, including those in groups; of alternatives, the first one."""
     for shape in () if tree is None else tree:
         if shape.tag in {f"{P}grpSp", f"{MC}AlternateContent"}:
             inner = shape.find(f"{MC}Choice") if shape.tag.startswith(MC) else shape

@@ -17,13 +17,13 @@ OVERRIDE = re.compile(r"\{[^{}\n]{0,400}\}")
 NUMBER = re.compile(r"\s*\d{1,9}\s*$")
 NOT_SPEECH = re.compile(r"(?:NOTE|STYLE|REGION)(?:[ \t]|$)")
 LONG = 500
-"""Characters after which a paragraph ends with the next sentence."""
+"""Characters after which a paragraph ends at the next end of a sentence."""
 LONGEST = 1500
-"""Characters after which it ends anyway."""
+"""Characters after which a paragraph ends in any case."""
 
 
 def load(source: Source) -> LoadedDocument:
-    """Cues joined to paragraphs that end with a sentence."""
+    """Read the cues, joined to paragraphs that end with a sentence."""
     text, encoding = source.text()
     lines = text.split("\n")
     title = lines[0].removeprefix("WEBVTT").strip(" \t-") if lines[0].startswith("WEBVTT") else ""
@@ -32,7 +32,7 @@ def load(source: Source) -> LoadedDocument:
 
 
 def _paragraphs(lines: Iterator[tuple[str, str]]) -> Iterator[Block]:
-    """Speakers and lines as paragraphs; a speaker is named where another spoke before. A repeated line is taken once."""
+    """Paragraphs of speakers and lines; a speaker is named when it changes. Repeated lines are read once."""
     paragraph = last = speaker = ""
     for voice, line in lines:
         if line == last:
@@ -51,11 +51,11 @@ def _paragraphs(lines: Iterator[tuple[str, str]]) -> Iterator[Block]:
 
 
 def _of_cues(lines: list[str], source: Source) -> Iterator[tuple[str, str]]:
-    """The speaker and the words of each line. A cue may have blank lines; what stands before the first cue is read as well."""
+    """The speaker and the text of each line. A cue may contain blank lines; text before the first cue is read too."""
     web = lines[0].startswith("WEBVTT")
     at, voice = int(web), ""
     while web and at < len(lines) and lines[at].strip():
-        at += 1  # what else is in the header
+        at += 1  # the rest of the header
     skipping, blank = False, True
     for index in range(at, len(lines)):
         line = lines[index]
@@ -76,13 +76,13 @@ def _of_cues(lines: list[str], source: Source) -> Iterator[tuple[str, str]]:
 
 
 def _names_cue(lines: list[str], at: int, anything: bool) -> bool:
-    """Whether a line is the number of the cue whose times follow; in WebVTT behind a blank line, `anything` may be its name."""
+    """Whether a line is the number of the next cue; after a blank line in WebVTT, with `anything`, it may be its name."""
     follows = at + 1 < len(lines) and TIMES.match(lines[at + 1]) is not None
     return follows and (anything or NUMBER.match(lines[at]) is not None)
 
 
 def _of_events(lines: list[str], source: Source) -> Iterator[tuple[str, str]]:
-    """The dialogue of a SubStation file; its columns are named in a line of their own."""
+    """The dialogue of a SubStation file, whose columns are named in a separate line."""
     columns = ["layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text"]
     events = False
     for line in lines:

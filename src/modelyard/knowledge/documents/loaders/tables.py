@@ -1,15 +1,15 @@
-"""Tables as Markdown: a header row, its rule, a line for each row."""
+"""Renders tables as Markdown: a header row, its delimiter row, and one line per row."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 WIDEST_PADDED = 64
-"""Columns up to which short rows are filled up; wider tables keep them short."""
+"""Columns up to which short rows are padded; wider tables keep them short."""
 
 
 def escaped(cell: str) -> str:
-    """A cell that stays in its line and its column."""
+    """A cell's text with line breaks and column separators escaped."""
     lines = [stripped for each in cell.split("\n") if (stripped := each.strip())]
     return "<br>".join(lines).replace("|", "\\|")
 
@@ -23,7 +23,7 @@ def line(cells: Sequence[str]) -> str:
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """The table, its first row as header; empty if there is no row. The header is as wide as the widest row."""
+    """The table with its first row as header; empty without rows. The header is as wide as the widest row."""
     if not rows:
         return ""
     width = max(map(len, rows))

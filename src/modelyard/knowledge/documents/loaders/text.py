@@ -1,4 +1,4 @@
-"""Plain text and logs: paragraphs between blank lines, without what terminals and printers read."""
+"""Plain text and logs: paragraphs between blank lines, without control sequences of terminals and printers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from modelyard.knowledge.types import Block, LoadedDocument
 ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]{0,60}[ -/]{0,10}[@-~]|\][^\x07\x1b\n]{0,500}(?:\x07|\x1b\\)|[()][A-Z0-9]|[=>78cDEHMNOZ])"
 )
-"""Colours, titles of windows and movements of the cursor."""
+"""Terminal sequences for colours, window titles and cursor movements."""
 STRUCK_OVER = re.compile("[^\x08\n]\x08")
-"""Control sequences for bold and underlined print."""
+"""Printer sequences for bold and underlined text."""
 LINE_ENDS = re.compile("[\x0b\x85\u2028]")
 PARAGRAPH_ENDS = re.compile("[\x1c\x1d\x1e\u2029]")
 
@@ -25,7 +25,7 @@ def load(source: Source) -> LoadedDocument:
 
 
 def bare(text: str) -> str:
-    """Text as it looks where it is printed: line ends of every kind as `\\n`, no control characters but tabs and form feeds."""
+    """The text as it would be printed: all line ends as `\\n`, no control characters except tabs and form feeds."""
     if "\x1b" in text:
         text = ESCAPES.sub("", text).replace("\x1b", "")
     if "\x08" in text:

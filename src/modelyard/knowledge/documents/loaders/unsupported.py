@@ -1,4 +1,4 @@
-"""Formats that are recognised and not read: each with what its owner can do."""
+"""Formats that are recognised but not supported, with advice for each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PARTS = (
     ("ofd.xml", "ofd"),
     ("contents/section0.xml", "hwpx"),
 )
-"""Beginnings of names in a zip, in lower case → the format."""
+"""Prefixes of names in a zip, in lower case → format."""
 MAGIC = (
     (re.compile(rb"[\s\S]{60}(?:BOOKMOBI|TEXtREAd)"), "mobi"),
     (re.compile(rb"AT&TFORM"), "djvu"),
@@ -45,4 +45,4 @@ REFUSED = {
     "archive": "it is a packed archive; unpack it.",
     "postscript": "it is PostScript; convert it to PDF.",
 }
-"""A format that the first bytes show → why it is not read, and what its owner can do."""
+"""A format recognised by the first bytes → why it is not read, and what to do."""

@@ -1,6 +1,6 @@
-"""Word documents: headings by style, paragraphs, lists, tables and drawings in the order of the document.
+"""Word documents: headings by style, paragraphs, lists, tables and drawings in document order.
 
-What stands beside the text follows it: footnotes, endnotes, comments, then headers and footers, each once. Insertions are
+Footnotes, endnotes and comments follow the text, then headers and footers, each once. Insertions are
 read, deletions are not.
 """
 
@@ -25,12 +25,12 @@ LIST = re.compile(r"list (bullet|number)", re.IGNORECASE)
 DRAWINGS = (f"{W}drawing", f"{W}pict", f"{W}object")
 CONTENT = tuple(f"{W}{name}" for name in ("p", "tbl", "sdt", "ins", "moveTo", "customXml", "altChunk", "subDoc"))
 WIDEST_SPAN = 63
-"""Columns of a Word table at most."""
+"""Maximum number of columns of a Word table."""
 DEEPEST = 20
-"""Tables and content controls inside one another."""
+"""Maximum nesting of tables and content controls."""
 _PAGE_WORDS = "page pages seite of von de sur p pg 第 页 頁 页共 頁共 共 쪽 페이지 стр"
 PAGE_WORDS = frozenset(_PAGE_WORDS.split())
-"""Words around the number of a page in headers and footers."""
+"""Words around the page number in headers and footers."""
 WORD = re.compile(r"\d+|[^\W\d_]+")
 ROMAN = re.compile(r"[ivxlc]+")
 
@@ -50,7 +50,7 @@ def load(source: Source) -> LoadedDocument:
 
 
 class _Document:
-    """Knows the styles, lists and drawings of one document."""
+    """The styles, lists and drawings of one document."""
 
     def __init__(self, package: DocumentPackage, name: str) -> None:
         self.package = package
@@ -101,7 +101,7 @@ class _WordReader:
         self._inline = WordInline(lambda identifier: document.package.address(part, identifier), self._source.note)
 
     def blocks(self, body: Any, depth: int) -> Iterator[Block]:
-        """The blocks of a body, a cell or a text box; items of one list are one block."""
+        """The blocks of a body, a cell or a text box; the items of a list are one block."""
         items: list[str] = []
         for block, is_item in self._each(body, depth):
             if is_item:
@@ -154,7 +154,7 @@ class _WordReader:
                 yield from ((block, False) for block in found)
 
     def _inserted(self, chunk: Any) -> Iterator[Block]:
-        """A document of any format that Word inserts when it opens this one."""
+        """A document of any format that Word inserts when it opens this one (altChunk)."""
         package = self._document.package
         target = package.target(self._part, chunk.get(f"{RELATION}id"))
         data = package.bytes(target) if target else None
@@ -162,7 +162,7 @@ class _WordReader:
             yield from attachments.blocks(self._source, target.rpartition("/")[2], "", data, "inserted document")
 
     def _heading(self, paragraph: Any, style: str) -> int:
-        """Its level, from 1; 0 if it is none."""
+        """The heading level from 1; 0 if the paragraph is not a heading."""
         own = _value(paragraph, "pPr/outlineLvl")
         if own.isdigit():
             return int(own) + 1 if int(own) < 9 else 0
@@ -184,7 +184,7 @@ class _WordReader:
         return 0
 
     def _chain(self, style: str) -> Iterator[Any]:
-        """A style and those it is based on."""
+        """A style and the styles that it is based on."""
         seen = set()
         styles = self._document.styles
         while style in styles and style not in seen:
@@ -193,7 +193,7 @@ class _WordReader:
             style = _value(styles[style], "basedOn")
 
     def _mark(self, paragraph: Any, style: str) -> tuple[str | None, int]:
-        """The mark of a list item and how deep it stands; None for what is no item."""
+        """The mark of a list item and its depth; None if the paragraph is not an item."""
         for element in (paragraph, *self._chain(style)):
             number, level = _value(element, "pPr/numPr/numId"), _value(element, "pPr/numPr/ilvl")
             if number:
@@ -205,7 +205,7 @@ class _WordReader:
         return None, 0
 
     def _table(self, table: Any, depth: int) -> Iterator[Block]:
-        """Markdown; a table of one cell is a frame, and what is in it counts."""
+        """A table as Markdown. A table with a single cell is a frame, whose content is read instead."""
         cells = [list(_cells(row)) for row in _rows(table)]
         if sum(map(len, cells)) == 1:
             yield from self.blocks(cells[0][0], depth + 1)
@@ -230,7 +230,7 @@ class _WordReader:
 
 
 def _is_page_number(text: str) -> bool:
-    """Whether a header or footer says nothing else."""
+    """Whether a header or footer consists of a page number."""
     words = WORD.findall(text.lower())
     return all(word.isdigit() or word in PAGE_WORDS or ROMAN.fullmatch(word) for word in words)
 
@@ -241,7 +241,7 @@ def _value(element: Any, path: str) -> str:
 
 
 def _is_visible(part: Any, paragraph: Any) -> bool:
-    """Whether a text box or drawing stands in this paragraph itself, is shown, and is not deleted."""
+    """Whether a text box or drawing belongs to this paragraph, is visible, and is not deleted."""
     for above in part.iterancestors():
         if above is paragraph:
             return True

@@ -1,4 +1,4 @@
-"""The text inside a paragraph of Word: runs, fields and their results, form fields, links, symbols and equations."""
+"""Reads the text of a Word paragraph: runs, field results, form fields, links, symbols and equations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SYMBOLS = {
     0x6C: "●",
     0x6E: "■",
 }
-"""Characters of Wingdings that say something."""
+"""Characters of Wingdings with a meaning."""
 GREEK = dict(
     zip(
         b"abgdezhqiklmnxoprstufcywABGDEZHQIKLMNXOPRSTUFCYW",
@@ -54,17 +54,17 @@ LINK = re.compile(r'HYPERLINK\s+"([^"]*)"', re.IGNORECASE)
 
 
 class WordInline:
-    """Reads paragraphs of one part; `link` gives the address of a relation's id, `note` gets what is left out."""
+    """Reads paragraphs of one part; `link` returns the address of a relation id, `note` receives notes."""
 
     def __init__(self, link: Callable[[str | None], str], note: Callable[[str], None]) -> None:
         self._link = link
         self._note = note
         self._hidden = False
         self._fields: list[list[str]] = []
-        """The instructions of the fields that are open, which may go on from paragraph to paragraph."""
+        """The instructions of the open fields, which may continue across paragraphs."""
 
     def text(self, element: Any) -> str:
-        """Text of the runs, without what is deleted, instructions of fields and text boxes."""
+        """The text of the runs, without deletions, field instructions and text boxes."""
         parts: list[str] = []
         stack: list[Any] = [element]
         while stack:
@@ -83,7 +83,7 @@ class WordInline:
         return "".join(parts)
 
     def _watch(self, dropped: Any) -> None:
-        """Note once that a document has hidden text, which is read like any other."""
+        """Note once that a document has hidden text, which is read like other text."""
         if dropped.tag == f"{W}rPr" and not self._hidden:
             hidden = dropped.find(f"{W}vanish")
             if hidden is not None and hidden.get(f"{W}val", "1") not in {"0", "false", "off"}:
@@ -91,7 +91,7 @@ class WordInline:
                 self._note("It has hidden text, which was read.")
 
     def _own_text(self, each: Any) -> str | None:
-        """The text of an element that says something itself; None for one to look into."""
+        """The text of an element that has its own; None for one whose children are read."""
         if each.tag == f"{W}t":
             return each.text or ""
         if each.tag in SIGNS:
@@ -123,7 +123,7 @@ class WordInline:
         return chr(number)
 
     def _field(self, each: Any) -> str:
-        """The text that a field adds to its result: the state of a form field when it begins, a link's address when it ends."""
+        """The text that a field adds to its result: at its beginning a form field's state, at its end a link's address."""
         kind = each.get(f"{W}fldCharType")
         if kind == "begin":
             self._fields.append([])
@@ -137,7 +137,7 @@ class WordInline:
 
 
 def _form(data: Any | None) -> str:
-    """A check box, or the entry chosen in a list; the text of a text field is its result."""
+    """A check box, or the selected entry of a list; the text of a text field is its result."""
     if data is None:
         return ""
     box, choices = data.find(f"{W}checkBox"), data.find(f"{W}ddList")

@@ -1,4 +1,4 @@
-"""The parts that sheets of an Excel workbook share: their names and states, texts, number formats and dates."""
+"""The parts that all sheets of an Excel workbook share: sheet names and states, texts, number formats and dates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One sheet of a workbook, of cells or of one chart."""
+    """A worksheet or a chart sheet."""
 
     title: str
     part: str
@@ -48,7 +48,7 @@ class Workbook:
         return Sheet(title, part, each.get("state", "visible") != "visible")
 
     def _part(self, kind: str) -> str | None:
-        """A part that the workbook refers to, or that is called as usual: some programs forget to refer to it."""
+        """A part that the workbook refers to, or one with the usual name, because some programs omit the reference."""
         beside = posixpath.join(posixpath.dirname(self.name), f"{kind}.xml")
         return next(iter(self.package.related(self.name, kind) or self.package.names(beside)), None)
 
@@ -57,7 +57,7 @@ class Workbook:
         return self.package.xml(part) if part else None
 
     def _shared(self) -> list[str]:
-        """The texts that cells name by number; read one by one, because they may be most of a workbook."""
+        """The texts that cells refer to by number; parsed incrementally, because they may be most of a workbook."""
         from lxml import etree
 
         part = self._part("sharedStrings")
@@ -84,14 +84,14 @@ class Workbook:
         return [codes.get(each.get("numFmtId", "0"), "General") for each in styles]
 
     def persons(self) -> dict[str, str]:
-        """The names of those who write threaded comments, by id."""
+        """The authors of threaded comments, by id."""
         root = self._root("person")
         return (
             {} if root is None else {each.get("id", ""): each.get("displayName", "") for each in root.iter("{*}person")}
         )
 
     def text(self, kind: str, raw: str, style: str) -> str:
-        """The text of a cell of a type (`t`) for its stored value. Raises `LookupError` for a text that is not there."""
+        """The text of a cell by its type (`t`) and stored value. Raises `LookupError` for a missing text."""
         if kind == "s":
             return self._strings[int(raw)].strip() if raw.strip().isdigit() else ""
         if kind == "b":
@@ -126,7 +126,7 @@ class Workbook:
 
 
 def elements(data: bytes, *names: str) -> Iterator[Any]:
-    """Elements of a sheet or of the shared texts as they end, while the file is parsed. Raises `XMLSyntaxError`."""
+    """Yield elements of a sheet or of the shared texts while the file is parsed. Raises `XMLSyntaxError`."""
     from lxml import etree
 
     options: dict[str, Any] = {"no_network": True, "load_dtd": False, "huge_tree": False, "resolve_entities": False}
@@ -140,7 +140,7 @@ def elements(data: bytes, *names: str) -> Iterator[Any]:
 
 
 def rich(element: Any) -> str:
-    """The text of a shared or inline string, without the readings of East Asian words."""
+    """The text of a shared or inline string, without phonetic readings of East Asian words."""
     parts = []
     for child in element:
         if child.tag == f"{S}t":

@@ -10,7 +10,7 @@ from modelyard.knowledge.types import Store
 
 
 class Open(Protocol):
-    """Opens a store, or creates it. A store that is damaged, or has other terms, is emptied."""
+    """Opens a store, or creates it. A store that is damaged, or has terms of another version, is emptied."""
 
     def __call__(self, *, folder: Path, url: str, base: int, generation: int, dimension: int | None) -> Store:
         """`folder` belongs to this store; `url` is the SQLAlchemy URL of the database; `dimension` is None without vectors."""
@@ -26,5 +26,5 @@ STORES: Registry[Open] = Registry(
 
 
 def open_store(kind: str, *, folder: Path, url: str, base: int, generation: int, dimension: int | None) -> Store:
-    """The indexes of one generation of a base, perhaps empty. Raises `UnknownName`, `MissingLibrary`, `Unavailable`."""
+    """Open the store of one generation of a base. Raises `UnknownName`, `MissingLibrary`, `Unavailable`."""
     return STORES.get(kind)(folder=folder, url=url, base=base, generation=generation, dimension=dimension)

@@ -1,11 +1,12 @@
-"""BM25 over packed postings, for a store whose database keeps bytes: the same formula and constants as tantivy's.
+"""BM25 over packed postings, for stores whose database contains bytes: with tantivy's formula and constants.
 
-A posting is 8 bytes: the row (4), how often the term is in it (2), how many terms it has (2), both at most 65,535. The
-postings of a term are these one after another, so that two pieces are joined by putting them behind each other.
+A posting has 8 bytes: the row (4), how often the term occurs in it (2), its number of terms (2), both at most 65,535. The
+postings of a term are concatenated, so that two pieces are merged by concatenation.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -19,14 +20,14 @@ K1: Final = 1.2
 B: Final = 0.75
 MOST: Final = 0xFFFF
 SPARSE: Final = 8
-"""Rows for each posting above which scores are not summed in one array over all rows."""
+"""Rows per posting above which scores are not summed in one array over all rows."""
 
 Rows = NDArray[numpy.int64]
 Scores = NDArray[numpy.float64]
 
 
 def pack(texts: Iterable[tuple[int, Sequence[str]]]) -> tuple[dict[str, bytearray], int]:
-    """The postings of each term in these pairs of row and terms, and the number of terms in all."""
+    """The postings of each term in these pairs of row and terms, and the total number of terms."""
     postings: dict[str, bytearray] = defaultdict(bytearray)
     words = 0
     pack = struct.Struct("<IHH").pack
@@ -38,18 +39,22 @@ def pack(texts: Iterable[tuple[int, Sequence[str]]]) -> tuple[dict[str, bytearra
     return postings, words
 
 
+def rarity(having: int, chunks: int) -> float:
+    """The weight of a term that `having` of `chunks` have: the inverse document frequency of BM25."""
+    return math.log1p((max(chunks - having, 0) + 0.5) / (having + 0.5))
+
+
 def score(postings: Collection[bytes], chunks: int, words: int) -> tuple[Rows, Scores]:
-    """The rows that have any of these terms, and the BM25 of each. One item is all postings of one term."""
+    """The rows that contain any of these terms, and their BM25 scores. Each item of `postings` has all postings of one term."""
     average = max(words / max(chunks, 1), 1e-9)
     rows: list[Rows] = []
     parts: list[Scores] = []
     for data in postings:
         has = numpy.frombuffer(data, dtype=POSTING)
-        rarity = numpy.log1p((max(chunks - len(has), 0) + 0.5) / (len(has) + 0.5))
         count = has["count"].astype(numpy.float64)
         norm = K1 * (1 - B + B * has["length"] / average)
         rows.append(has["row"].astype(numpy.int64))
-        parts.append(rarity * count * (K1 + 1) / (count + norm))
+        parts.append(rarity(len(has), chunks) * count * (K1 + 1) / (count + norm))
     if not rows:
         return numpy.empty(0, dtype=numpy.int64), numpy.empty(0)
     everywhere = numpy.concatenate(rows)
@@ -63,7 +68,7 @@ def score(postings: Collection[bytes], chunks: int, words: int) -> tuple[Rows, S
 
 
 def best(rows: Rows, scores: Scores, k: int) -> list[tuple[int, float]]:
-    """The `k` rows of the highest scores, best first."""
+    """The `k` rows with the highest scores, best first."""
     k = min(k, len(rows))
     if k <= 0:
         return []

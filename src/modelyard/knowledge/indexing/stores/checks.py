@@ -1,4 +1,4 @@
-"""Checks of every store before it writes or searches vectors."""
+"""Checks that every store makes before it writes or searches vectors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from modelyard.knowledge.types import IndexEntry
 
 
 def matrix(entries: Collection[IndexEntry], dimension: int | None) -> NDArray[numpy.float32] | None:
-    """The vectors as rows of unit length; None in a store without vectors. Raises `InvalidParameter`."""
+    """The vectors as rows of length 1; None in a store without vectors. Raises `InvalidParameter`."""
     if dimension is None:
         if any(entry.vector is not None for entry in entries):
-            raise InvalidParameter("vector", "this index was made without vectors.")
+            raise InvalidParameter("vector", "this index has no vectors.")
         return None
     rows = numpy.empty((len(entries), dimension), dtype=numpy.float32)
     for at, entry in enumerate(entries):
@@ -26,7 +26,7 @@ def matrix(entries: Collection[IndexEntry], dimension: int | None) -> NDArray[nu
 
 
 def query(vector: Sequence[float], dimension: int) -> NDArray[numpy.float32]:
-    """The vector of a question, of unit length. Raises `InvalidParameter`."""
+    """The vector of a query, normalized to length 1. Raises `InvalidParameter`."""
     if len(vector) != dimension:
         raise InvalidParameter("vector", _other(vector, dimension))
     row: NDArray[numpy.float32] = _unit(numpy.asarray(vector, dtype=numpy.float32)[None, :])[0]
@@ -34,7 +34,7 @@ def query(vector: Sequence[float], dimension: int) -> NDArray[numpy.float32]:
 
 
 def changes(add: Sequence[IndexEntry], remove: Sequence[int]) -> tuple[dict[int, IndexEntry], set[int]]:
-    """The entries to add by id, and the ids to remove; an id in both stays, because an id means one text for ever."""
+    """The entries to add by id, and the ids to remove. An id in both is kept, because an id always means one text."""
     additions = {entry.id: entry for entry in reversed(add)}
     return additions, set(remove).difference(additions)
 
@@ -47,7 +47,7 @@ def _other(vector: Sequence[float] | None, dimension: int) -> str:
 def _unit(rows: NDArray[numpy.float32]) -> NDArray[numpy.float32]:
     lengths = numpy.linalg.norm(rows, axis=1, keepdims=True)
     if not numpy.isfinite(lengths).all():
-        raise InvalidParameter("vector", "it has numbers that are infinite or none.")
+        raise InvalidParameter("vector", "it contains numbers that are infinite or NaN.")
     lengths[lengths == 0] = 1
     unit: NDArray[numpy.float32] = numpy.divide(rows, lengths)
     return unit

@@ -1,10 +1,10 @@
-"""What every store must do, as tests that a third party inherits.
+"""The contract of a store, as tests that third parties inherit.
 
     class TestMine(StoreContract):
         def open(self, dimension: int | None = 3) -> Store:
             return MyStore(..., dimension)
 
-`open` is called several times in one test and must then open the same store; each test needs a fresh place.
+`open` is called several times in one test and must then open the same store; each test needs a new folder or database.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 
 def entry(number: int, text: str, vector: Sequence[float] | None = X, document: int = 1) -> IndexEntry:
-    """An entry of three dimensions."""
+    """An entry with a vector of three dimensions."""
     return IndexEntry(number, document, text, vector)
 
 
 def name(number: int) -> str:
-    """A word for a number, that has no parts and is no other's stem."""
+    """A word for a number, without parts, that is no other word's stem."""
     return "q" + str(number).translate(str.maketrans("0123456789", "bcdfghjkmp"))
 
 
 def found(hits: Sequence[tuple[int, float]]) -> list[int]:
-    """The ids of an answer, whose scores must not rise."""
+    """The ids of a result, whose scores must not increase."""
     scores = [score for _, score in hits]
     assert scores == sorted(scores, reverse=True), hits
     numbers = [number for number, _ in hits]
@@ -40,7 +40,7 @@ def found(hits: Sequence[tuple[int, float]]) -> list[int]:
 
 
 def refused(call: Callable[[], object], error: type[ModelyardError]) -> bool:
-    """Whether a call raises that error."""
+    """Whether a call raises this error."""
     try:
         call()
     except error:
@@ -49,10 +49,10 @@ def refused(call: Callable[[], object], error: type[ModelyardError]) -> bool:
 
 
 class StoreContract:
-    """Inherit it and write `open`."""
+    """Inherit from it and implement `open`."""
 
     def open(self, dimension: int | None = 3) -> Store:
-        """The store of this test, opened; None is without vectors."""
+        """Open the store of this test; with `dimension` None it has no vectors."""
         raise NotImplementedError
 
     def test_a_new_store_is_empty(self) -> None:
@@ -144,6 +144,43 @@ class StoreContract:
             assert found(hits) == [1, 2, 3, 4]
             assert all(abs(score - want) < 1e-3 for (_, score), want in zip(hits, (1, sqrt(0.5), 0, -1), strict=True))
             assert found(store.nearest((0.0, 5.0, 0.0), 1)) == [3], "the length of the question does not matter"
+
+    def test_matches_have_both_values(self) -> None:
+        with closing(self.open()) as store:
+            empty = store.matches("apples", X, 5)
+            assert not empty.lexical and not empty.similarity and not empty.background
+            texts = [entry(n, f"filler {name(n)}", (0.0, 0.6, 0.8), document=2) for n in range(10, 60)]
+            store.apply([entry(1, "red apples", Y), entry(2, "apples apples", Z), entry(3, "pears", X), *texts], [])
+            both = store.matches("apples", X, 1)
+            assert set(both.lexical) == {2} and set(both.similarity) == {2, 3}
+            both = store.matches("red pears", (1.0, 0.0, 0.1), 2)
+            words, near = dict(store.lexical("red pears", 99)), dict(store.nearest((1.0, 0.0, 0.1), 99))
+            assert {1, 3} == set(both.lexical) and {1, 3} < set(both.similarity)
+            assert all(abs(each - words[number]) < 1e-4 for number, each in both.lexical.items())
+            assert all(abs(each - near[number]) < 1e-3 for number, each in both.similarity.items())
+            assert 0 < max(both.lexical.values()) < both.most
+            usual = sorted(both.background)[len(both.background) // 2]
+            assert len(both.background) > 40 and abs(usual - near[10]) < 1e-3
+
+    def test_matches_of_words_or_of_vectors_alone(self) -> None:
+        with closing(self.open()) as store:
+            store.apply([entry(1, "red apples", X), entry(2, "pears", Y, document=2)], [])
+            words, vectors = store.matches("apples", None, 5), store.matches(None, X, 5)
+            assert set(words.lexical) == {1} and not words.similarity and not words.background
+            assert set(vectors.similarity) == {1, 2} and not vectors.lexical and vectors.most == 0
+            inside = store.matches("apples", X, 5, frozenset({2}))
+            assert not inside.lexical and set(inside.similarity) == {2}
+        with closing(self.open(None)) as store:
+            store.apply([entry(1, "red apples", None)], [])
+            assert set(store.matches("apples", X, 5).lexical) == {1}
+
+    def test_most_is_what_no_chunk_exceeds(self) -> None:
+        with closing(self.open()) as store:
+            store.apply([entry(n, " ".join(["apples"] * n + ["pears"])) for n in range(1, 40)], [])
+            for query in ("apples", "apples pears", "apples unknown", "unknown"):
+                found_here = store.matches(query, None, 50)
+                assert all(each < found_here.most for each in found_here.lexical.values())
+            assert store.matches("apples unknown", None, 5).most > store.matches("apples", None, 5).most
 
     def test_k_bounds_the_answer(self) -> None:
         with closing(self.open()) as store:

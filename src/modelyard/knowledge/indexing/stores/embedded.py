@@ -1,4 +1,4 @@
-"""The store that needs nothing but a folder: tantivy for words, plain files for vectors, exact search."""
+"""The store that needs only a folder: tantivy for words, plain files for vectors, exact vector search."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from modelyard.knowledge.indexing.stores import checks
 from modelyard.knowledge.indexing.stores.lexicon import Lexicon
 from modelyard.knowledge.indexing.stores.vectors import VectorRows
 from modelyard.knowledge.indexing.words import VERSION
-from modelyard.knowledge.types import IndexEntry, Store
+from modelyard.knowledge.types import IndexEntry, Matches, Store
 
 FORMAT: Final = f"1.{VERSION}"
-"""Version of the files and of the terms; a store of another format is emptied."""
+"""Version of the files and of the terms; a store with another format is emptied."""
 LOCK: Final = "lock"
 
 
@@ -33,10 +33,10 @@ def open_embedded(*, folder: Path, url: str, base: int, generation: int, dimensi
 
 
 class EmbeddedStore(Store):
-    """Indexes in a folder that one process opens at a time. Files that it cannot read are deleted, and it is empty then.
+    """Indexes in a folder that one process opens at a time. If files cannot be read, they are deleted, and the store is empty.
 
-    An id counts if both halves have it. After a kill each half is consistent by itself; ids that only one of them has are removed
-    at the next opening, and `ids` then shows what is missing.
+    An id is present if both halves have it. After a crash each half is consistent by itself; ids that only one of them has are
+    removed when the store is opened, and `ids` then shows what is missing.
     """
 
     def __init__(self, folder: Path, dimension: int | None) -> None:
@@ -100,6 +100,25 @@ class EmbeddedStore(Store):
             return []
         return self._rows.view.nearest(checks.query(vector, self.dimension), k, documents)
 
+    def matches(
+        self, query: str | None, vector: Sequence[float] | None, k: int, documents: frozenset[int] | None = None
+    ) -> Matches:
+        lexical = {} if query is None else dict(self.lexical(query, k, documents))
+        similarity = {} if vector is None else dict(self.nearest(vector, k, documents))
+        most, background = 0.0, list[float]()
+        if query is not None:
+            try:
+                scores, most = self._words.scores(query, similarity.keys() - lexical)
+            except (OSError, ValueError) as error:
+                raise IndexUnavailable(str(self.folder), f"{reason(error)}.") from error
+            lexical |= scores
+        if vector is not None and self.dimension is not None:
+            unit = checks.query(vector, self.dimension)
+            rows = self._rows
+            similarity |= rows.products(unit, lexical.keys() - similarity)
+            background = rows.view.background(unit)
+        return Matches(lexical, most, similarity, background)
+
     def rest(self) -> None:
         with self._writing:
             if not self._closed:
@@ -122,7 +141,7 @@ class EmbeddedStore(Store):
             raise IndexUnavailable(str(self.folder), "it is closed.")
 
     def _open(self) -> None:
-        """Read the files; if they are damaged or of another format, start empty."""
+        """Read the files; if they are damaged or have another format, start empty."""
         about = self._about()
         if about is None:
             self._empty()
@@ -156,7 +175,7 @@ class EmbeddedStore(Store):
         self._rows.publish(self._rows.known.keys() - good)
 
     def _write(self, fresh: list[IndexEntry], removed: list[int], vectors: Any) -> None:
-        """Vectors, then ids, then words; the commit of the words is the moment at which it is done."""
+        """Write vectors, then ids, then words; the commit of the words completes the change."""
         try:
             self._rows.reserve([entry.id for entry in fresh], [entry.document for entry in fresh], vectors)
             self._words.apply(fresh, removed)

@@ -1,4 +1,4 @@
-"""The lexical half of the embedded store: tantivy over our own terms. It keeps no text."""
+"""The lexical half of the embedded store: tantivy over our own terms. It stores no text."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ import numpy
 import tantivy
 from numpy.typing import NDArray
 
+from modelyard.knowledge.indexing.stores.bm25 import K1, rarity
 from modelyard.knowledge.indexing.words import query_terms, terms
 from modelyard.knowledge.types import IndexEntry
 
 HEAP: Final = 30_000_000
 """Bytes of terms after which tantivy writes a segment; its minimum is 15 MB."""
 MAX_TERMS: Final = 256
-"""Terms of the longest query; more are cut."""
+"""Maximum number of terms in a query; further ones are dropped."""
 FOOTER: Final = 1337
 """The magic number at the end of each file of tantivy."""
 _ANALYZER: Final = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
@@ -42,7 +43,7 @@ class Lexicon:
         self._index.register_tokenizer("terms", _ANALYZER)
         self._index.config_reader("manual")
         self._index.reload()
-        self._writer: tantivy.IndexWriter | None = None  # it brings threads and buffers, which searches do not need
+        self._writer: tantivy.IndexWriter | None = None  # created for writing only, because it has threads and buffers
 
     def ids(self) -> NDArray[numpy.int64]:
         """The id of every chunk, unordered."""
@@ -53,7 +54,7 @@ class Lexicon:
         return numpy.array(searcher.fast_field_values("id", [address for _, address in hits]), dtype=numpy.int64)
 
     def apply(self, add: Iterable[IndexEntry], remove: Iterable[int]) -> None:
-        """Add and remove in one commit, which is on disk and visible to searches at the return. Changes nothing if it raises."""
+        """Add and remove in one commit, which is durable and visible at the return. Changes nothing if it raises."""
         writer = self._writer = self._writer or self._index.writer(HEAP, 1)
         try:
             for each in remove:
@@ -67,12 +68,12 @@ class Lexicon:
             writer.commit()
         except (OSError, ValueError):
             self._writer = None
-            del writer  # its lock goes with it, and what it held is not committed
+            del writer  # this releases its lock, and discards what is not committed
             raise
         self._index.reload()
 
     def search(self, query: str, k: int, documents: Collection[int] | None) -> list[tuple[int, float]]:
-        """The best `k` by BM25; equal scores by id."""
+        """The best `k` by BM25; equal scores are sorted by id."""
         words = query_terms(query)[:MAX_TERMS]
         searcher = self._index.searcher()
         limit = min(k, searcher.num_docs)
@@ -85,22 +86,35 @@ class Lexicon:
             key=lambda hit: (-hit[1], hit[0]),
         )
 
-    def _query(self, words: list[str], documents: Collection[int] | None) -> tantivy.Query:
+    def scores(self, query: str, ids: Collection[int]) -> tuple[dict[int, float], float]:
+        """The BM25 of those of these chunks that share a term with a query, and what it approaches at most."""
+        words = query_terms(query)[:MAX_TERMS]
+        searcher = self._index.searcher()
+        chunks = searcher.num_docs
+        most = (K1 + 1) * sum(rarity(searcher.doc_freq("body", word), chunks) for word in words)
+        if not words or not ids or not chunks:
+            return {}, most
+        found = searcher.search(self._query(words, ids, "id"), min(len(ids), chunks), count=False).hits
+        numbers = searcher.fast_field_values("id", [address for _, address in found])
+        return {int(each or 0): float(score) for each, (score, _) in zip(numbers, found, strict=True)}, most
+
+    def _query(self, words: list[str], some: Collection[int] | None, field: str = "document") -> tantivy.Query:
+        """Any of these words, in chunks whose `field` is one of `some`; in all chunks for None."""
         any_of = tantivy.Query.boolean_query(
             [
                 (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, "body", term, index_option="freq"))
                 for term in words
             ]
         )
-        if documents is None:
+        if some is None:
             return any_of
-        inside = tantivy.Query.term_set_query(self._schema, "document", list(documents))
+        inside = tantivy.Query.term_set_query(self._schema, field, list(some))
         return tantivy.Query.boolean_query(
             [(tantivy.Occur.Must, any_of), (tantivy.Occur.Must, tantivy.Query.const_score_query(inside, 0.0))]
         )
 
     def close(self) -> None:
-        """End the writer with its threads and its lock, after its merges; `apply` begins another."""
+        """Close the writer with its threads and its lock, after its merges; `apply` creates another one."""
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.wait_merging_threads()
@@ -109,7 +123,7 @@ class Lexicon:
 def check(folder: Path) -> None:
     """Compare every file of the last commit with the checksum in its footer. Raises `ValueError` for damage.
 
-    tantivy checks nothing when it opens, and panics when it later reads nonsense.
+    tantivy checks nothing when it opens an index, and panics later when it reads damaged data.
     """
     try:
         segments = json.loads((folder / "meta.json").read_bytes())["segments"]
@@ -126,7 +140,7 @@ def check(folder: Path) -> None:
 
 
 def _sound(path: Path) -> bool:
-    """Whether a file matches its checksum. It ends with the sum as JSON, the length of that, and a magic number."""
+    """Whether a file matches its checksum. It ends with the checksum as JSON, the length of that, and a magic number."""
     data = memoryview(path.read_bytes())
     size, magic = struct.unpack("<II", data[-8:]) if len(data) >= 8 else (0, 0)
     if magic != FOOTER or size + 8 > len(data):

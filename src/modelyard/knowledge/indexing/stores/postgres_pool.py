@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL for stores: one pool for each database in a process, and its errors as ours."""
+"""Connections to PostgreSQL for stores: one pool per database in a process, with errors translated to ours."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_CONNECTIONS: Final = 8
 WAIT: Final = 10.0
 """Seconds that a call waits for a connection."""
 _SSL: Final = "ssl"
-"""The parameter of asyncpg that is called `sslmode` in libpq."""
+"""asyncpg's name of the parameter `sslmode` of libpq."""
 
 Connection = psycopg.Connection[Any]
 
@@ -27,7 +27,7 @@ _pools: dict[str, tuple[ConnectionPool[Connection], int]] = {}
 
 
 def conninfo(url: str) -> str:
-    """The connection string of libpq for SQLAlchemy's URL of a PostgreSQL. Raises `DatabaseUnavailable`."""
+    """Convert SQLAlchemy's URL of a PostgreSQL database to a libpq connection string. Raises `DatabaseUnavailable`."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -61,7 +61,7 @@ def release_pool(target: str) -> None:
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Raise errors of the driver as `DatabaseUnavailable`."""
+    """Raise the driver's errors as `DatabaseUnavailable`."""
     try:
         yield
     except psycopg.Error as error:

@@ -16,16 +16,16 @@ from modelyard.knowledge.indexing.words import VERSION
 FORMAT: Final = f"1.{VERSION}"
 """Version of the tables and of the terms; tables of another format are dropped."""
 FANOUT: Final = 16
-"""Parts of about one size that are merged into one."""
+"""Number of parts of similar size that are merged into one."""
 TIER: Final = 64
-"""Chunks below which parts are of the first tier."""
+"""Chunks below which parts belong to the first tier."""
 SMALL: Final = 1_000
-"""Removed chunks up to which cleaning is not worthwhile."""
+"""Number of removed chunks up to which cleaning is not worthwhile."""
 INLINE: Final = 1_900
-"""Numbers of the longest vector that fits into a page beside the rest of its row."""
+"""Maximum length of a vector that fits into a page beside the rest of its row."""
 BUILD_MEMORY: Final = "256MB"
 _WITHOUT: Final = (
-    "pgvector is missing, and this store needs it. As a superuser of that database, run: CREATE EXTENSION vector"
+    "pgvector is missing, and this store needs it. As a superuser of the database, run: CREATE EXTENSION vector"
 )
 
 
@@ -58,12 +58,12 @@ def prepare(connection: Connection, name: str, dimension: int | None) -> None:
 
 
 def drop(connection: Connection, name: str) -> None:
-    """Delete the tables, if they are there."""
+    """Drop the tables, if they exist."""
     connection.execute(f"DROP TABLE IF EXISTS {name}, {name}_terms, {name}_parts")
 
 
 def lock(connection: Connection, name: str) -> None:
-    """Lock the store for this transaction, also against other processes."""
+    """Lock the store for this transaction, against other processes too."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
@@ -74,7 +74,7 @@ def last(connection: Connection, name: str) -> tuple[int, int]:
 
 
 def merge(connection: Connection, name: str) -> None:
-    """Merge parts of about one size when there are many, so that a term has few parts and each is written few times."""
+    """Merge parts of similar size when there are many, so that a term has few parts and each is rewritten few times."""
     tiers: dict[int, list[int]] = {}
     for part, chunks in connection.execute(f"SELECT part, chunks FROM {name}_parts"):
         tiers.setdefault(_tier(chunks), []).append(part)
@@ -95,7 +95,7 @@ def merge(connection: Connection, name: str) -> None:
 
 
 def tidy(connection: Connection, name: str, dimension: int | None, exact: int) -> None:
-    """Delete the postings of removed chunks once they are a third; index vectors above `exact` chunks."""
+    """Delete the postings of removed chunks once they are a third; create the vector index above `exact` chunks."""
     query = f"SELECT coalesce(sum(chunks), 0)::bigint, coalesce(sum(removed), 0)::bigint FROM {name}_parts"
     chunks, removed = connection.execute(query).fetchone() or (0, 0)
     if removed > SMALL and removed * 3 > chunks:
@@ -107,13 +107,13 @@ def tidy(connection: Connection, name: str, dimension: int | None, exact: int) -
 
 
 def has_index(connection: Connection, name: str) -> bool:
-    """Whether the index of vectors is there."""
+    """Whether the vector index exists."""
     row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{name}_vector"]).fetchone()
     return row is not None and bool(row[0])
 
 
 def index_expression(dimension: int) -> tuple[str, str, str]:
-    """The expression, operator class and type of an index of vectors; empty strings if pgvector cannot index them."""
+    """The expression, operator class and type of a vector index; empty strings if pgvector cannot index such vectors."""
     if dimension <= 2000:
         return "vector", "vector_cosine_ops", "vector"
     if dimension <= 4000:
@@ -159,7 +159,7 @@ def _build(connection: Connection, name: str, dimension: int) -> None:
     with connection.transaction():
         lock(connection, name)
         connection.execute(f"SET LOCAL maintenance_work_mem = '{BUILD_MEMORY}'")
-        # Parallel builds need shared memory that containers rarely give.
+        # Parallel builds need shared memory that containers rarely provide.
         connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
         connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_vector ON {name} USING hnsw ({column} {operators})")
     connection.execute(f"ANALYZE {name} (id, document)")

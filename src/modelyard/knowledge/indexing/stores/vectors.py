@@ -1,7 +1,7 @@
 """The vector half of the embedded store: a row of ids for each chunk, and its vector, in two plain files.
 
-`rows.N` holds (id, document) as little-endian int64, the id -1 once removed; `vectors.N` holds float32, row by row, and is
-mapped into memory. Rows are appended behind what searches see, vectors before ids, and seen when published.
+`rows.N` has (id, document) as little-endian int64, with -1 as the id once removed; `vectors.N` has float32 values, row by row,
+and is memory-mapped. Rows are appended after those that searches see, vectors before ids, and become visible when published.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import numpy
 from numpy.typing import NDArray
 
 BLOCK: Final = 4096
-"""Rows by which the file of vectors grows at least, and that are copied at once."""
+"""Minimum number of rows by which the file of vectors grows, and number of rows that are copied at a time."""
 REMOVED: Final = -1
 _ROW: Final = 16
 FEW: Final = 4
 """If a filter leaves fewer than one row in this many, only those rows are computed."""
+SAMPLE: Final = 512
+"""Rows that tell how similar to a query any row is."""
 
 Ints = NDArray[numpy.int64]
 Floats = NDArray[numpy.float32]
@@ -28,17 +30,17 @@ Floats = NDArray[numpy.float32]
 
 @dataclass(frozen=True, slots=True)
 class VectorView:
-    """A snapshot for one search; it stays the same while rows come and go."""
+    """A snapshot for one search, which later changes do not affect."""
 
     ids: Ints
     documents: Ints
     dead: NDArray[numpy.intp]
-    """Rows that are removed."""
+    """Removed rows."""
     vectors: Floats
-    """Mapped; a row for each id."""
+    """Memory-mapped; one row per id."""
 
     def nearest(self, vector: Floats, k: int, documents: Collection[int] | None) -> list[tuple[int, float]]:
-        """The `k` rows of the highest dot product, exactly; equal scores by id."""
+        """The `k` rows with the highest dot product, computed exactly; equal scores are sorted by id."""
         rows, scores = self._scored(vector, documents)
         k = min(k, len(scores))
         if k <= 0:
@@ -50,8 +52,14 @@ class VectorView:
         found = zip(ids[order].tolist(), scores[best][order].tolist(), strict=True)
         return [(each, score) for each, score in found if score > -numpy.inf]
 
+    def background(self, vector: Floats) -> list[float]:
+        """The dot products with rows that are spread evenly, `SAMPLE` at most; a row of zeros has no vector and is left out."""
+        rows = self.vectors[:: max(1, -(-len(self.vectors) // SAMPLE))]
+        products = numpy.vecdot(rows, vector)
+        return [each for each in products.tolist() if each]
+
     def _scored(self, vector: Floats, documents: Collection[int] | None) -> tuple[NDArray[numpy.intp] | None, Floats]:
-        """The rows that count (None: all) and their scores; what is removed has minus infinity."""
+        """The rows that count (None: all) and their scores; removed ones have minus infinity."""
         if documents is None:
             scores = numpy.vecdot(self.vectors, vector)
             scores[self.dead] = -numpy.inf
@@ -87,13 +95,13 @@ class VectorRows:
         self._mapped: Floats = numpy.empty((0, dimension or 0), dtype=numpy.float32)
         self._pending: tuple[list[int], list[int]] = ([], [])
         self.known: dict[int, int] = {}
-        """The row of each id."""
+        """Id → row."""
         self._map(whole)
         self._forget_repeated()
         self.view = self._make_view()
 
     def reserve(self, ids: Sequence[int], documents: Sequence[int], vectors: Floats | None) -> None:
-        """Write rows behind the last: on disk at the return, hidden until published. Changes nothing if it raises `OSError`."""
+        """Append rows: durable at the return, hidden until published. Changes nothing if it raises `OSError`."""
         end = self._count + len(ids)
         if self._vectors is not None and vectors is not None and ids:
             self._map(end)
@@ -105,7 +113,7 @@ class VectorRows:
         self._pending = (list(ids), list(documents))
 
     def abandon(self) -> None:
-        """Cut off what was reserved."""
+        """Discard the reserved rows."""
         self._pending = ([], [])
         os.ftruncate(self._rows, self._count * _ROW)
 
@@ -127,13 +135,19 @@ class VectorRows:
         self.view = self._make_view()
         self._mark(removed)
 
+    def products(self, vector: Floats, ids: Collection[int]) -> dict[int, float]:
+        """The dot product of a vector with each of these chunks that is there."""
+        places = [(each, row) for each in ids if (row := self.known.get(each)) is not None]
+        products = numpy.vecdot(self._mapped[[row for _, row in places]], vector).tolist()
+        return {each: product for (each, _), product in zip(places, products, strict=True)}
+
     @property
     def wasteful(self) -> bool:
-        """Whether more than a third is removed."""
+        """Whether more than a third of the rows is removed."""
         return self._count > BLOCK and len(self.view.dead) * 3 > self._count
 
     def compact(self) -> VectorRows:
-        """A copy without the removed rows, in files of the next number, on disk at the return."""
+        """A copy without the removed rows, in files with the next number, durable at the return."""
         number = self.number + 1
         for name in ("rows", "vectors"):
             (self.folder / f"{name}.{number}").unlink(missing_ok=True)
@@ -147,7 +161,7 @@ class VectorRows:
         return other
 
     def close(self, delete: bool = False) -> None:
-        """Close the files; views that are in use stay good, also when the files are deleted."""
+        """Close the files; views in use stay valid, even if the files are deleted."""
         os.close(self._rows)
         if self._vectors is not None:
             os.close(self._vectors)
@@ -163,7 +177,7 @@ class VectorRows:
         return self.folder / f"{name}.{self.number}"
 
     def _map(self, count: int) -> None:
-        """Map room for `count` rows. The file has a hole behind the last row, which takes no place on the disk."""
+        """Map space for `count` rows. The file has a hole after the last row, which takes no space on the disk."""
         if self._vectors is None or count <= len(self._mapped):
             return
         room = -(-max(count, 2 * len(self._mapped)) // BLOCK) * BLOCK

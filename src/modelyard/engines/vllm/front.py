@@ -1,7 +1,7 @@
-"""ASGI middleware before vLLM's own server, inside its process: known paths only, and answers as other engines give them.
+"""The front of a vLLM replica: ASGI middleware inside vLLM's process that accepts known paths only and rewrites answers.
 
-vLLM guards `/v1` with its key and leaves `/invocations`, `/tokenize` and a dozen more open. The gateway forwards none of
-these, and here they do not exist for whoever might reach the replica past the gateway.
+vLLM protects `/v1` with its key and leaves `/invocations`, `/tokenize` and a dozen more open. The gateway forwards none of
+these, and the front hides them from anyone who reaches the replica without the gateway.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from modelyard.core.asgi import App, Message, Receive, Scope, Send
 from modelyard.core.errors import BadRequest
 from modelyard.engines.bodies import forward, refuse, respond, with_data
-from modelyard.engines.door import ReplicaDoor
+from modelyard.engines.front import ReplicaFront
 from modelyard.engines.vllm import answers, forms, lengths, vectors
 from modelyard.protocol.errors import encode
 
@@ -34,7 +34,7 @@ PATHS = frozenset(
 WRITING = frozenset({CHAT, COMPLETION})
 
 
-class VllmDoor(ReplicaDoor):
+class VllmFront(ReplicaFront):
     """The middleware, which vLLM loads by an argument of its command line."""
 
     def __init__(self, app: App) -> None:
@@ -65,9 +65,9 @@ class VllmDoor(ReplicaDoor):
 
 
 def elsewhere(body: bytes) -> bytes:
-    """The body of a load with a new path, a link to the adapter's folder.
+    """The body of a load request with a new path, a link to the adapter's folder.
 
-    What vLLM has computed is remembered by an adapter's name and path, so new weights at the old place would go on with
+    vLLM caches keys and values by an adapter's name and path, so that new weights at the old path would be used with cached
     keys and values of the old ones.
     """
     with contextlib.suppress(ValueError, TypeError, KeyError):
@@ -85,22 +85,22 @@ CHANGED: Mapping[str, Callable[[bytes], bytes]] = {
     CHAT: lambda body: forms.likeliest(forms.with_held_calls(forms.translated(body))),
     COMPLETION: lambda body: forms.likeliest(forms.translated(body)),
 }
-"""Paths whose requests have another body for vLLM."""
+"""Path → conversion of the request body for vLLM."""
 CHECKS: Mapping[str, Callable[[bytes], object]] = {
     CHAT: lengths.only_echoes,
     COMPLETION: lengths.only_echoes,
     EMBEDDING: vectors.check_texts,
     RERANK: vectors.check_ranking,
 }
-"""What raises for requests that vLLM would answer in another way than other engines."""
+"""Path → check that raises for requests that vLLM would answer differently from other engines."""
 READ = frozenset({CHAT, COMPLETION, EMBEDDING, RERANK})
-"""Paths whose requests may have addresses of files, which are fetched here: vLLM gets data."""
+"""Paths whose requests may contain addresses of files, which are fetched here, so that vLLM receives data."""
 
 
 class AnswerRewriter:
-    """The `send` of one request, which gives its client what `answers.py` and `lengths.py` make of vLLM's answer.
+    """The `send` of one request, which rewrites vLLM's answer with `answers.py` and `lengths.py`.
 
-    Refusals, rankings, and whole answers of models that write are held until they are complete; streams pass by events.
+    Refusals, rankings, and whole answers of language models are buffered until they are complete; streams pass event by event.
     """
 
     def __init__(self, app: App, scope: Scope, body: bytes, send: Send) -> None:
@@ -109,7 +109,7 @@ class AnswerRewriter:
         self._body = body
         self._send = send
         self._head: Message | None = None
-        """Of an answer that is held."""
+        """The head of a buffered answer."""
         self._whole = bytearray()
         self._writes = scope["path"] in WRITING
         self._ranks = scope["path"] == RERANK
@@ -151,7 +151,7 @@ class AnswerRewriter:
 
 
 def fingerprint_of(scope: Scope) -> str | None:
-    """What vLLM calls itself in whole answers and last chunks; None where this version keeps it elsewhere."""
+    """vLLM's fingerprint in whole answers and last chunks; None if this version of vLLM has it elsewhere."""
     state = getattr(scope.get("app"), "state", None)
     found = getattr(getattr(state, "openai_serving_chat", None), "system_fingerprint", None)
     return found if isinstance(found, str) else None

@@ -1,4 +1,4 @@
-"""An ASGI application that stands before an engine's own server, inside the replica's process."""
+"""The front of an engine's own server: an ASGI application before it, inside the replica's process."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from modelyard.engines.media import Media
 ABSENT = b'{"error":{"message":"There is no such path here.","type":"invalid_request_error","param":null,"code":404}}'
 
 
-class ReplicaDoor(ABC):
-    """Lets requests through to `paths` only: engines' servers have more of them than we forward.
+class ReplicaFront(ABC):
+    """Accepts only requests to `paths`, because engines' servers have more paths than the gateway forwards.
 
-    A subclass says what becomes of each POST request, whose body has been read.
+    A subclass handles each POST request, whose body has been read.
     """
 
     def __init__(self, app: App, paths: Collection[str]) -> None:

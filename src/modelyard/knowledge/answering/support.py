@@ -1,0 +1,72 @@
+"""Checks whether the sources that an answer cites say what it cites them for, by words and numbers; no model is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from modelyard.knowledge.answering.citations import MARK, cited_numbers, sentences
+from modelyard.knowledge.indexing.scripts import script_of
+from modelyard.knowledge.indexing.words import plain, query_terms, terms
+from modelyard.protocol.hits import Hit
+
+SHARED: Final = 0.3
+"""Part of a sentence's words that a source must contain to support it."""
+FEW: Final = 2
+"""Words below which a sentence is checked by its numbers alone."""
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
+_LEADING: Final = re.compile(rf"\s*(?:(?:{MARK.pattern})\s*)+")
+
+
+class Claim(NamedTuple):
+    """A sentence of an answer without its marks, and the numbers of the sources that it cites."""
+
+    text: str
+    numbers: Sequence[int]
+
+
+def unsupported(answer: str, question: str, hits: Sequence[Hit]) -> list[int]:
+    """The numbers of the sources that an answer cites and that support none of the sentences for which it cites them."""
+    cited: dict[int, bool] = {}
+    for claim in claims(answer, len(hits)):
+        for number in claim.numbers:
+            cited[number] = cited.get(number, False) or supports(hits[number - 1], claim.text, question)
+    return [number for number, supported in cited.items() if not supported]
+
+
+def claims(answer: str, sources: int) -> Iterator[Claim]:
+    """The sentences of an answer that cite sources. A mark at the beginning of a sentence belongs to the one before it."""
+    text, numbers = "", list[int]()
+    for sentence in sentences(answer):
+        leading = _LEADING.match(sentence)
+        if leading is not None:
+            numbers += cited_numbers(leading.group(), sources)
+            sentence = sentence[leading.end() :]
+        if not sentence:
+            continue
+        if numbers:
+            yield Claim(text, numbers)
+        text, numbers = MARK.sub(" ", sentence), cited_numbers(sentence, sources)
+    if numbers:
+        yield Claim(text, numbers)
+
+
+def supports(hit: Hit, sentence: str, question: str) -> bool:
+    """Whether a source has the numbers of a sentence, except those of the question, and enough of its words.
+
+    Words are not compared where the two are in different scripts, since an answer may be a translation.
+    """
+    source = f"{hit.heading}\n{hit.text}"
+    if _numbers(sentence) - _numbers(question) - _numbers(source):
+        return False
+    words = {word for word in query_terms(sentence) if not word[0].isdigit()}
+    if len(words) < FEW or script_of(sentence) is not script_of(source):
+        return True
+    return len(words.intersection(terms(source))) >= SHARED * len(words)
+
+
+def _numbers(text: str) -> set[str]:
+    """The numbers of a text, without the commas between thousands and zeros behind the point."""
+    found = (each.replace(",", "") for each in _NUMBER.findall(plain(text)))
+    return {each.rstrip("0").rstrip(".") if "." in each else each for each in found}

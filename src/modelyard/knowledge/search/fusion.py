@@ -1,0 +1,76 @@
+"""Turns what words and vectors say of a chunk into one score: how likely it is about the query, from 0 to 1.
+
+Words give a share: the chunk's BM25 as a part of what BM25 approaches for this query. Vectors give a distance: how many standard
+deviations the chunk's cosine lies above the cosines that are usual for this query. Both mean the same in every base, so their
+weighted sum, read on a logistic curve, can be compared between queries, modes and bases. `MIDDLE` and `SPREAD` were fitted on the
+questions in `benchmarks/knowledge_set`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, sqrt
+from typing import Final
+
+from modelyard.knowledge.types import Matches
+from modelyard.protocol.hits import Scores
+
+RELEVANT: Final = 0.5
+"""The score from which a chunk is more likely about the query than not."""
+MIDDLE: Final = (0.15, 4.0)
+"""The share of words, and the distance of vectors, of a chunk whose score is `RELEVANT`."""
+SPREAD: Final = (0.06, 0.8)
+"""How much more of each moves a score from 0.5 to 0.73."""
+SCALE: Final = 0.1
+"""A distance of one deviation counts as much as this share of words, at a weight of 1."""
+PRIOR: Final = 32
+"""Chunks that the fixed passages of `Background` count as, so that a base of few chunks has a usual cosine, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much words and vectors count; 0 leaves one of them out."""
+
+    words: float = 1.0
+    vectors: float = 1.0
+
+    @property
+    def middle(self) -> float:
+        """The weighted sum of a chunk whose score is `RELEVANT`."""
+        return self.words * MIDDLE[0] + self.vectors * SCALE * MIDDLE[1]
+
+    @property
+    def spread(self) -> float:
+        """How much more than `middle` gives a score of 0.73."""
+        return self.words * SPREAD[0] + self.vectors * SCALE * SPREAD[1]
+
+
+def fused(matches: Matches, weights: Weights, prior: Sequence[float] = ()) -> dict[int, Scores]:
+    """The scores of all chunks that were found. `prior` are the cosines of the query with passages that it is not about."""
+    mean, deviation = usual(matches.background, prior)
+    found = {}
+    for number in matches.lexical.keys() | matches.similarity.keys():
+        lexical, similarity = matches.lexical.get(number), matches.similarity.get(number)
+        share = 0.0 if lexical is None or not matches.most else lexical / matches.most
+        distance = 0.0 if similarity is None else max(0.0, (similarity - mean) / deviation)
+        evidence = weights.words * share + weights.vectors * SCALE * distance
+        found[number] = Scores(
+            lexical=lexical, similarity=similarity, fused=_logistic((evidence - weights.middle) / weights.spread)
+        )
+    return found
+
+
+def usual(background: Sequence[float], prior: Sequence[float]) -> tuple[float, float]:
+    """The mean and the standard deviation of cosines with chunks that a query is not about. (0, 1) where nothing is known."""
+    each = PRIOR / len(prior) if prior else 0.0
+    total = len(background) + each * len(prior)
+    if not total:
+        return 0.0, 1.0
+    mean = (sum(background) + each * sum(prior)) / total
+    variance = (sum((x - mean) ** 2 for x in background) + each * sum((x - mean) ** 2 for x in prior)) / total
+    return mean, sqrt(variance) or 1.0
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + exp(-value)) if value > -500 else 0.0

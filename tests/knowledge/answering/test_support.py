@@ -1,0 +1,76 @@
+"""Whether cited sources say what they are cited for."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelyard.knowledge.answering.support import Claim, claims, supports, unsupported
+from modelyard.protocol.hits import Hit
+
+HITS = [
+    Hit(
+        chunk_id=number,
+        knowledge_base="b",
+        document_id=1,
+        document="d",
+        page=None,
+        start=0,
+        end=1,
+        heading=heading,
+        text=text,
+    )
+    for number, (heading, text) in enumerate(
+        [
+            ("Leave", "Drivers receive 28 days of annual leave a year, of which ten must be taken in one stretch."),
+            ("", "The ferry carries 1,250 passengers and costs 12.50 at weekends."),
+            ("假期", "司机每年享有28天年假，其中十天必须连续休。"),
+        ]
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("Drivers have 28 days [1].", [Claim("Drivers have 28 days  .", [1])]),
+        (
+            "Drivers have 28 days. [1] The ferry is big. [2]",
+            [Claim("Drivers have 28 days.", [1]), Claim("The ferry is big.", [2])],
+        ),
+        ("Both are so [1, 2].", [Claim("Both are so  .", [1, 2])]),
+        ("司机有28天年假。【1】", [Claim("司机有28天年假。", [1])]),
+        ("No mark here. None here.", []),
+        ("Out of range [9].", []),
+        ("[1] Begins with a mark [2].", [Claim("", [1]), Claim("Begins with a mark  .", [2])]),
+    ],
+)
+def test_claims(answer: str, expected: list[Claim]) -> None:
+    assert list(claims(answer, 3)) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence", "question", "supported"),
+    [
+        (1, "Drivers receive 28 days of leave.", "", True),
+        (1, "Drivers receive 30 days of leave.", "", False),
+        (1, "In 2024 drivers receive 28 days of leave.", "How was it in 2024?", True),
+        (1, "The moon circles the earth every month.", "", False),
+        (1, "Yes.", "", True),
+        (1, "Annual leave of drivers: ten days in one stretch.", "", True),
+        (2, "It carries 1250 passengers.", "", True),
+        (2, "A ticket costs 12.5 at weekends.", "", True),
+        (2, "A ticket costs 12.05 at weekends.", "", False),
+        (3, "司机有28天年假。", "", True),
+        (3, "司机有26天年假。", "", False),
+        (3, "轮船每天早上六点开往海岛码头。", "", False),
+        (3, "Drivers have 28 days of annual leave.", "", True),
+        (3, "Drivers have 26 days of annual leave.", "", False),
+    ],
+)
+def test_what_a_source_supports(source: int, sentence: str, question: str, supported: bool) -> None:
+    assert supports(HITS[source - 1], sentence, question) is supported
+
+
+def test_a_source_that_supports_one_of_its_sentences_stays() -> None:
+    answer = "Drivers receive 28 days of leave [1]. The ferry carries 900 passengers [2]. The sky is blue and wide [1]."
+    assert unsupported(answer, "", HITS) == [2]
