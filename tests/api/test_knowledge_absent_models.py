@@ -46,7 +46,9 @@ def test_documents_wait_for_their_model_and_go_on_when_it_comes(server: Live) ->
     assert base.info()["warnings"] == []
     assert ok(server.http.delete("/v1/models/bge-m3")) is None
     wait_for(lambda: base.info()["warnings"])
-    found = base.search("who sleeps", top_k=20)
+    found = base.search(
+        "кто там спит? walrus", top_k=20
+    )  # in a script for which vectors were not measured, so they count
     assert len(found["data"]) == len(DOCUMENTS) and "by words alone" in found["notes"][0]
     job = base.send({"d0.txt": b"The otter eats.", "broken.pdf": b"%PDF-1.4 x"})["job"]
     wait_for(lambda: base.texts("otter"))

@@ -224,7 +224,7 @@ def test_searches_by_words_alone_ask_no_model(key: Maker) -> None:
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/v1/knowledge_bases/open/search", {"query": "a gate that nobody looked for {}"}),
+        ("/v1/knowledge_bases/open/search", {"query": "a gate that nobody looked for {}", "mode": "vector"}),
         ("/v1/knowledge_bases/shut/search", {"query": "zqxj {}", "rerank": True, "rerank_model": "ranker"}),
         ("/v1/knowledge_bases/open/answer", {"question": "is the gate green {}?", "model": "m"}),
         ("/v1/chat/completions", {"model": "kb:open", "messages": [{"role": "user", "content": "is the gate green?"}]}),
