@@ -12,7 +12,7 @@ MARK = re.compile(r"\[(\d{1,3}(?:\s*[,，、]\s*\d{1,3})*)\]|【(\d{1,3})】")
 """Numbers of sources in brackets."""
 _SENTENCE = re.compile(r"[^。！？!?\n]*?(?:[。！？!?]+[”』」\"')）]*|\.(?=\s|$)|\n|$)", re.DOTALL)
 TAKEN = 0.3
-"""Part of an answer's words that a source must contain to count as its source."""
+"""Part of the words of an answer, or of one sentence of it, that a source must contain to count as its source."""
 SENTENCES = 3
 LONGEST = 600
 """Maximum characters of a quoted sentence."""
@@ -33,9 +33,14 @@ def likely_source(answer: str, hits: Sequence[Hit]) -> int | None:
     words = set(query_terms(answer))
     if not words:
         return None
-    shares = [len(words & set(terms(hit.text))) / len(words) for hit in hits]
+    shares = [share(words, hit.text) for hit in hits]
     best = max(range(len(hits)), key=lambda place: shares[place])
     return best + 1 if shares[best] >= TAKEN else None
+
+
+def share(words: set[str], text: str) -> float:
+    """The part of these terms that a text has, 0 to 1; 0 for no terms."""
+    return len(words.intersection(terms(text))) / (len(words) or 1)
 
 
 def sentences(text: str) -> list[str]:
@@ -49,8 +54,7 @@ def extract(question: str, hits: Sequence[Hit]) -> tuple[str, list[int]]:
     scored: list[tuple[float, int, int, str]] = []
     for number, hit in enumerate(hits, 1):
         for place, sentence in enumerate(sentences(hit.text)):
-            share = len(words & set(terms(sentence))) / (len(words) or 1)
-            scored.append((-share - 0.5 * hit.score, number, place, sentence))
+            scored.append((-share(words, sentence) - 0.5 * hit.score, number, place, sentence))
     best = sorted(sorted(scored)[:SENTENCES], key=lambda each: each[1:3])
     text = " ".join(f"{sentence[:LONGEST]} [{number}]" for _, number, _, sentence in best)
     return text, list(dict.fromkeys(number for _, number, _, _ in best))

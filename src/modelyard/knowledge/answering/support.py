@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from modelyard.knowledge.answering.citations import MARK, cited_numbers, sentences
+from modelyard.knowledge.answering.citations import MARK, TAKEN, cited_numbers, sentences, share
 from modelyard.knowledge.indexing.scripts import script_of
-from modelyard.knowledge.indexing.words import plain, query_terms, terms
+from modelyard.knowledge.indexing.words import plain, query_terms
 from modelyard.protocol.hits import Hit
 
-SHARED: Final = 0.3
-"""Part of a sentence's words that a source must contain to support it."""
 FEW: Final = 2
 """Words below which a sentence is checked by its numbers alone."""
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
@@ -63,7 +61,7 @@ def supports(hit: Hit, sentence: str, question: str) -> bool:
     words = {word for word in query_terms(sentence) if not word[0].isdigit()}
     if len(words) < FEW or script_of(sentence) is not script_of(source):
         return True
-    return len(words.intersection(terms(source))) >= SHARED * len(words)
+    return share(words, source) >= TAKEN
 
 
 def _numbers(text: str) -> set[str]:

@@ -208,7 +208,7 @@ class Probes:
         """Make the probe of a base anew and store it. None for a base without vectors. Raises what the embedding model raises."""
         if base.embedding_model is None:
             return None
-        probe = await self._made(base, base.embedding_model, await self._count(base))
+        probe = await self._made(base, base.embedding_model)
         async with self._database.writing() as session:
             row = await session.get(KnowledgeBase, base.id)
             if row is not None and row.generation == base.generation and row.embedding_model == base.embedding_model:
@@ -216,10 +216,11 @@ class Probes:
         self.on_change()
         return probe
 
-    async def _made(self, base: KnowledgeBase, model: str, chunks: int) -> Probe:
+    async def _made(self, base: KnowledgeBase, model: str) -> Probe:
         reading = await self.reading(model)
         scripts = {script: weighed(share) for script, share in reading.items()}
-        samples = await self._samples(base, model)
+        numbers = await self._numbers(base)
+        samples = await self._samples(numbers[:: max(1, -(-len(numbers) // LOOKED_AT))], model)
         for script, sample in samples.items():
             items = known_items(sample) if len(sample) >= FEWEST else []
             if not items:
@@ -229,7 +230,7 @@ class Probes:
             by_vectors = await asyncio.to_thread(found_by_vectors, sample, items, sentences, rests)
             by_words = await asyncio.to_thread(found_by_words, sample, items)
             scripts[script] = weighed(reading.get(script), by_vectors, by_words)
-        return Probe(model=model, generation=base.generation, chunks=chunks, scripts=scripts)
+        return Probe(model=model, generation=base.generation, chunks=len(numbers), scripts=scripts)
 
     async def _count(self, base: KnowledgeBase) -> int:
         query = select(func.count()).where(
@@ -238,14 +239,16 @@ class Probes:
         async with self._database.session() as session:
             return await session.scalar(query) or 0
 
-    async def _samples(self, base: KnowledgeBase, model: str) -> dict[Script, list[SampledChunk]]:
-        """Chunks that are spread evenly over the base, by script, `SAMPLE` of each at most."""
+    async def _numbers(self, base: KnowledgeBase) -> Sequence[int]:
+        """The ids of all chunks of the present generation, in order."""
         ids = select(KnowledgeChunk.id).where(
             KnowledgeChunk.base_id == base.id, KnowledgeChunk.generation == base.generation
         )
         async with self._database.session() as session:
-            numbers = list(await session.scalars(ids.order_by(KnowledgeChunk.id)))
-        numbers = numbers[:: max(1, -(-len(numbers) // LOOKED_AT))]
+            return (await session.scalars(ids.order_by(KnowledgeChunk.id))).all()
+
+    async def _samples(self, numbers: Sequence[int], model: str) -> dict[Script, list[SampledChunk]]:
+        """Those of these chunks that have vectors, by script, `SAMPLE` of each at most."""
         samples: defaultdict[Script, list[SampledChunk]] = defaultdict(list)
         for some in batched(numbers):
             query = (

@@ -25,7 +25,7 @@ SPREAD: Final = (0.06, 0.8)
 SCALE: Final = 0.1
 """A distance of one deviation counts as much as this share of words, at a weight of 1."""
 PRIOR: Final = 32
-"""Chunks that the fixed passages of `Background` count as, so that a base of few chunks has a usual cosine, too."""
+"""Chunks that the passages of the reading test count as, so that a base of few chunks has a usual cosine, too."""
 
 
 @dataclass(frozen=True, slots=True)

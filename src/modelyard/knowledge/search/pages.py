@@ -12,11 +12,11 @@ def matched_page(query: str, text: str, page: int | None, breaks: Sequence[tuple
 
     `page` is where `text` begins, `breaks` are the offset and the page of each place where another page begins.
     """
-    wanted = set(query_terms(query))
+    query_words = set(query_terms(query))
     starts = [0, *(offset for offset, _ in breaks)]
     ends = [*starts[1:], len(text)]
     pages = [page, *(number for _, number in breaks)]
     shared = [
-        sum(map(len, wanted.intersection(terms(text[start:end])))) for start, end in zip(starts, ends, strict=True)
+        sum(map(len, query_words.intersection(terms(text[start:end])))) for start, end in zip(starts, ends, strict=True)
     ]
     return pages[shared.index(max(shared))]

@@ -189,7 +189,7 @@ class Search:
         hits = [each for each in hits if each.score >= query.min_score][: query.k]
         if query.similarities:
             hits = await self._with_similarities(query, hits)
-        return SearchResult([_shown(query.text, each) for each in hits], notes)
+        return SearchResult([_with_highlights(query.text, each) for each in hits], notes)
 
     async def _matches(self, base: KnowledgeBase, query: Query, depth: int) -> BaseMatches:
         """The `depth` best chunks of one base by words, and as many by vectors, with their scores."""
@@ -334,7 +334,7 @@ class Search:
         ]
 
 
-def _shown(query: str, hit: Hit) -> Hit:
+def _with_highlights(query: str, hit: Hit) -> Hit:
     """A hit with the spans of what it shares with a query, and the page where most of that stands."""
     spans = highlights(query, hit.text)
     page = matched_page(query, hit.text, hit.page, hit.page_breaks) if hit.page_breaks else hit.page
