@@ -18,6 +18,7 @@ from modelyard.client import (
     AsyncClient,
     Client,
     account_types,
+    event_types,
     handles,
     job_types,
     knowledge_types,
@@ -43,6 +44,7 @@ from modelyard.protocol import (
     knowledge_jobs,
     lifecycle,
     models,
+    server_events,
     workers,
 )
 
@@ -181,6 +183,7 @@ BODIES: dict[str, Any] = {
     "JobProgressDict": jobs.JobProgressInfo,
     "JobProblemDict": jobs.JobProblem,
     "JobEventDict": jobs.JobEventInfo,
+    "ServerEventDict": server_events.ModelChanged,
     "ConversationDict": conversations.ConversationInfo,
     "MessageDict": conversations.MessageInfo,
     "ImportedDict": conversation_imports.Imported,
@@ -188,7 +191,7 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    found = {**vars(types), **vars(account_types), **vars(knowledge_types), **vars(job_types)}
+    found = {**vars(types), **vars(account_types), **vars(knowledge_types), **vars(job_types), **vars(event_types)}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 
 

@@ -52,6 +52,8 @@ from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
 from modelyard.runtime.local import LocalHost
 from modelyard.web.deps import Parts
+from modelyard.web.detached import detaching
+from modelyard.web.event_feed import EventFeed
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +85,14 @@ class Application:
             scope = plain(scope, self._gateway.handles)
         if scope["type"] == "http" and self._gateway.handles(scope["path"]):
             await self._gateway(scope, receive, send)
+        elif scope["type"] == "http":
+            send = with_request_id(scope, send)
+            waiting = detaching(scope)
+            await self._management(scope, receive, send)
+            for response in waiting:
+                await response(scope, receive, send)
         else:
-            await self._management(scope, receive, with_request_id(scope, send) if scope["type"] == "http" else send)
+            await self._management(scope, receive, send)
 
 
 def with_request_id(scope: Scope, send: Send) -> Send:
@@ -113,10 +121,13 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     keys.on_change = gateway.admit
     host = LocalHost(settings, traffic.last_byte.get)
     jobs = Jobs(settings, database, host)
-    reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish, jobs)
+    journal = Journal(database, settings.folder)
+    reconciler = Reconciler(settings, journal, host, traffic, gateway.publish, jobs)
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
+    events = EventFeed(deployments, jobs, reconciler.downloads, traffic, host, f"{settings.host}:{settings.port}")
+    journal.on_event = events.happened
     caching = Caching(catalog, reconciler, jobs)
     await _take_up(jobs, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
@@ -127,6 +138,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     starting = _begin(autostarts.run(), "autostart", _autostart_ended)
     looking = _begin(keys.run(), "keys", _keys_ended)
     working = _begin(jobs.run(), "jobs", _jobs_ended)
+    feeding = _begin(events.run(), "events", _events_ended)
     try:
         await reconciler.look()
         async with knowledge_running(settings, database, gateway, catalog, jobs) as knowledge:
@@ -147,10 +159,11 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
                     chats=chats,
+                    events=events,
                 )
             )
     finally:
-        await _end(looking, starting, working, loop)
+        await _end(looking, starting, feeding, working, loop)
         await chats.close()
         await gateway.close()
         await asyncio.to_thread(PROCESSES.close)
@@ -201,6 +214,12 @@ def _autostart_ended(task: asyncio.Task[None]) -> None:
     """Log an unexpected error; only the order and the retries of autostart are lost."""
     if not task.cancelled() and (error := task.exception()):
         log.error("autostart broke off", exc_info=error)
+
+
+def _events_ended(task: asyncio.Task[None]) -> None:
+    """Log an unexpected error; only the stream of events is lost."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("the stream of events broke off", exc_info=error)
 
 
 def _keys_ended(task: asyncio.Task[None]) -> None:

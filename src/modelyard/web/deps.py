@@ -27,6 +27,7 @@ from modelyard.gateway.app import Gateway
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.runtime.base import Host
+from modelyard.web.event_feed import EventFeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Parts:
     registrations: Registrations = field(kw_only=True)
     knowledge: KnowledgeService = field(kw_only=True)
     chats: Chats = field(kw_only=True)
+    events: EventFeed = field(kw_only=True)
 
 
 async def parts(request: Request) -> Parts:
