@@ -74,6 +74,7 @@ def separate_adapters(args: Sequence[str]) -> list[str]:
 @click.option(
     "--context-length", type=click.IntRange(1), metavar="TOKENS", help="Tokens of context to reserve memory for."
 )
+@click.option("--alias", multiple=True, metavar="NAME", help="Another name under which it answers; repeatable.")
 @click.option("--enable-thinking", type=bool, metavar="BOOL", help="Default of the thinking switch.")
 @click.option("-lm", "--lora-modules", type=(str, str), multiple=True, metavar="NAME PATH", help="Adapters to load.")
 @click.option("-ev", "--env", type=(str, str), multiple=True, metavar="KEY VALUE", help="Environment of its process.")
@@ -193,6 +194,7 @@ def _indexes(text: str) -> list[int]:
 
 
 CONVERTED: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "alias": ("aliases", list),
     "env": ("envs", dict),
     "gpu_idx": ("gpu_idx", _indexes),
     "context_length": ("n_ctx", int),

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.control.downloads import check_disk
-from modelyard.control.launching import plan_launch
+from modelyard.control.launching import ALIASES, plan_launch
 from modelyard.control.placement import Claims, Machine, place
 from modelyard.control.places import packed
 from modelyard.control.privileges import Permit, keyed
@@ -36,7 +36,7 @@ from modelyard.core.types import Address, Hardware, Launch, ReplicaState
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import Deployment, Event
 from modelyard.engines import ENGINES
-from modelyard.engines.base import Remote
+from modelyard.engines.base import ADAPTERS, Remote
 from modelyard.protocol.models import LaunchRequest
 from modelyard.runtime.base import Host
 
@@ -74,6 +74,8 @@ class Deployments:
             launch = self._with_free_uid(launch, request)
             for adapter in launch.adapters:
                 self.check_free(adapter.name, launch.uid)
+            for alias in launch.aliases:
+                self.check_free(alias, launch.uid, ALIASES)
             self._check_memory(launch, request.replica, machine.hardware, self._reconciler.claims())
             try:
                 async with self._database.writing() as session:
@@ -120,20 +122,20 @@ class Deployments:
         view = self._reconciler.view(launch.uid)
         owner = self._reconciler.owner(launch.uid)
         if view is None and owner is not None:
-            raise ModelExists(launch.uid, f"an adapter of '{owner.desired.uid}'")
+            raise ModelExists(launch.uid, _role(launch.uid, owner))
         if view is None or view.state is ReplicaState.FAILED:
             return launch
         if request.model_uid is not None:
             raise ModelExists(launch.uid, view.state.value)
         return replace(launch, uid=f"{launch.uid[:91]}-{secrets.token_hex(4)}")
 
-    def check_free(self, name: str, uid: str) -> None:
-        """Raise `ModelExists` if an adapter of model `uid` may not have this name."""
+    def check_free(self, name: str, uid: str, param: str = ADAPTERS) -> None:
+        """Raise `ModelExists` if an adapter or alias of model `uid` may not have this name."""
         view, owner = self._reconciler.view(name), self._reconciler.owner(name)
         if view is not None and view.desired.uid != uid:
-            raise ModelExists(name, view.state.value, "lora_modules")
+            raise ModelExists(name, view.state.value, param)
         if owner is not None and owner.desired.uid != uid:
-            raise ModelExists(name, f"an adapter of '{owner.desired.uid}'", "lora_modules")
+            raise ModelExists(name, _role(name, owner), param)
 
     def _check_memory(self, launch: Launch, replicas: int, hardware: Hardware, claims: Claims) -> None:
         """Raise `NotEnoughMemory` unless all new replicas can be placed together."""
@@ -193,8 +195,10 @@ class Deployments:
                 raise LaunchFailed(uid, f"the model runs without adapter '{each.adapter.name}': {each.reason}")
 
     def view(self, uid: str) -> ModelView:
-        """One model. Raises `ModelNotFound`, whose message lists the models that exist."""
+        """One model. Raises `ModelNotFound`, whose message lists the models that exist, or names the model of an alias."""
         view = self._reconciler.view(uid)
+        if view is None and (owner := self._reconciler.owner(uid)) and uid in owner.desired.launch.aliases:
+            raise ModelNotFound.alias(uid, owner.desired.uid)
         if view is None:
             raise ModelNotFound.among(uid, [each.desired.uid for each in self._reconciler.views()])
         return view
@@ -273,3 +277,9 @@ class Deployments:
         if name is None:
             self.view(uid)
         return name, found
+
+
+def _role(name: str, owner: ModelView) -> str:
+    """What the name is of the model that has it, for a refusal."""
+    kind = "alias" if name in owner.desired.launch.aliases else "adapter"
+    return f"an {kind} of '{owner.desired.uid}'"

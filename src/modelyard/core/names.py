@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from modelyard.core.errors import InvalidParameter
 
+BASE = "kb:"
+"""Prefix of a knowledge base's name where a request names a model."""
 LONGEST = 100
 """Maximum characters of the name of a key or a user."""
 MODEL_ROUTES = frozenset({"estimate", "families", "instance", "instances", "prompts", "summary", "vllm-supported"})

@@ -74,12 +74,13 @@ class ModelCalls(CallGroup[S]):
         envs: Mapping[str, str] | None = None,
         virtual_env_find_links: Sequence[str] | None = None,
         wait_ready: bool = True,
+        aliases: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> Request[str]:
         """Launch a model and return its uid, under which it answers.
 
         `model_name` is a family of the catalog, the id of a repository on a hub, or a path. Keyword arguments that are
-        not listed are options of the engine.
+        not listed are options of the engine. `aliases` are other names under which it will answer.
         With `wait_ready=False` the uid comes back at once, and `progress` says how far the launch is.
         """
         # Every parameter has the name of its field in the body, except for these.
