@@ -108,6 +108,11 @@ def test_the_snippets_of_the_page_on_launching(server: Served, capsys: pytest.Ca
     assert printed_by("launching.md", server, capsys) == ["helper\n"]
 
 
+def test_the_snippets_of_the_page_on_engines(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    (listed, *_) = printed_by("engines.md", server, capsys)
+    assert "fake can run ['tokens', 'load_seconds']" in listed or "fake can run ['load_seconds', 'tokens']" in listed
+
+
 def test_the_snippets_of_the_page_on_clients(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
     whole, stream, documents, settings = printed_by("clients.md", server, capsys)
     assert re.search(r"\d+$", whole.strip()) and stream
