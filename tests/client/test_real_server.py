@@ -105,7 +105,9 @@ def printed_by(page: str, server: Served, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_snippets_of_the_page_on_launching(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
-    assert printed_by("launching.md", server, capsys) == ["helper\n"]
+    aliased, planned = printed_by("launching.md", server, capsys)
+    assert aliased == "helper\n"
+    assert planned.startswith("fake {'weights'") and "'code': 'invalid_parameter'" in planned
 
 
 def test_the_snippets_of_the_page_on_engines(server: Served, capsys: pytest.CaptureFixture[str]) -> None:

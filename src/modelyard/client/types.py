@@ -188,40 +188,6 @@ class EstimateDict(EngineEstimateDict):
     engines: dict[str, EngineEstimateDict]
 
 
-class OwnEnvironmentDict(TypedDict):
-    """An engine's own virtual environment."""
-
-    installed_at: float
-    versions: dict[str, str]
-
-
-class EngineInfoDict(TypedDict):
-    """One engine of the server."""
-
-    id: str
-    object: str
-    title: str
-    installed: bool
-    missing: list[str]
-    installable: bool
-    environment: OwnEnvironmentDict | None
-    devices: list[str]
-    uses_gpus: bool
-    formats: list[str]
-    model_types: list[str]
-    aliases: list[str]
-    only_by_name: bool
-    options: dict[str, Any]
-
-
-class EngineListDict(TypedDict):
-    """Every engine of the server, and the schema of a launch."""
-
-    object: str
-    data: list[EngineInfoDict]
-    launch: dict[str, Any]
-
-
 class EngineEntryDict(TypedDict, total=False):
     """The parts of a model that an engine can run; sizes and quantisations depend on the model's type."""
 

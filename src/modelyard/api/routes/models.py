@@ -10,6 +10,7 @@ from modelyard.control.scaling import check_alike
 from modelyard.core.access import Grant
 from modelyard.core.errors import ModelNotFound
 from modelyard.protocol.keys import Aborted, AbortRequest
+from modelyard.protocol.launch_plans import LaunchPlanInfo
 from modelyard.protocol.models import (
     KnowledgeModel,
     LaunchProgress,
@@ -26,6 +27,7 @@ from modelyard.protocol.models import (
 )
 from modelyard.web.deps import TheAdapters, TheAddress, TheDeployments, TheGrant, TheKnowledge, TheParts, TheTrust
 from modelyard.web.knowledge_views import knowledge_model
+from modelyard.web.launch_plans import launch_plan
 from modelyard.web.router import Router
 from modelyard.web.views import (
     adapter_model,
@@ -49,6 +51,12 @@ async def launch(
     if wait_ready:
         await deployments.wait_ready(uid)
     return LaunchResponse(model_uid=uid)
+
+
+@router.post("/plan", scope="models:write")
+async def plan(body: LaunchRequest, deployments: TheDeployments, trust: TheTrust) -> LaunchPlanInfo:
+    """What a launch with this body would do, or why it would be refused; nothing is started, downloaded or stored."""
+    return launch_plan(await deployments.dry_run(body, trust), body)
 
 
 @router.get("", scope="models:list")

@@ -10,6 +10,7 @@ from modelyard.client.calls import CallGroup, ClientMethod, S, Steps, call
 from modelyard.client.request import Request, a_list, an_object, at, flag, given, nothing
 
 if TYPE_CHECKING:
+    from modelyard.client.form_types import LaunchPlanDict
     from modelyard.client.types import (
         AbortedDict,
         ArchitecturesDict,
@@ -87,6 +88,18 @@ class ModelCalls(CallGroup[S]):
         others = ("self", "kwargs", "n_gpu", "wait_ready", "others")
         body = given(**{name: value for name, value in locals().items() if name not in others})
         return _launch(at("models"), {**body, **kwargs, "n_gpu": n_gpu}, wait_ready)
+
+    @call
+    def plan(
+        self, /, model_name: str | None = None, n_gpu: int | str | None = "auto", **launch: Any
+    ) -> Request[LaunchPlanDict]:
+        """What a launch would do, or in `refusal` why it would be refused; takes the arguments of `launch` and starts nothing.
+
+        The answer has engine, file, size, quantisation, memory beside what is free on each device, download and free disk,
+        and the command line.
+        """
+        body = given(model_name=model_name, **launch)
+        return Request("POST", at("models", "plan"), an_object, body={**body, "n_gpu": n_gpu})
 
     @call
     def launch_version(

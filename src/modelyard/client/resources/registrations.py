@@ -11,7 +11,8 @@ from modelyard.client.calls import CallGroup, S, call
 from modelyard.client.request import Request, a_list, an_object, anything, at, flag
 
 if TYPE_CHECKING:
-    from modelyard.client.types import EngineEntryDict, EngineListDict, ModelVersionDict
+    from modelyard.client.form_types import EngineListDict
+    from modelyard.client.types import EngineEntryDict, ModelVersionDict
 
 VersionList = list["ModelVersionDict"]
 
