@@ -77,9 +77,7 @@ def test_after_any_changes_it_holds_what_a_dictionary_would(
 
 
 @pytest.mark.parametrize("part", [vectors.PART, 1_000])
-def test_nearest_is_exact_with_and_without_a_filter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
-) -> None:
+def test_nearest_is_exact_with_and_without_a_filter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
     monkeypatch.setattr(vectors, "PART", part)
     rng = numpy.random.default_rng(1)
     rows = rng.normal(size=(9_000, 16)).astype("f4")
