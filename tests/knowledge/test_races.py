@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from modelyard.core.access import Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import KnowledgeBaseBusy, KnowledgeBaseNotFound
 from modelyard.db.session import Database
@@ -46,13 +47,23 @@ class Models:
         yield {}
 
 
+class NoModels:
+    """No chat model runs."""
+
+    def chats(self, grant: Grant | None = None) -> str | None:
+        return None
+
+    def context_length(self, name: str) -> int | None:
+        return None
+
+
 @asynccontextmanager
 async def room(settings: Settings, models: Models | None = None) -> AsyncIterator[KnowledgeService]:
     """A knowledge room whose worker runs."""
     settings.folder.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
     await database.open()
-    knowledge = KnowledgeService(settings, database, models or Models(), lambda grant: None)
+    knowledge = KnowledgeService(settings, database, models or Models(), NoModels())
     await knowledge.open()
     working = asyncio.create_task(knowledge.run())
     try:

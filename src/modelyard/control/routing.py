@@ -51,6 +51,7 @@ def _of_model(view: ModelView) -> Route:
         rules=plan.rules if plan else NO_RULES,
         upstream_name=plan.upstream_name if isinstance(plan, Remote) else None,
         thinking_key=launch.model.thinking_key,
+        context_length=(plan.context_length if plan else None) or launch.model.context_length or None,
         request_limit=launch.request_limit,
     )
 

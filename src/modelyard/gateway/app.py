@@ -101,6 +101,11 @@ class Gateway:
                 return name
         return None
 
+    def context_length(self, name: str) -> int | None:
+        """Tokens of prompt and answer that a model takes at most; None if that is not known."""
+        route = self._models.routes.get(name)
+        return None if route is None else route.context_length
+
     def state(self, name: str) -> ReplicaState | None:
         """The state of a model or of what an alias stands for; READY if it has an endpoint, None if there is none."""
         route = self._models.routes.get(self.aliases.model_of(name))
