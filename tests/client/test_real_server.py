@@ -105,7 +105,8 @@ def printed_by(page: str, server: Served, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_snippets_of_the_page_on_launching(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
-    aliased, planned = printed_by("launching.md", server, capsys)
+    found, aliased, planned = printed_by("launching.md", server, capsys)
+    assert found.startswith("modelyard-demo ")
     assert aliased == "helper\n"
     assert planned.startswith("fake {'weights'") and "'code': 'invalid_parameter'" in planned
 

@@ -33,6 +33,7 @@ from modelyard.client.resources.documents import upload_batch
 from modelyard.protocol import (
     adapters,
     cache,
+    catalog,
     cluster,
     conversation_imports,
     conversations,
@@ -147,6 +148,9 @@ BODIES: dict[str, Any] = {
     "OwnEnvironmentDict": engines.OwnEnvironment,
     "EngineInfoDict": engines.EngineInfo,
     "EngineListDict": engines.EngineList,
+    "FittingVersionDict": catalog.FittingVersion,
+    "CatalogEntryDict": catalog.CatalogEntry,
+    "CatalogPageDict": catalog.CatalogPage,
     "PlannedDeviceDict": launch_plans.PlannedDevice,
     "PlannedDownloadDict": launch_plans.PlannedDownload,
     "LaunchRefusalDict": launch_plans.LaunchRefusal,

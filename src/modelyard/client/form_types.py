@@ -94,3 +94,47 @@ class LaunchPlanDict(TypedDict):
     download: PlannedDownloadDict | None
     warnings: list[str]
     command: str | None
+
+
+class FittingVersionDict(TypedDict):
+    """The version of a family that a launch by its name would choose."""
+
+    model_engine: str
+    model_format: str
+    model_size_in_billions: float | None
+    quantization: str | None
+    cached: bool
+    comfortable: bool
+    memory: int
+    memory_total: int
+    n_gpu: int
+    weights: int | None
+
+
+class CatalogEntryDict(TypedDict):
+    """A family of the catalog."""
+
+    model_name: str
+    model_type: str
+    model_description: str
+    model_ability: list[str]
+    model_lang: list[str]
+    context_length: int | None
+    dimensions: int | None
+    sizes: list[int | float | str]
+    formats: list[str]
+    is_builtin: bool
+    cached: bool
+    fits: bool
+    best: FittingVersionDict | None
+    reason: str | None
+
+
+class CatalogPageDict(TypedDict):
+    """A page of the catalog."""
+
+    object: str
+    data: list[CatalogEntryDict]
+    total: int | None
+    has_more: bool
+    next_cursor: str | None

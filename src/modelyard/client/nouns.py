@@ -9,6 +9,7 @@ from modelyard.client.calls import CallGroup, S
 from modelyard.client.resources.adapters import AdapterCalls
 from modelyard.client.resources.autostart import AutostartCalls
 from modelyard.client.resources.cache import CacheCalls, DownloadCalls
+from modelyard.client.resources.catalog import CatalogCalls
 from modelyard.client.resources.cluster import ClusterCalls
 from modelyard.client.resources.conversations import ConversationCalls
 from modelyard.client.resources.documents import DocumentCalls
@@ -42,6 +43,11 @@ class Nouns(CallGroup[S]):
     def engines(self) -> EngineCalls[S]:
         """Engines: those of the server, and which of them run a model here."""
         return EngineCalls(self._sender)
+
+    @property
+    def catalog(self) -> CatalogCalls[S]:
+        """The catalog: families that can be launched by name, and which of them fit here."""
+        return CatalogCalls(self._sender)
 
     @property
     def registrations(self) -> RegistrationCalls[S]:

@@ -6,6 +6,7 @@ from modelyard.api.routes import (
     adapters,
     autostart,
     cache,
+    catalog,
     chats,
     cluster,
     documents,
@@ -36,6 +37,7 @@ from modelyard.web.router import ManagementRoute, Router
 ROUTERS: tuple[Router, ...] = (
     constants.router,
     registrations.router,
+    catalog.router,
     lifecycle.router,
     engines.router,
     jobs.router,
