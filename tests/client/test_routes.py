@@ -46,6 +46,7 @@ from modelyard.protocol import (
     launch_plans,
     lifecycle,
     models,
+    registrations,
     workers,
 )
 
@@ -148,6 +149,8 @@ BODIES: dict[str, Any] = {
     "OwnEnvironmentDict": engines.OwnEnvironment,
     "EngineInfoDict": engines.EngineInfo,
     "EngineListDict": engines.EngineList,
+    "RegistrationCheckDict": registrations.RegistrationCheck,
+    "RegistrationDraftDict": registrations.RegistrationDraft,
     "FittingVersionDict": catalog.FittingVersion,
     "CatalogEntryDict": catalog.CatalogEntry,
     "CatalogPageDict": catalog.CatalogPage,

@@ -138,3 +138,17 @@ class CatalogPageDict(TypedDict):
     total: int | None
     has_more: bool
     next_cursor: str | None
+
+
+class RegistrationCheckDict(TypedDict):
+    """What a registration would do."""
+
+    record: dict[str, Any]
+    entry: CatalogEntryDict
+
+
+class RegistrationDraftDict(TypedDict):
+    """A record that was made of files."""
+
+    model_type: str
+    model: dict[str, Any]

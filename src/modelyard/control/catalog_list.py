@@ -103,6 +103,12 @@ def _entries(
             return
 
 
+def entry_of(family: Family, built_in: bool, machine: Machine) -> CatalogEntry:
+    """The entry of one family, which need not be in the catalog. Reads the cache folders, so call it in a thread."""
+    is_here = here()
+    return _entry(family, built_in, _is_cached(family, is_here), machine, is_here)
+
+
 def _is_cached(family: Family, is_here: Cached) -> bool:
     return any(
         is_here(hub, source, quantization)
