@@ -18,6 +18,7 @@ from modelyard.client import (
     AsyncClient,
     Client,
     account_types,
+    form_types,
     handles,
     job_types,
     knowledge_types,
@@ -41,6 +42,7 @@ from modelyard.protocol import (
     keys,
     knowledge,
     knowledge_jobs,
+    launch_plans,
     lifecycle,
     models,
     workers,
@@ -142,6 +144,13 @@ BODIES: dict[str, Any] = {
     "AutostartRemovedDict": lifecycle.AutostartRemoved,
     "AdapterDict": adapters.AdapterInfo,
     "EngineEntryDict": engines.EngineEntry,
+    "OwnEnvironmentDict": engines.OwnEnvironment,
+    "EngineInfoDict": engines.EngineInfo,
+    "EngineListDict": engines.EngineList,
+    "PlannedDeviceDict": launch_plans.PlannedDevice,
+    "PlannedDownloadDict": launch_plans.PlannedDownload,
+    "LaunchRefusalDict": launch_plans.LaunchRefusal,
+    "LaunchPlanDict": launch_plans.LaunchPlanInfo,
     "EngineEstimateDict": engines.EngineEstimate,
     "EstimateDict": engines.EstimateResponse,
     "CachedModelDict": cache.CachedModel,
@@ -188,7 +197,7 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    found = {**vars(types), **vars(account_types), **vars(knowledge_types), **vars(job_types)}
+    found = {**vars(types), **vars(account_types), **vars(knowledge_types), **vars(job_types), **vars(form_types)}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 
 

@@ -219,6 +219,8 @@ class Launch:
     """In the order of the launch request; names are unique."""
     trusted: bool = True
     """Whether its caller may run code on this machine (`core/trust.py`)."""
+    aliases: tuple[str, ...] = ()
+    """Other names under which it answers."""
 
 
 @dataclass(frozen=True, slots=True)
