@@ -57,12 +57,12 @@ class Board:
 
 
 @pytest.fixture
-def on(settings: Settings, tmp_path: Path) -> Callable[..., None]:
+def on(settings: Settings, sqlite_url: str) -> Callable[..., None]:
     """Runs works one after the other, each on a server of its own over the same database."""
 
     async def go(works: tuple[Callable[[Board], Awaitable[None]], ...], settings: Settings) -> None:
         for work in works:
-            database = Database(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}")
+            database = Database(sqlite_url)
             await database.open()
             board = Board(settings, database)
             await board.jobs.open()
