@@ -67,11 +67,17 @@ class Plane:
             return await self.reconciler.until(settled)
 
 
+Scenario = Callable[[Plane], Awaitable[None]]
+
+
 @asynccontextmanager
-async def plane(settings: Settings, url: str) -> AsyncIterator[Plane]:
+async def plane(settings: Settings, url: str, prepare: Scenario | None = None) -> AsyncIterator[Plane]:
+    """A control plane for the time of a block. `prepare` is called before the loop's first step."""
     database = Database(url)
     await database.open()
     made = Plane(settings, database)
+    if prepare is not None:
+        await prepare(made)
     loop = asyncio.create_task(made.reconciler.run())
     test = asyncio.current_task()
     assert test is not None
@@ -85,9 +91,6 @@ async def plane(settings: Settings, url: str) -> AsyncIterator[Plane]:
             await loop
         await made.host.close()
         await database.close()
-
-
-Scenario = Callable[[Plane], Awaitable[None]]
 
 
 def play(settings: Settings, url: str, *scenarios: Scenario) -> None:
