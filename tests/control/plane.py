@@ -33,13 +33,14 @@ class Plane:
         self.traffic = Traffic()
         self.database = database
         self.host = LocalHost(settings)
+        self.jobs = Jobs(settings, database, self.host)
         self.reconciler = Reconciler(
             settings,
             Journal(database, settings.folder),
             self.host,
             self.traffic,
             self._publish,
-            Jobs(settings, database, self.host),
+            self.jobs,
         )
         self.deployments = Deployments(settings, database, self.host, self.reconciler)
 
