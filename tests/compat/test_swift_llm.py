@@ -30,6 +30,12 @@ CONFIG = XRequestConfig(temperature=0, max_tokens=12)
 FIGURES = {"num_prompt_tokens", "num_generated_tokens", "num_samples", "runtime", "samples/s", "tokens/s"}
 
 
+@pytest.fixture
+def engine(demo_engine: LLMEngine) -> LLMEngine:
+    """The demo model in a child process."""
+    return demo_engine
+
+
 def test_model_types_are_attributes_with_underscores() -> None:
     assert ModelType.qwen_7b_chat == "qwen-7b-chat" and "qwen_7b_chat" in dir(ModelType)
     assert "qwen1half-7b-chat" in ModelType.get_model_name_list()
