@@ -226,9 +226,3 @@ def test_the_reference_is_written_and_checked(tmp_path: Path, monkeypatch: pytes
     assert reference.main([]) == 0 and reference.main(["--check"]) == 0
     assert reference.main(["other/cli.md"]) == 0
     assert (tmp_path / "other" / "cli.md").read_text("utf-8") == reference.render()
-
-
-def test_the_reference_in_the_documentation_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every flag, default, placeholder and help text of every command stands there."""
-    monkeypatch.chdir(Path(__file__).parents[2])
-    assert reference.FILE.read_text("utf-8") == reference.render()
