@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from modelyard.cli.kb_import_plan import allowed_name
 from modelyard.client import Client
 from tests.cli.served import Served, emptied, names_in
 from tests.cli.terminal import Terminal, run, start
@@ -208,14 +207,3 @@ def test_an_import_at_a_terminal_shows_bars(server: Served, client: Client, tmp_
     with Terminal("kb", "import-chatchat", str(there.root), MODELYARD_ENDPOINT=server.url) as terminal:
         terminal.expect("2 of 2 bases")
         assert terminal.wait() == 0
-
-
-def test_names_of_bases_are_made_valid() -> None:
-    assert [allowed_name(name) for name in ("人事", "a/b", "search", " x ", "a\nb", "..")] == [
-        "人事",
-        "a_b",
-        "search_",
-        "x",
-        "a_b",
-        ".._",
-    ]
