@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -107,13 +108,14 @@ def test_bases_are_those_of_the_database_and_those_of_the_disk(tmp_path: Path) -
     (content / "B.txt").write_text("first in order")
     (content / "decomposed e\u0301.txt").write_text("one name, however the disk spells it")
     (content / "broken.txt").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(content / "pipe.txt")
     (content / "round").symlink_to(content)
     found = read_data(there.root)
     assert (found.folder, found.database, found.problems) == (there.bases, there.database, [])
     samples, staff = found.bases
     assert (samples.name, samples.info, samples.model) == ("samples", "", "")
     assert list(samples.files) == ["B.txt", "decomposed \u00e9.txt", "test.txt"]
-    assert (samples.missing, samples.edited, samples.links) == ([], [], ["broken.txt"])
+    assert (samples.missing, samples.edited, samples.links) == ([], [], ["broken.txt", "pipe.txt"])
     assert samples.files["test.txt"] == content / "test.txt"
     assert (staff.name, staff.info, staff.model) == ("人事", "关于人事的知识库", "bge-large-zh-v1.5")
     assert (staff.missing, staff.edited, staff.links) == (["已删除.docx"], ['a "b" 50%.txt'], [])

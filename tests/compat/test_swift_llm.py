@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -138,6 +139,7 @@ def test_answers_come_in_order_with_the_history_and_figures(
     engine: LLMEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     figures: dict[str, Any] = {"left from before": 1}
+    began = time.perf_counter()
     template = get_template("default")
     first, second = inference_vllm(
         engine, template, REQUESTS, generation_config=CONFIG, generation_info=figures, verbose=True
@@ -146,6 +148,7 @@ def test_answers_come_in_order_with_the_history_and_figures(
     assert second["history"] == [["Hello", "Hi"], [REQUESTS[1]["query"], second["response"]]]
     assert REQUESTS[1]["history"] == [["Hello", "Hi"]] and "logprobs" not in first
     assert set(figures) == FIGURES and figures["num_samples"] == 2 and figures["num_generated_tokens"] > 2
+    assert 0 < figures["runtime"] <= time.perf_counter() - began
     assert f"[PROMPT]{REQUESTS[0]['query']}[OUTPUT]{first['response']}" in capsys.readouterr().out
 
 
