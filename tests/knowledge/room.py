@@ -64,3 +64,12 @@ async def filled(knowledge: KnowledgeService, **more: Any) -> KnowledgeBase:
     await knowledge.put(base, "a.txt", whole(TEXT))
     await knowledge.worker.wait(await knowledge.index(base, ["a.txt"]))
     return await knowledge.bases.get("b")
+
+
+async def written(knowledge: KnowledgeService, **more: Any) -> KnowledgeBase:
+    """A base like that of `filled` whose chunks were written by hand, so that no process has to read a file."""
+    base = await knowledge.create("b", BaseSettings(**more))
+    await knowledge.put(base, "a.txt", whole(TEXT))
+    for text in TEXT.decode().split("\n\n"):
+        await knowledge.edits.add_chunk(base, "a.txt", text)
+    return await knowledge.bases.get("b")
