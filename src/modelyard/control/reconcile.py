@@ -318,8 +318,8 @@ class Reconciler:
                     self._journal.event(target.uid, "INFO", sentence)
                 return False
             if key not in self._described:
-                self._described.add(key)
                 found = await asyncio.to_thread(as_downloaded, model)
+                self._described.add(key)
                 if found != model:
                     target = replace(target, launch=replace(target.launch, model=found))
                     self._desired[target.uid] = target
