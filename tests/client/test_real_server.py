@@ -123,10 +123,10 @@ def test_the_snippets_of_the_page_on_engines(server: Served, capsys: pytest.Capt
 
 
 def test_the_snippets_of_the_page_on_clients(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
-    whole, stream, documents, settings = printed_by("clients.md", server, capsys)
+    whole, stream, documents, settings, server_itself = printed_by("clients.md", server, capsys)
     assert re.search(r"\d+$", whole.strip()) and stream
     assert "done 1 of 1" in documents and documents.endswith("travel.txt\n")
-    assert settings.strip()
+    assert settings.strip() and "MODELYARD_HOME" in server_itself
 
 
 def test_the_page_on_clients_names_every_group_and_only_calls_that_are_there() -> None:

@@ -24,6 +24,7 @@ from modelyard.client import (
     knowledge_types,
     media,
     nouns,
+    server_types,
     types,
     xinference,
 )
@@ -47,6 +48,7 @@ from modelyard.protocol import (
     lifecycle,
     models,
     registrations,
+    server,
     workers,
 )
 
@@ -149,6 +151,11 @@ BODIES: dict[str, Any] = {
     "OwnEnvironmentDict": engines.OwnEnvironment,
     "EngineInfoDict": engines.EngineInfo,
     "EngineListDict": engines.EngineList,
+    "FindingDict": server.FindingInfo,
+    "SettingDict": server.SettingInfo,
+    "PromptTemplateDict": server.PromptTemplate,
+    "McpToolDict": server.McpToolInfo,
+    "McpServerDict": server.McpServerInfo,
     "RegistrationCheckDict": registrations.RegistrationCheck,
     "RegistrationDraftDict": registrations.RegistrationDraft,
     "FittingVersionDict": catalog.FittingVersion,
@@ -204,7 +211,14 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    found = {**vars(types), **vars(account_types), **vars(knowledge_types), **vars(job_types), **vars(form_types)}
+    found = {
+        **vars(types),
+        **vars(account_types),
+        **vars(knowledge_types),
+        **vars(job_types),
+        **vars(form_types),
+        **vars(server_types),
+    }
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 
 

@@ -19,6 +19,7 @@ from modelyard.client.resources.knowledge import KnowledgeCalls
 from modelyard.client.resources.models import ModelCalls
 from modelyard.client.resources.registrations import EngineCalls, RegistrationCalls
 from modelyard.client.resources.replicas import ReplicaCalls
+from modelyard.client.resources.server import ServerCalls
 
 
 class Nouns(CallGroup[S]):
@@ -93,6 +94,11 @@ class Nouns(CallGroup[S]):
     def cluster(self) -> ClusterCalls[S]:
         """The server and its machines: health, version, devices."""
         return ClusterCalls(self._sender)
+
+    @property
+    def server(self) -> ServerCalls[S]:
+        """The server itself: what the doctor finds, its settings, prompt templates and MCP servers."""
+        return ServerCalls(self._sender)
 
     @property
     def keys(self) -> KeyCalls[S]:

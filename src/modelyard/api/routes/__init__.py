@@ -16,6 +16,7 @@ from modelyard.api.routes import (
     knowledge,
     models,
     registrations,
+    server,
 )
 from modelyard.compat import constants
 from modelyard.compat.chatchat import (
@@ -47,6 +48,7 @@ ROUTERS: tuple[Router, ...] = (
     virtualenvs.router,
     adapters.router,
     cluster.router,
+    server.router,
     keys.router,
     cache.router,
     knowledge.router,
