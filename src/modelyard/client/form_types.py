@@ -22,6 +22,7 @@ class EngineInfoDict(TypedDict):
     missing: list[str]
     installable: bool
     environment: OwnEnvironmentDict | None
+    install_job: str | None
     devices: list[str]
     uses_gpus: bool
     formats: list[str]

@@ -12,6 +12,7 @@ from modelyard.client.request import Request, a_list, an_object, anything, at, f
 
 if TYPE_CHECKING:
     from modelyard.client.form_types import EngineListDict, RegistrationCheckDict, RegistrationDraftDict
+    from modelyard.client.job_types import JobDict
     from modelyard.client.types import EngineEntryDict, ModelVersionDict
 
 VersionList = list["ModelVersionDict"]
@@ -110,6 +111,11 @@ class EngineCalls(CallGroup[S]):
         query |= {"reasons": "true"} if reasons else {}
         path = at("engines", model_type, model_name) if model_type else at("engines", model_name)
         return Request("GET", path, an_object, query)
+
+    @call
+    def install(self, engine: str, upgrade: bool = False) -> Request[JobDict]:
+        """Make an engine's environment as a job, or return the job that does it already; `jobs.follow` shows its progress."""
+        return Request("POST", at("engines", engine, "install"), an_object, body={"upgrade": upgrade})
 
     @call
     def list(self) -> Request[EngineListDict]:
