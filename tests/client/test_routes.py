@@ -22,6 +22,7 @@ from modelyard.client import (
     job_types,
     knowledge_types,
     media,
+    metrics_types,
     nouns,
     types,
     xinference,
@@ -42,6 +43,7 @@ from modelyard.protocol import (
     knowledge,
     knowledge_jobs,
     lifecycle,
+    metrics,
     models,
     workers,
 )
@@ -181,6 +183,8 @@ BODIES: dict[str, Any] = {
     "JobProgressDict": jobs.JobProgressInfo,
     "JobProblemDict": jobs.JobProblem,
     "JobEventDict": jobs.JobEventInfo,
+    "FigureSeriesDict": metrics.FigureSeries,
+    "SeriesDict": metrics.SeriesList,
     "ConversationDict": conversations.ConversationInfo,
     "MessageDict": conversations.MessageInfo,
     "ImportedDict": conversation_imports.Imported,
@@ -188,7 +192,7 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    found = {**vars(types), **vars(account_types), **vars(knowledge_types), **vars(job_types)}
+    found = {**vars(types), **vars(account_types), **vars(knowledge_types), **vars(job_types), **vars(metrics_types)}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 
 

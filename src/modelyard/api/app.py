@@ -50,6 +50,7 @@ from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
+from modelyard.monitor.series import SeriesRecorder
 from modelyard.runtime.local import LocalHost
 from modelyard.web.deps import Parts
 
@@ -117,6 +118,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
+    series = SeriesRecorder(gateway.tallies, lambda: metrics.running_replicas(deployments))
     caching = Caching(catalog, reconciler, jobs)
     await _take_up(jobs, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
@@ -127,6 +129,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     starting = _begin(autostarts.run(), "autostart", _autostart_ended)
     looking = _begin(keys.run(), "keys", _keys_ended)
     working = _begin(jobs.run(), "jobs", _jobs_ended)
+    recording = _begin(series.run(), "series", _series_ended)
     try:
         await reconciler.look()
         async with knowledge_running(settings, database, gateway, catalog, jobs) as knowledge:
@@ -147,10 +150,11 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
                     chats=chats,
+                    series=series,
                 )
             )
     finally:
-        await _end(looking, starting, working, loop)
+        await _end(recording, looking, starting, working, loop)
         await chats.close()
         await gateway.close()
         await asyncio.to_thread(PROCESSES.close)
@@ -201,6 +205,12 @@ def _autostart_ended(task: asyncio.Task[None]) -> None:
     """Log an unexpected error; only the order and the retries of autostart are lost."""
     if not task.cancelled() and (error := task.exception()):
         log.error("autostart broke off", exc_info=error)
+
+
+def _series_ended(task: asyncio.Task[None]) -> None:
+    """Log an unexpected error; only the figures of later seconds are lost."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("the recording of figures broke off", exc_info=error)
 
 
 def _keys_ended(task: asyncio.Task[None]) -> None:

@@ -15,6 +15,7 @@ from modelyard.client.resources.documents import DocumentCalls
 from modelyard.client.resources.jobs import JobCalls
 from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
 from modelyard.client.resources.knowledge import KnowledgeCalls
+from modelyard.client.resources.metrics import MetricsCalls
 from modelyard.client.resources.models import ModelCalls
 from modelyard.client.resources.registrations import EngineCalls, RegistrationCalls
 from modelyard.client.resources.replicas import ReplicaCalls
@@ -87,6 +88,11 @@ class Nouns(CallGroup[S]):
     def cluster(self) -> ClusterCalls[S]:
         """The server and its machines: health, version, devices."""
         return ClusterCalls(self._sender)
+
+    @property
+    def metrics(self) -> MetricsCalls[S]:
+        """What the server has done: figures over time."""
+        return MetricsCalls(self._sender)
 
     @property
     def keys(self) -> KeyCalls[S]:

@@ -13,6 +13,7 @@ from modelyard.api.routes import (
     jobs,
     keys,
     knowledge,
+    metrics,
     models,
     registrations,
 )
@@ -45,6 +46,7 @@ ROUTERS: tuple[Router, ...] = (
     virtualenvs.router,
     adapters.router,
     cluster.router,
+    metrics.router,
     keys.router,
     cache.router,
     knowledge.router,

@@ -1,0 +1,49 @@
+"""Routes for what the server has done: series of figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+from fastapi import Query, Response
+
+from modelyard.core.access import Grant
+from modelyard.monitor.figures import FIGURES
+from modelyard.monitor.reading import Grouping, Label
+from modelyard.protocol.metrics import FigureName, SeriesList
+from modelyard.web.deps import TheGrant, TheParts
+from modelyard.web.router import Router
+
+router = Router("/v1", tags=["metrics"])
+
+
+@router.get("/metrics/series", scope="monitor:view", response_model=SeriesList)
+async def series(
+    parts: TheParts,
+    grant: TheGrant,
+    name: Annotated[list[FigureName] | None, Query()] = None,
+    model: str | None = None,
+    by: Grouping = "model",
+    since: Annotated[float | None, Query(ge=0, le=1e11)] = None,
+    step: Annotated[float, Query(ge=0, le=86_400)] = 0,
+) -> Response:
+    """Figures over time, of the last 15 minutes by the second and of the last day by ten seconds, since the server started.
+
+    `name` may be repeated; without it all figures are there. `since` is a Unix time, without it 15 minutes ago. `step` is the
+    least number of seconds of a step; an answer has at most 1,000 steps.
+    """
+    answer = await parts.series.read(name or list(FIGURES), by, since, step, _filter(grant, model))
+    return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+def _filter(grant: Grant | None, model: str | None) -> Callable[[Label], bool]:
+    """Whether a caller wants a series and may see it: devices and unknown models only with a key for all models."""
+    everything = grant is None or grant.models is None
+
+    def sees(label: Label) -> bool:
+        if model is not None and label.model != model:
+            return False
+        return everything if grant is None or not label.model else grant.sees(label.model)
+
+    return sees

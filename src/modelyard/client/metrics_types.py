@@ -1,0 +1,26 @@
+"""TypedDicts of what the server has done."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class FigureSeriesDict(TypedDict):
+    """One figure of one model, replica or device over time; `values` has one value for each step."""
+
+    name: str
+    model: str | None
+    replica: str | None
+    device: str | None
+    quantile: float | None
+    unit: str
+    values: list[float | None]
+
+
+class SeriesDict(TypedDict):
+    """Figures over time: the first step begins at `since`, in Unix time, and each has `step` seconds."""
+
+    object: str
+    since: float
+    step: float
+    data: list[FigureSeriesDict]

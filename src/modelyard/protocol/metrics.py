@@ -1,0 +1,47 @@
+"""Bodies of the routes that say what the server has done: series of figures."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from modelyard.protocol.documented import Documented
+
+FigureName = Literal[
+    "requests", "errors", "tokens_in", "tokens_out", "tokens_cached",
+    "ttft", "inter_token", "duration",
+    "in_flight", "cpu", "memory", "gpu", "gpu_memory",
+]  # fmt: skip
+"""What a series shows."""
+
+
+class FigureSeries(Documented, frozen=True, kw_only=True):
+    """One figure of one model, replica or device over time."""
+
+    name: FigureName
+    """What it shows. Counts: `requests`, `errors`, `tokens_in`, `tokens_out`, `tokens_cached` (tokens of prompts that an engine
+    had computed before). Times: `ttft` (to the first token of a stream), `inter_token` (between two events of a stream),
+    `duration` (of whole requests). Means: `in_flight`, `cpu`, `memory`, `gpu`, `gpu_memory`."""
+    model: str | None
+    """The name that requests have as `model`; empty for requests without a known model, null for all models and for devices."""
+    replica: str | None
+    """The replica, such as `qwen-rep0`, where `by` is `replica`."""
+    device: str | None
+    """`cpu` (the machine), `server` (this process), or a GPU such as `cuda:0`; null for figures of models."""
+    quantile: float | None
+    """0.5, 0.95 or 0.99 for times, which have a series for each; else null."""
+    unit: Literal["count", "seconds", "percent", "bytes"]
+    """`percent` is of one core for replicas and for `server`, and of the whole device for devices."""
+    values: list[float | None]
+    """One for each step: the sum for counts, the quantile for times, the mean for the others; null where nothing is known."""
+
+
+class SeriesList(Documented, frozen=True, kw_only=True):
+    """Answer of `GET /v1/metrics/series`."""
+
+    object: Literal["list"]
+    since: float
+    """Unix time at which the first step begins."""
+    step: float
+    """Seconds of a step."""
+    data: list[FigureSeries]
+    """The series that have a value; others are left out."""

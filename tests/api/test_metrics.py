@@ -1,0 +1,127 @@
+"""Figures on a real server: they agree with what was sent, keys see what they may, and the page's snippets run."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelyard.client import Client
+from tests.live import Live, error_of, live
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live(tmp_path_factory.mktemp("metrics") / "home") as running:
+        for uid in ("m", "modelyard-demo"):
+            running.launched(uid)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server that requires keys, asked with an administrator's."""
+    with live(tmp_path_factory.mktemp("locked") / "home") as running:
+        root = running.http.post("/v1/admin/keys", json={"name": "root"}).json()["key"]
+        running.http.headers.update({"authorization": f"Bearer {root}"})
+        for uid in ("m", "other"):
+            running.launched(uid)
+        yield running
+
+
+def key(server: Live, name: str = "app", **body: Any) -> str:
+    """A new key, as the value of `Authorization`."""
+    answer = server.http.post("/v1/admin/keys", json={"name": name, **body})
+    assert answer.status_code == 201, answer.text
+    return f"Bearer {answer.json()['key']}"
+
+
+def series(server: Live, authorization: str) -> list[dict[str, Any]]:
+    answer = server.http.get("/v1/metrics/series", headers={"authorization": authorization})
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["data"]
+    return found
+
+
+def totals(server: Live, **query: Any) -> dict[str, float]:
+    """Figure → the sum of all steps, of one model."""
+    found = server.http.get("/v1/metrics/series", params={"model": "m", **query})
+    assert found.status_code == 200, found.text
+    series = [each for each in found.json()["data"] if each["unit"] == "count" and each["name"] != "in_flight"]
+    assert {len(each["values"]) for each in found.json()["data"]} <= {len(each["values"]) for each in series}
+    return {each["name"]: sum(value or 0 for value in each["values"]) for each in series}
+
+
+def test_figures_agree_with_what_was_asked(server: Live) -> None:
+    before = totals(server)
+    usages = [server.chat("m", max_tokens=tokens).json()["usage"] for tokens in (3, 5)]
+    streamed = server.chat("m", max_tokens=6, stream=True, stream_options={"include_usage": True})
+    assert streamed.status_code == 200
+    assert server.chat("m", fake={"error_status": 500}).status_code == 500
+    for step in (0, 10):
+        after = totals(server, step=step)
+        change = {name: value - before.get(name, 0) for name, value in after.items()}
+        assert (change["requests"], change["errors"], change["tokens_out"]) == (4, 1, 3 + 5 + 6)
+        assert change["tokens_in"] == usages[0]["prompt_tokens"] * 3
+    found = server.http.get("/v1/metrics/series", params={"name": ["ttft", "duration"], "model": "m"}).json()["data"]
+    assert {(each["name"], each["quantile"]) for each in found} == {
+        (name, quantile) for name in ("ttft", "duration") for quantile in (0.5, 0.95, 0.99)
+    }  # fmt: skip
+    assert all(0 < value < 60 for each in found for value in each["values"] if value is not None)
+
+
+def test_a_stream_without_usage_is_counted_by_its_events(server: Live) -> None:
+    before = totals(server)["tokens_out"]
+    assert server.chat("m", max_tokens=9, stream=True).status_code == 200
+    assert totals(server)["tokens_out"] - before == 9
+
+
+def test_a_replica_has_a_load_and_so_has_the_machine(server: Live) -> None:
+    def look() -> set[tuple[str | None, str | None]] | None:
+        found = server.http.get("/v1/metrics/series", params={"name": "memory", "by": "replica"}).json()["data"]
+        return {(each["replica"], each["device"]) for each in found}
+
+    wanted = {("m-rep0", None), (None, "cpu"), (None, "server")}
+    deadline = time.monotonic() + 30
+    while not wanted <= (look() or set()):
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [({"name": "nonsense"}, "name"), ({"by": "user"}, "by"), ({"since": -1}, "since"), ({"step": "x"}, "step")],
+)
+def test_a_wrong_parameter_is_named(server: Live, query: dict[str, Any], param: str) -> None:
+    answer = server.http.get("/v1/metrics/series", params=query)
+    assert answer.status_code == 400 and param in error_of(answer)["param"]
+
+
+def test_the_client_reads_series(server: Live) -> None:
+    with Client(server.url) as client:
+        found = client.metrics.series(["requests"], by="all", since=time.time() - 60, step=5)
+        assert found["step"] >= 5 and [each["name"] for each in found["data"]] == ["requests"]
+
+
+def test_the_snippets_of_the_page(server: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    server.chat("modelyard-demo", stream=True)
+    for snippet in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(snippet.replace("http://127.0.0.1:9997", server.url), {})
+    printed = capsys.readouterr().out
+    assert re.search(r"^requests None \[\d", printed, re.MULTILINE) and re.search(
+        r"^ttft 0.5 \[0", printed, re.MULTILINE
+    )
+
+
+def test_a_key_for_some_models_sees_no_others(locked: Live) -> None:
+    limited = key(locked, models=["m"])
+    for uid in ("m", "other"):
+        assert locked.chat(uid).status_code == 200
+    seen = {each["model"] for each in series(locked, limited)}
+    assert seen == {"m"}
+    assert {"m", "other"} <= {each["model"] for each in series(locked, locked.http.headers["authorization"])}
