@@ -184,6 +184,7 @@ BODIES: dict[str, Any] = {
     "JobProblemDict": jobs.JobProblem,
     "JobEventDict": jobs.JobEventInfo,
     "FigureSeriesDict": metrics.FigureSeries,
+    "RequestDict": metrics.RequestInfo,
     "SeriesDict": metrics.SeriesList,
     "ConversationDict": conversations.ConversationInfo,
     "MessageDict": conversations.MessageInfo,

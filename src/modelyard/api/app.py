@@ -50,6 +50,7 @@ from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
+from modelyard.monitor.requests import RequestLog
 from modelyard.monitor.series import SeriesRecorder
 from modelyard.runtime.local import LocalHost
 from modelyard.web.deps import Parts
@@ -118,6 +119,8 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
+    requests = RequestLog()
+    gateway.on_end = requests.add
     series = SeriesRecorder(gateway.tallies, lambda: metrics.running_replicas(deployments))
     caching = Caching(catalog, reconciler, jobs)
     await _take_up(jobs, reconciler, settings)
@@ -151,6 +154,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     knowledge=knowledge,
                     chats=chats,
                     series=series,
+                    requests=requests,
                 )
             )
     finally:

@@ -45,6 +45,7 @@ COMMANDS = (
     "adapter",
     "kb",
     "jobs",
+    "requests",
     "stop-cluster",
     "key",
     "user",

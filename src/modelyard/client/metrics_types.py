@@ -17,6 +17,29 @@ class FigureSeriesDict(TypedDict):
     values: list[float | None]
 
 
+class RequestDict(TypedDict):
+    """One inference request that has ended."""
+
+    number: int
+    id: str
+    at: float
+    path: str
+    model: str
+    replica: str | None
+    key: str | None
+    key_name: str | None
+    user: str | None
+    inside: bool
+    status: int
+    outcome: str
+    ttft: float | None
+    seconds: float
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+    estimated: bool
+
+
 class SeriesDict(TypedDict):
     """Figures over time: the first step begins at `since`, in Unix time, and each has `step` seconds."""
 

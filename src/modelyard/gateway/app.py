@@ -170,7 +170,8 @@ class Gateway:
         Raises `ClientLeft`, or a `ModelyardError` if nothing was sent or the answer was interrupted.
         """
         exchange = Exchange(caller.request_id or request_id([]), "POST", path, time.monotonic())
-        exchange.body_read, exchange.bytes_in, exchange.grant, exchange.inside = True, len(body), caller.grant, True
+        exchange.body_read, exchange.bytes_in, exchange.grant = True, len(body), caller.grant
+        exchange.inside, exchange.background = True, caller.background
         with self._counted(exchange):
             try:
                 grant = None if caller.admitted else self._admit_again(caller.grant)

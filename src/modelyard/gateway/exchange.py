@@ -49,6 +49,9 @@ class Exchange:
     inside: bool = False
     """Whether code of this process sent the request, such as an answer of a knowledge base."""
 
+    background: bool = False
+    """Whether it is the server's own work for nobody in particular, such as embedding documents."""
+
     @property
     def failed(self) -> bool:
         """Whether it ended with an error; a client that disconnected is none."""

@@ -1,4 +1,4 @@
-"""Bodies of the routes that say what the server has done: series of figures."""
+"""Bodies of the routes that say what the server has done: series of figures, and the newest requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FigureSeries(Documented, frozen=True, kw_only=True):
     had computed before). Times: `ttft` (to the first token of a stream), `inter_token` (between two events of a stream),
     `duration` (of whole requests). Means: `in_flight`, `cpu`, `memory`, `gpu`, `gpu_memory`."""
     model: str | None
-    """The name that requests have as `model`; empty for requests without a known model, null for all models and for devices."""
+    """The name that requests have as `model`; empty for requests refused before, null for all models and for devices."""
     replica: str | None
     """The replica, such as `qwen-rep0`, where `by` is `replica`."""
     device: str | None
@@ -45,3 +45,49 @@ class SeriesList(Documented, frozen=True, kw_only=True):
     """Seconds of a step."""
     data: list[FigureSeries]
     """The series that have a value; others are left out."""
+
+
+class RequestInfo(Documented, frozen=True, kw_only=True):
+    """One inference request that has ended."""
+
+    number: int
+    """Counts the requests since the server started; `before` takes it."""
+    id: str
+    """The request id, as in `x-request-id`. What an answer of a knowledge base asks of models has the id of its request."""
+    at: float
+    """Unix time of its arrival."""
+    path: str
+    """Empty for a path that the server does not know."""
+    model: str
+    """Empty if it was refused before its model was found."""
+    replica: str | None
+    key: str | None
+    """Id of the API key; null without keys and for users who logged in."""
+    key_name: str | None
+    user: str | None
+    """Name of the user who logged in."""
+    inside: bool
+    """Whether the server sent it itself for its caller, such as the question of a knowledge base to its chat model."""
+    status: int
+    """499 if the client disconnected before the answer began."""
+    outcome: str
+    """`complete`, `broken` (by the replica), `left` (the client disconnected), or `aborted`."""
+    ttft: float | None
+    """Seconds to the first token; null unless the answer was streamed."""
+    seconds: float
+    """From its arrival to the end of its answer."""
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+    """Tokens of the prompt that the engine had computed before."""
+    estimated: bool
+    """Whether the engine reported no usage, so that tokens are counted by events of the answer and bytes of the request."""
+
+
+class RequestList(Documented, frozen=True, kw_only=True):
+    """Answer of `GET /v1/requests`, newest first."""
+
+    object: Literal["list"]
+    data: list[RequestInfo]
+    has_more: bool
+    """Whether there are older ones: ask again with `before` set to the last `number`."""

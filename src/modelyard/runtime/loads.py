@@ -88,8 +88,9 @@ class LoadMeter:
             for index in range(pynvml.nvmlDeviceGetCount()):
                 handle = pynvml.nvmlDeviceGetHandleByIndex(index)
                 loads[f"cuda:{index}"] = _gpu_load(handle)
-                for each in pynvml.nvmlDeviceGetComputeRunningProcesses(handle):
-                    processes[each.pid] = processes.get(each.pid, 0) + (each.usedGpuMemory or 0)
+                with suppress(pynvml.NVMLError):  # a slice of a GPU does not tell
+                    for each in pynvml.nvmlDeviceGetComputeRunningProcesses(handle):
+                        processes[each.pid] = processes.get(each.pid, 0) + (each.usedGpuMemory or 0)
         except pynvml.NVMLError:
             self._gpus = False  # no driver, or one that does not answer
             return {}, {}

@@ -1,4 +1,4 @@
-"""Routes for what the server has done: series of figures."""
+"""Routes for what the server has done: series of figures, and the newest requests."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from fastapi import Query, Response
 from modelyard.core.access import Grant
 from modelyard.monitor.figures import FIGURES
 from modelyard.monitor.reading import Grouping, Label
-from modelyard.protocol.metrics import FigureName, SeriesList
+from modelyard.monitor.requests import RequestFilter
+from modelyard.protocol.metrics import FigureName, RequestList, SeriesList
 from modelyard.web.deps import TheGrant, TheParts
-from modelyard.web.router import Router
+from modelyard.web.router import ANY_KEY, Router
 
 router = Router("/v1", tags=["metrics"])
 
@@ -34,6 +35,25 @@ async def series(
     least number of seconds of a step; an answer has at most 1,000 steps.
     """
     answer = await parts.series.read(name or list(FIGURES), by, since, step, _filter(grant, model))
+    return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+@router.get("/requests", scope=ANY_KEY, response_model=RequestList)
+async def requests(
+    parts: TheParts,
+    grant: TheGrant,
+    model: str | None = None,
+    key: str | None = None,
+    status: Annotated[str | None, Query(pattern="^[1-5]([0-9]{2}|xx)$")] = None,
+    before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """The newest inference requests of the caller that have ended, without their bodies; all for an administrator.
+
+    The last 2,000 of the server are kept. `key` is the id or name of a key, or the name of a user; `status` is one, such as 429,
+    or a class, such as `4xx`.
+    """
+    answer = parts.requests.page(grant, RequestFilter(model, key, status, before), limit)
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 

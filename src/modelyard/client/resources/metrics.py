@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from modelyard.client.calls import CallGroup, S, call
-from modelyard.client.request import Request, an_object, at, given
+from modelyard.client.request import Request, an_object, at, data_of, given
 
 if TYPE_CHECKING:
-    from modelyard.client.metrics_types import SeriesDict
+    from modelyard.client.metrics_types import RequestDict, SeriesDict
 
 
 class MetricsCalls(CallGroup[S]):
-    """What the server has done: figures over time."""
+    """What the server has done: figures over time, and the newest requests."""
 
     @call
     def series(
@@ -36,3 +36,21 @@ class MetricsCalls(CallGroup[S]):
             name=list(names) or None,
         )
         return Request("GET", at("metrics", "series"), an_object, query)
+
+    @call
+    def requests(
+        self,
+        model: str | None = None,
+        key: str | None = None,
+        status: str | int | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> Request[list[RequestDict]]:
+        """The newest inference requests of the caller, newest first; those of all for an administrator's key.
+
+        `key` is the id or name of a key, or the name of a user; `status` is one, such as 429, or a class, such as `4xx`. Only
+        requests with a smaller `number` than `before`.
+        """
+        numbers = given(status=status, before=before, limit=limit)
+        query = given(model=model, key=key, **{name: str(value) for name, value in numbers.items()})
+        return Request("GET", at("requests"), data_of, query)
