@@ -37,6 +37,7 @@ from modelyard.control.keys import KeyStore
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.registration_files import RegistrationFiles
 from modelyard.control.registrations import Registrations
+from modelyard.core.aliases import Aliases
 from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart
@@ -50,8 +51,7 @@ from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
-from modelyard.monitor.requests import RequestLog
-from modelyard.monitor.series import SeriesRecorder
+from modelyard.monitor.service import Monitor
 from modelyard.runtime.local import LocalHost
 from modelyard.web.deps import Parts
 
@@ -108,9 +108,10 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     Raises `CannotStart` if the home folder or the database cannot be used.
     """
     queries.use(settings.hub, settings.offline)
-    lock, database, keys = await _opened(settings)
+    aliases = Aliases(settings.alias_rules)
+    lock, database, keys = await _opened(settings, aliases)
     traffic = Traffic()
-    gateway = Gateway(settings, traffic)
+    gateway = Gateway(settings, traffic, aliases)
     gateway.admit(keys.access)
     keys.on_change = gateway.admit
     host = LocalHost(settings, traffic.last_byte.get)
@@ -119,9 +120,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
-    requests = RequestLog()
-    gateway.on_end = requests.add
-    series = SeriesRecorder(gateway.tallies, lambda: metrics.running_replicas(deployments))
+    monitor = Monitor(gateway, lambda: metrics.running_replicas(deployments))
     caching = Caching(catalog, reconciler, jobs)
     await _take_up(jobs, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
@@ -132,7 +131,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     starting = _begin(autostarts.run(), "autostart", _autostart_ended)
     looking = _begin(keys.run(), "keys", _keys_ended)
     working = _begin(jobs.run(), "jobs", _jobs_ended)
-    recording = _begin(series.run(), "series", _series_ended)
+    recording = _begin(monitor.run(), "monitor", _monitor_ended)
     try:
         await reconciler.look()
         async with knowledge_running(settings, database, gateway, catalog, jobs) as knowledge:
@@ -153,8 +152,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
                     chats=chats,
-                    series=series,
-                    requests=requests,
+                    monitor=monitor,
                 )
             )
     finally:
@@ -181,7 +179,7 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _opened(settings: Settings) -> tuple[IO[str], Database, KeyStore]:
+async def _opened(settings: Settings, aliases: Aliases) -> tuple[IO[str], Database, KeyStore]:
     """Open the home folder, the database and the keys of a server. Raises `CannotStart`."""
     database = Database(settings.database)
     if database.reserve is not None:
@@ -189,7 +187,7 @@ async def _opened(settings: Settings) -> tuple[IO[str], Database, KeyStore]:
     lock = take_home(settings.folder)
     try:
         await database.open()
-        return lock, database, await loaded_keys(settings, database)
+        return lock, database, await loaded_keys(settings, database, aliases)
     except (*TROUBLE, CannotStart) as error:
         await database.close()
         lock.close()
@@ -211,7 +209,7 @@ def _autostart_ended(task: asyncio.Task[None]) -> None:
         log.error("autostart broke off", exc_info=error)
 
 
-def _series_ended(task: asyncio.Task[None]) -> None:
+def _monitor_ended(task: asyncio.Task[None]) -> None:
     """Log an unexpected error; only the figures of later seconds are lost."""
     if not task.cancelled() and (error := task.exception()):
         log.error("the recording of figures broke off", exc_info=error)

@@ -34,7 +34,7 @@ async def series(
     `name` may be repeated; without it all figures are there. `since` is a Unix time, without it 15 minutes ago. `step` is the
     least number of seconds of a step; an answer has at most 1,000 steps.
     """
-    answer = await parts.series.read(name or list(FIGURES), by, since, step, _filter(grant, model))
+    answer = await parts.monitor.series.read(name or list(FIGURES), by, since, step, _filter(grant, model))
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
@@ -53,7 +53,7 @@ async def requests(
     The last 2,000 of the server are kept. `key` is the id or name of a key, or the name of a user; `status` is one, such as 429,
     or a class, such as `4xx`.
     """
-    answer = parts.requests.page(grant, RequestFilter(model, key, status, before), limit)
+    answer = parts.monitor.requests.page(grant, RequestFilter(model, key, status, before), limit)
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
