@@ -173,5 +173,43 @@ def test_the_commands_of_the_page(server: Live) -> None:
             done = subprocess.run(
                 [sys.executable, "-m", "modelyard", *arguments], env=environment, capture_output=True, text=True
             )
-            assert done.returncode == 0 and "modelyard-demo" in done.stdout, (line, done.stdout, done.stderr)
+            assert done.returncode == 0 and done.stdout, (line, done.stderr)
             assert arguments[-1] != "--json" or json.loads(done.stdout)
+
+
+def used(server: Live, authorization: str, **query: Any) -> list[dict[str, Any]]:
+    answer = server.http.get("/v1/usage", headers={"authorization": authorization}, params=query)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["data"]
+    return found
+
+
+def test_usage_is_that_of_the_key_and_says_when_it_was_used(locked: Live) -> None:
+    mine, other = key(locked, "mine"), key(locked, "other")
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 3}
+    for _ in range(2):
+        answer = locked.http.post("/v1/chat/completions", json=body, headers={"authorization": mine})
+    usage = answer.json()["usage"]
+    [row] = used(locked, mine)
+    assert (row["key_name"], row["model"], row["requests"], row["errors"]) == ("mine", "m", 2, 0)
+    assert (row["tokens_in"], row["tokens_out"]) == (2 * usage["prompt_tokens"], 2 * usage["completion_tokens"])
+    assert used(locked, other) == used(locked, other, key="mine") == []
+    listed = {each["name"]: each for each in locked.http.get("/v1/admin/keys").json()}
+    assert abs(listed["mine"]["last_used_at"] - time.time()) < 60 and listed["other"]["last_used_at"] is not None
+    assert listed["mine"]["created_at"] < listed["mine"]["last_used_at"]
+
+
+def test_usage_survives_a_restart(tmp_path: Path) -> None:
+    with live(tmp_path / "home") as running:
+        running.launched("m")
+        usage = running.chat("m").json()["usage"]
+        running.stop()
+    with live(tmp_path / "home") as running:
+        [row] = running.http.get("/v1/usage", params={"model": "m"}).json()["data"]
+        assert (row["requests"], row["tokens_out"]) == (1, usage["completion_tokens"])
+
+
+@pytest.mark.parametrize(("query", "param"), [({"by": "nobody"}, "by"), ({"since": "yesterday"}, "since")])
+def test_a_wrong_parameter_of_usage_is_named(server: Live, query: dict[str, Any], param: str) -> None:
+    answer = server.http.get("/v1/usage", params=query)
+    assert answer.status_code == 400 and param in error_of(answer)["param"]

@@ -194,6 +194,7 @@ BODIES: dict[str, Any] = {
     "JobEventDict": jobs.JobEventInfo,
     "FigureSeriesDict": metrics.FigureSeries,
     "RequestDict": metrics.RequestInfo,
+    "UsageSumDict": metrics.UsageSum,
     "SeriesDict": metrics.SeriesList,
     "ConversationDict": conversations.ConversationInfo,
     "MessageDict": conversations.MessageInfo,

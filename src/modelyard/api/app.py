@@ -65,7 +65,9 @@ class Application:
         self.parts = parts
         self._gateway = parts.gateway
         checked = BodyCheck(management_app(parts), parts.settings)
-        self._management = PathCheck(Guard(BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys))
+        self._management = PathCheck(
+            Guard(BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys, parts.monitor.usage.use)
+        )
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)
@@ -120,7 +122,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
-    monitor = Monitor(gateway, lambda: metrics.running_replicas(deployments))
+    monitor = Monitor(database, gateway, lambda: metrics.running_replicas(deployments))
     caching = Caching(catalog, reconciler, jobs)
     await _take_up(jobs, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
@@ -159,6 +161,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         await _end(recording, looking, starting, working, loop)
         await chats.close()
         await gateway.close()
+        await monitor.close()
         await asyncio.to_thread(PROCESSES.close)
         await host.close()
         await database.close()

@@ -46,6 +46,7 @@ COMMANDS = (
     "kb",
     "jobs",
     "requests",
+    "usage",
     "stop-cluster",
     "key",
     "user",

@@ -40,6 +40,21 @@ class RequestDict(TypedDict):
     estimated: bool
 
 
+class UsageSumDict(TypedDict):
+    """Requests and tokens of one day, key or user, and model, or the sum of those that `by` does not name."""
+
+    day: str | None
+    key: str | None
+    key_name: str | None
+    user: str | None
+    model: str
+    requests: int
+    errors: int
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+
+
 class SeriesDict(TypedDict):
     """Figures over time: the first step begins at `since`, in Unix time, and each has `step` seconds."""
 

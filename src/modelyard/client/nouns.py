@@ -91,7 +91,7 @@ class Nouns(CallGroup[S]):
 
     @property
     def metrics(self) -> MetricsCalls[S]:
-        """What the server has done: figures over time, and the newest requests."""
+        """What the server has done: figures over time, the newest requests, usage by day."""
         return MetricsCalls(self._sender)
 
     @property

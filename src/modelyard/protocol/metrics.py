@@ -1,4 +1,4 @@
-"""Bodies of the routes that say what the server has done: series of figures, and the newest requests."""
+"""Bodies of the routes that say what the server has done: series of figures, the newest requests, and usage by day."""
 
 from __future__ import annotations
 
@@ -91,3 +91,33 @@ class RequestList(Documented, frozen=True, kw_only=True):
     data: list[RequestInfo]
     has_more: bool
     """Whether there are older ones: ask again with `before` set to the last `number`."""
+
+
+class UsageSum(Documented, frozen=True, kw_only=True):
+    """Requests and tokens of one day, key or user, and model, or the sum of those that `by` does not name."""
+
+    day: str | None
+    """Such as `2026-11-29`, in UTC; null unless `by` has `day`."""
+    key: str | None
+    """Id of the API key; null without keys, for users who logged in, and unless `by` has `key`."""
+    key_name: str | None
+    user: str | None
+    """Name of the user who logged in; null for API keys, without keys, and unless `by` has `user`."""
+    model: str
+    """Empty for requests that were refused before their model was found, and unless `by` has `model`."""
+    requests: int
+    errors: int
+    """Requests that ended with an error; a client that disconnects is none."""
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+    """Tokens of prompts that an engine had computed before; they are part of `tokens_in`."""
+
+
+class UsageList(Documented, frozen=True, kw_only=True):
+    """Answer of `GET /v1/usage`, newest day first."""
+
+    object: Literal["list"]
+    data: list[UsageSum]
+    has_more: bool
+    """Whether there are more rows than `limit`."""

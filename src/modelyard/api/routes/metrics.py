@@ -1,8 +1,9 @@
-"""Routes for what the server has done: series of figures, and the newest requests."""
+"""Routes for what the server has done: series of figures, the newest requests, and usage by day."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Annotated
 
 import msgspec
@@ -12,7 +13,8 @@ from modelyard.core.access import Grant
 from modelyard.monitor.figures import FIGURES
 from modelyard.monitor.reading import Grouping, Label
 from modelyard.monitor.requests import RequestFilter
-from modelyard.protocol.metrics import FigureName, RequestList, SeriesList
+from modelyard.monitor.usage import Part, UsageFilter
+from modelyard.protocol.metrics import FigureName, RequestList, SeriesList, UsageList
 from modelyard.web.deps import TheGrant, TheParts
 from modelyard.web.router import ANY_KEY, Router
 
@@ -55,6 +57,31 @@ async def requests(
     """
     answer = parts.monitor.requests.page(grant, RequestFilter(model, key, status, before), limit)
     return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+@router.get("/usage", scope=ANY_KEY, response_model=UsageList)
+async def usage(
+    parts: TheParts,
+    grant: TheGrant,
+    by: Annotated[list[Part] | None, Query(max_length=4)] = None,
+    since: date | None = None,
+    until: date | None = None,
+    key: str | None = None,
+    user: str | None = None,
+    model: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> Response:
+    """Requests and tokens by day, key, user and model, those of the caller; all for an administrator.
+
+    `by` may be repeated and says which of these stay apart, all without it. Days are in UTC; `since` and `until` are included.
+    """
+    wanted = UsageFilter(_iso(since), _iso(until), key, user, model)
+    answer = await parts.monitor.usage.page(grant, wanted, by or ["day", "key", "user", "model"], limit)
+    return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def _filter(grant: Grant | None, model: str | None) -> Callable[[Label], bool]:

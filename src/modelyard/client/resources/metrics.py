@@ -9,11 +9,11 @@ from modelyard.client.calls import CallGroup, S, call
 from modelyard.client.request import Request, an_object, at, data_of, given
 
 if TYPE_CHECKING:
-    from modelyard.client.metrics_types import RequestDict, SeriesDict
+    from modelyard.client.metrics_types import RequestDict, SeriesDict, UsageSumDict
 
 
 class MetricsCalls(CallGroup[S]):
-    """What the server has done: figures over time, and the newest requests."""
+    """What the server has done: figures over time, the newest requests, usage by day."""
 
     @call
     def series(
@@ -54,3 +54,29 @@ class MetricsCalls(CallGroup[S]):
         numbers = given(status=status, before=before, limit=limit)
         query = given(model=model, key=key, **{name: str(value) for name, value in numbers.items()})
         return Request("GET", at("requests"), data_of, query)
+
+    @call
+    def usage(
+        self,
+        by: Sequence[Literal["day", "key", "user", "model"]] = (),
+        since: str | None = None,
+        until: str | None = None,
+        key: str | None = None,
+        user: str | None = None,
+        model: str | None = None,
+        limit: int | None = None,
+    ) -> Request[list[UsageSumDict]]:
+        """Requests and tokens of the caller by day, key, user and model; those of all for an administrator's key.
+
+        `by` says which of these stay apart, all if it is empty. Days are such as `2026-11-29`, in UTC.
+        """
+        query = given(
+            by=list(by) or None,
+            since=since,
+            until=until,
+            key=key,
+            user=user,
+            model=model,
+            limit=None if limit is None else str(limit),
+        )
+        return Request("GET", at("usage"), data_of, query)
