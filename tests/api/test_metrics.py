@@ -213,3 +213,46 @@ def test_usage_survives_a_restart(tmp_path: Path) -> None:
 def test_a_wrong_parameter_of_usage_is_named(server: Live, query: dict[str, Any], param: str) -> None:
     answer = server.http.get("/v1/usage", params=query)
     assert answer.status_code == 400 and param in error_of(answer)["param"]
+
+
+def changes(server: Live, **query: Any) -> list[tuple[str, str | None, str | None, int]]:
+    """Action, target, caller and status of changes, oldest first."""
+    answer = server.http.get("/v1/audit", params=query)
+    assert answer.status_code == 200, answer.text
+    return [(each["action"], each["target"], each["name"], each["status"]) for each in reversed(answer.json()["data"])]
+
+
+def test_who_changed_what_is_listed_and_who_tried_to(locked: Live) -> None:
+    starter = {"authorization": key(locked, "starter", scopes=["models:write", "models:list"])}
+    assert locked.http.post("/v1/models", json={"model_name": "m2", "model_uid": "made", "model_engine": "fake"},
+                            headers={**starter, "x-request-id": "launch-1"}).status_code == 200  # fmt: skip
+    assert locked.http.delete("/v1/models/made", headers=starter).status_code == 200
+    assert (
+        locked.http.post("/v1/admin/users", json={"username": "u", "password": "p"}, headers=starter).status_code == 403
+    )
+    assert changes(locked, key="starter") == [
+        ("models.launch", "made", "starter", 200),
+        ("models.terminate", "made", "starter", 200),
+        ("keys.create_user", None, "starter", 403),
+    ]
+    assert ("keys.create_key", "starter", "root", 201) in changes(locked, action="keys.create_key")
+    launched = locked.http.get("/v1/audit", params={"target": "made", "action": "models.launch"}).json()["data"][0]
+    assert (launched["request_id"], launched["address"]) == ("launch-1", "127.0.0.1")
+    assert locked.http.get("/v1/audit", headers=starter).status_code == 403
+
+
+def test_questions_and_refusals_of_strangers_are_no_changes(locked: Live) -> None:
+    before = changes(locked, limit=1000)
+    plan = {"model_name": "m2", "model_engine": "fake"}
+    assert locked.http.post("/v1/models/plan", json=plan).status_code == 200
+    assert locked.http.delete("/v1/models/m", headers={"authorization": "Bearer wrong"}).status_code == 401
+    assert locked.http.delete("/v1/models/nobody").status_code == 404
+    assert locked.http.get("/v1/models").status_code == 200
+    assert changes(locked, limit=1000) == before
+
+
+def test_no_secret_is_listed(locked: Live) -> None:
+    secret = key(locked, "hidden").removeprefix("Bearer ")
+    assert locked.http.delete("/v1/admin/keys/hidden").status_code == 200
+    text = locked.http.get("/v1/audit").text
+    assert "hidden" in text and secret not in text and secret[:8] not in text

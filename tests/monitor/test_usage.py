@@ -13,7 +13,7 @@ from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.middleware.tokens import TokenCounts
 from modelyard.monitor import usage as module
 from modelyard.monitor.usage import Part, Usage, UsageFilter
-from modelyard.protocol.metrics import UsageSum
+from modelyard.protocol.metrics import UsageEntry
 
 NOON = 1_796_040_000.0  # 2026-11-30
 DAY = 86_400.0
@@ -35,7 +35,7 @@ class Counting:
         exchange.usage = TokenCounts(tokens, 2 * tokens, 1)
         self.usage.add(exchange)
 
-    async def rows(self, grant: Grant | None, *by: Part, limit: int = 100, **wanted: Any) -> list[UsageSum]:
+    async def rows(self, grant: Grant | None, *by: Part, limit: int = 100, **wanted: Any) -> list[UsageEntry]:
         parts: tuple[Part, ...] = by or ("day", "key", "user", "model")
         return list((await self.usage.page(grant, UsageFilter(**wanted), parts, limit)).data)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelyard.api import metrics
+from modelyard.api.audited import REQUEST_ID, Audited
 from modelyard.api.bodies import BodyLimits
 from modelyard.api.checked_bodies import BodyCheck
 from modelyard.api.content_types import ContentTypeCheck
@@ -65,9 +66,9 @@ class Application:
         self.parts = parts
         self._gateway = parts.gateway
         checked = BodyCheck(management_app(parts), parts.settings)
-        self._management = PathCheck(
-            Guard(BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys, parts.monitor.usage.use)
-        )
+        monitor = parts.monitor
+        guarded = Guard(BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys, monitor.usage.use)
+        self._management = PathCheck(Audited(guarded, parts.keys, monitor.audit))
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)
@@ -87,13 +88,15 @@ class Application:
             scope = plain(scope, self._gateway.handles)
         if scope["type"] == "http" and self._gateway.handles(scope["path"]):
             await self._gateway(scope, receive, send)
+        elif scope["type"] == "http":
+            name = scope.setdefault("state", {})[REQUEST_ID] = request_id(scope["headers"])
+            await self._management(scope, receive, with_request_id(name, send))
         else:
-            await self._management(scope, receive, with_request_id(scope, send) if scope["type"] == "http" else send)
+            await self._management(scope, receive, send)
 
 
-def with_request_id(scope: Scope, send: Send) -> Send:
+def with_request_id(name: bytes, send: Send) -> Send:
     """A `send` that adds the request id to the answer, as the gateway does for inference."""
-    name = request_id(scope["headers"])
 
     async def send_with_id(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":

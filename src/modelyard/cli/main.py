@@ -47,6 +47,7 @@ COMMANDS = (
     "jobs",
     "requests",
     "usage",
+    "audit",
     "stop-cluster",
     "key",
     "user",

@@ -12,7 +12,7 @@ from modelyard.cli.output import json_option, note, print_json, print_table
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.metrics_types import UsageSumDict
+    from modelyard.client.metrics_types import UsageEntryDict
 
 PARTS = ("day", "key", "user", "model")
 TITLES = ("REQUESTS", "ERRORS", "TOKENS IN", "CACHED", "TOKENS OUT")
@@ -51,7 +51,7 @@ def command(
         note("There is no such usage.")
 
 
-def _row(each: UsageSumDict, parts: list[str]) -> list[str]:
+def _row(each: UsageEntryDict, parts: list[str]) -> list[str]:
     texts = {"day": each["day"], "key": each["key_name"] or each["key"], "user": each["user"], "model": each["model"]}
     numbers = (each["requests"], each["errors"], each["tokens_in"], each["tokens_cached"], each["tokens_out"])
     return [*(texts[part] or "-" for part in parts), *map(str, numbers)]

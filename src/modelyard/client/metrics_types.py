@@ -40,7 +40,7 @@ class RequestDict(TypedDict):
     estimated: bool
 
 
-class UsageSumDict(TypedDict):
+class UsageEntryDict(TypedDict):
     """Requests and tokens of one day, key or user, and model, or the sum of those that `by` does not name."""
 
     day: str | None
@@ -53,6 +53,21 @@ class UsageSumDict(TypedDict):
     tokens_in: int
     tokens_out: int
     tokens_cached: int
+
+
+class AuditEntryDict(TypedDict):
+    """A change that a caller made, or tried to make and was refused."""
+
+    id: int
+    at: float
+    action: str
+    target: str | None
+    owner: str
+    key: str | None
+    name: str | None
+    address: str
+    status: int
+    request_id: str
 
 
 class SeriesDict(TypedDict):

@@ -91,7 +91,7 @@ class Nouns(CallGroup[S]):
 
     @property
     def metrics(self) -> MetricsCalls[S]:
-        """What the server has done: figures over time, the newest requests, usage by day."""
+        """What the server has done: figures over time, the newest requests, usage by day, changes."""
         return MetricsCalls(self._sender)
 
     @property

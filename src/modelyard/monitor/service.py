@@ -1,4 +1,4 @@
-"""The parts that watch a server, as one: figures over time, the newest requests, and usage by day."""
+"""The parts that watch a server, as one: figures over time, the newest requests, usage by day, and changes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.exchange import Exchange
+from modelyard.monitor.audit import AuditLog
 from modelyard.monitor.requests import RequestLog
 from modelyard.monitor.series import Replicas, SeriesRecorder
 from modelyard.monitor.usage import Usage
@@ -19,6 +20,7 @@ class Monitor:
         self.series = SeriesRecorder(gateway.tallies, replicas)
         self.requests = RequestLog()
         self.usage = Usage(database)
+        self.audit = AuditLog(database)
         gateway.on_end = self._end
 
     async def run(self) -> None:

@@ -21,7 +21,7 @@ from modelyard.db.session import TROUBLE, Database, retried
 from modelyard.db.tables import Key
 from modelyard.db.usage_tables import UsageRow
 from modelyard.gateway.exchange import Exchange
-from modelyard.protocol.metrics import UsageSum, UsageList
+from modelyard.protocol.metrics import UsageEntry, UsageList
 
 log = logging.getLogger(__name__)
 
@@ -191,10 +191,10 @@ def _conditions(wanted: UsageFilter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _info(row: Mapping[str, object], names: Mapping[str, str]) -> UsageSum:
+def _info(row: Mapping[str, object], names: Mapping[str, str]) -> UsageEntry:
     texts = {part: str(row[part]) for part in COLUMNS}
     numbers = {column.key: int(str(row[column.key])) for column in SUMS}
-    return UsageSum(
+    return UsageEntry(
         day=texts["day"] or None,
         key=texts["key"] or None,
         key_name=names.get(texts["key"]),

@@ -1,4 +1,4 @@
-"""Bodies of the routes that say what the server has done: series of figures, the newest requests, and usage by day."""
+"""Bodies of the routes that say what the server has done: series of figures, requests, usage, and changes."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class RequestList(Documented, frozen=True, kw_only=True):
     """Whether there are older ones: ask again with `before` set to the last `number`."""
 
 
-class UsageSum(Documented, frozen=True, kw_only=True):
+class UsageEntry(Documented, frozen=True, kw_only=True):
     """Requests and tokens of one day, key or user, and model, or the sum of those that `by` does not name."""
 
     day: str | None
@@ -118,6 +118,39 @@ class UsageList(Documented, frozen=True, kw_only=True):
     """Answer of `GET /v1/usage`, newest day first."""
 
     object: Literal["list"]
-    data: list[UsageSum]
+    data: list[UsageEntry]
     has_more: bool
     """Whether there are more rows than `limit`."""
+
+
+class AuditEntry(Documented, frozen=True, kw_only=True):
+    """A change that a caller made, or tried to make and was refused."""
+
+    id: int
+    """Later changes have greater ids; `before` takes it."""
+    at: float
+    """Unix time of the request's arrival."""
+    action: str
+    """What was done, such as `models.launch`, `models.terminate` or `keys.create_key`."""
+    target: str | None
+    """What it was done to, such as the uid of a model or the name of a key; null if the request named nothing or was refused unread."""
+    owner: str
+    """Owner id of the caller."""
+    key: str | None
+    """Id of the API key; null without keys and for users who logged in."""
+    name: str | None
+    """Name of the key or of the user; null without keys."""
+    address: str
+    """IP address of the client."""
+    status: int
+    """Status of the answer: less than 400 if it was done."""
+    request_id: str
+
+
+class AuditList(Documented, frozen=True, kw_only=True):
+    """Answer of `GET /v1/audit`, newest first."""
+
+    object: Literal["list"]
+    data: list[AuditEntry]
+    has_more: bool
+    """Whether there are older ones: ask again with `before` set to the last `id`."""

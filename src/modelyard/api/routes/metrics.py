@@ -1,4 +1,4 @@
-"""Routes for what the server has done: series of figures, the newest requests, and usage by day."""
+"""Routes for what the server has done: series of figures, requests, usage, and changes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Annotated
 import msgspec
 from fastapi import Query, Response
 
-from modelyard.core.access import Grant
+from modelyard.core.access import ADMIN, Grant
+from modelyard.monitor.audit import AuditFilter
 from modelyard.monitor.figures import FIGURES
 from modelyard.monitor.reading import Grouping, Label
 from modelyard.monitor.requests import RequestFilter
 from modelyard.monitor.usage import Part, UsageFilter
-from modelyard.protocol.metrics import FigureName, RequestList, SeriesList, UsageList
+from modelyard.protocol.metrics import AuditList, FigureName, RequestList, SeriesList, UsageList
 from modelyard.web.deps import TheGrant, TheParts
 from modelyard.web.router import ANY_KEY, Router
 
@@ -77,6 +78,24 @@ async def usage(
     """
     wanted = UsageFilter(_iso(since), _iso(until), key, user, model)
     answer = await parts.monitor.usage.page(grant, wanted, by or ["day", "key", "user", "model"], limit)
+    return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+@router.get("/audit", scope=ADMIN, response_model=AuditList)
+async def audit(
+    parts: TheParts,
+    action: str | None = None,
+    target: str | None = None,
+    key: str | None = None,
+    before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> Response:
+    """Who launched and deleted models, made keys, and made other changes, or was refused; the newest 10,000 are kept.
+
+    `action` is such as `models.launch`, `target` the uid of a model or the name of a key; `key` is the id or name of a key, or
+    the name of a user.
+    """
+    answer = await parts.monitor.audit.page(AuditFilter(action, target, key, before), limit)
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 

@@ -9,11 +9,11 @@ from modelyard.client.calls import CallGroup, S, call
 from modelyard.client.request import Request, an_object, at, data_of, given
 
 if TYPE_CHECKING:
-    from modelyard.client.metrics_types import RequestDict, SeriesDict, UsageSumDict
+    from modelyard.client.metrics_types import AuditEntryDict, RequestDict, SeriesDict, UsageEntryDict
 
 
 class MetricsCalls(CallGroup[S]):
-    """What the server has done: figures over time, the newest requests, usage by day."""
+    """What the server has done: figures over time, the newest requests, usage by day, changes."""
 
     @call
     def series(
@@ -65,7 +65,7 @@ class MetricsCalls(CallGroup[S]):
         user: str | None = None,
         model: str | None = None,
         limit: int | None = None,
-    ) -> Request[list[UsageSumDict]]:
+    ) -> Request[list[UsageEntryDict]]:
         """Requests and tokens of the caller by day, key, user and model; those of all for an administrator's key.
 
         `by` says which of these stay apart, all if it is empty. Days are such as `2026-11-29`, in UTC.
@@ -80,3 +80,21 @@ class MetricsCalls(CallGroup[S]):
             limit=None if limit is None else str(limit),
         )
         return Request("GET", at("usage"), data_of, query)
+
+    @call
+    def audit(
+        self,
+        action: str | None = None,
+        target: str | None = None,
+        key: str | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> Request[list[AuditEntryDict]]:
+        """Who launched and deleted models, made keys, and made other changes, newest first; for an administrator's key.
+
+        `action` is such as `models.launch`; `key` is the id or name of a key, or the name of a user. Only changes with a smaller
+        `id` than `before`.
+        """
+        numbers = given(before=before, limit=limit)
+        query = given(action=action, target=target, key=key, **{name: str(value) for name, value in numbers.items()})
+        return Request("GET", at("audit"), data_of, query)
