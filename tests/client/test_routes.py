@@ -23,6 +23,7 @@ from modelyard.client import (
     job_types,
     knowledge_types,
     media,
+    metrics_types,
     nouns,
     server_types,
     types,
@@ -46,6 +47,7 @@ from modelyard.protocol import (
     knowledge_jobs,
     launch_plans,
     lifecycle,
+    metrics,
     models,
     registrations,
     server,
@@ -204,6 +206,11 @@ BODIES: dict[str, Any] = {
     "JobProgressDict": jobs.JobProgressInfo,
     "JobProblemDict": jobs.JobProblem,
     "JobEventDict": jobs.JobEventInfo,
+    "FigureSeriesDict": metrics.FigureSeries,
+    "RequestDict": metrics.RequestInfo,
+    "UsageEntryDict": metrics.UsageEntry,
+    "AuditEntryDict": metrics.AuditEntry,
+    "SeriesDict": metrics.SeriesList,
     "ConversationDict": conversations.ConversationInfo,
     "MessageDict": conversations.MessageInfo,
     "ImportedDict": conversation_imports.Imported,
@@ -211,14 +218,8 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    found = {
-        **vars(types),
-        **vars(account_types),
-        **vars(knowledge_types),
-        **vars(job_types),
-        **vars(form_types),
-        **vars(server_types),
-    }
+    modules = (types, account_types, knowledge_types, job_types, form_types, metrics_types, server_types)
+    found = {name: each for module in modules for name, each in vars(module).items()}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 
 

@@ -16,6 +16,7 @@ from modelyard.client.resources.documents import DocumentCalls
 from modelyard.client.resources.jobs import JobCalls
 from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
 from modelyard.client.resources.knowledge import KnowledgeCalls
+from modelyard.client.resources.metrics import MetricsCalls
 from modelyard.client.resources.models import ModelCalls
 from modelyard.client.resources.registrations import EngineCalls, RegistrationCalls
 from modelyard.client.resources.replicas import ReplicaCalls
@@ -99,6 +100,11 @@ class Nouns(CallGroup[S]):
     def server(self) -> ServerCalls[S]:
         """The server itself: what the doctor finds, its settings, prompt templates and MCP servers."""
         return ServerCalls(self._sender)
+
+    @property
+    def metrics(self) -> MetricsCalls[S]:
+        """What the server has done: figures over time, the newest requests, usage by day, changes."""
+        return MetricsCalls(self._sender)
 
     @property
     def keys(self) -> KeyCalls[S]:
