@@ -16,14 +16,16 @@ from pydantic import BaseModel
 from modelyard.control.deployments import Deployments
 from modelyard.control.downloads import KIND as DOWNLOAD
 from modelyard.control.downloads import Downloads
+from modelyard.control.journal import Journal
 from modelyard.control.views import ModelView
+from modelyard.core.aliases import Aliases
 from modelyard.core.errors import JobNotFound, NotFound
 from modelyard.core.event_ring import EventRing
 from modelyard.core.traffic import Traffic
 from modelyard.db.session import TROUBLE
 from modelyard.jobs.service import Jobs
 from modelyard.jobs.types import Job
-from modelyard.protocol.models import ModelEvent
+from modelyard.protocol.models import LaunchProgress, ModelEvent
 from modelyard.protocol.server_events import ModelHappening, ModelProgress, ModelReplicas, RemovedName
 from modelyard.runtime.base import Host
 from modelyard.web.gauges import GaugeMeter
@@ -41,17 +43,25 @@ class EventFeed:
     """Owns the ring. Everything is on one event loop."""
 
     def __init__(
-        self, deployments: Deployments, jobs: Jobs, downloads: Downloads, traffic: Traffic, host: Host, address: str
+        self,
+        deployments: Deployments,
+        aliases: Aliases,
+        jobs: Jobs,
+        downloads: Downloads,
+        journal: Journal,
+        traffic: Traffic,
+        host: Host,
     ) -> None:
-        """`address` is the host and port of this server, as replicas name their machine."""
         self.ring = EventRing()
         self.gauges = GaugeMeter(deployments, traffic, host)
         self._deployments = deployments
+        self._aliases = aliases
         self._jobs = jobs
         self._downloads = downloads
         self._traffic = traffic
-        self._address = address
         self._views: dict[str, ModelView] = {}
+        self._names: set[str] = set()
+        """Names of models, adapters and aliases that were published and are not gone."""
         self._published: dict[tuple[str, str], bytes] = {}
         """Type and name → the last body, of what still changes."""
         self._worked: set[str] = set()
@@ -60,6 +70,7 @@ class EventFeed:
         self._changed_jobs: set[str] = set()
         self._jobs_changed = asyncio.Event()
         deployments.on_event = self.happened
+        journal.on_event = self.happened
         jobs.store.on_change = self._job_changed
         jobs.store.on_removed = self._job_removed
         jobs.store.on_worked = self._worked_changed
@@ -78,7 +89,7 @@ class EventFeed:
 
     def replicas(self, view: ModelView) -> ModelReplicas:
         """The replicas of a model."""
-        return ModelReplicas(model_uid=view.desired.uid, replicas=replica_infos(view, self._traffic, self._address))
+        return ModelReplicas(model_uid=view.desired.uid, replicas=replica_infos(view, self._traffic))
 
     def _publish(
         self, topic: str, type: str, data: BaseModel, model: str | None = None, owner: str | None = None
@@ -97,35 +108,27 @@ class EventFeed:
     def _look_at_models(self) -> None:
         views = {view.desired.uid: view for view in self._deployments.views()}
         before, self._views = self._views, views
+        if views == before:
+            return
+        names = set()
+        for info in [info for view in views.values() for info in models(view, self._aliases)]:
+            names.add(info.id)
+            self._update("models", "model", info.id, info, model=info.id)
         for uid, view in views.items():
             if view != before.get(uid):
-                self._model_changed(view, before.get(uid))
+                self._replicas_changed(uid, self.replicas(view), launch_progress(view))
         for uid in before.keys() - views.keys():
-            self._model_removed(before[uid])
+            self._replicas_changed(uid, ModelReplicas(model_uid=uid, replicas=[]), launch_progress(None))
+            for type in ("replicas", "progress"):
+                self._published.pop((type, uid), None)
+        for name in sorted(self._names - names):
+            self._published.pop(("model", name), None)
+            self._publish("models", "model_removed", RemovedName(id=name), model=name)
+        self._names = names
 
-    def _model_changed(self, view: ModelView, before: ModelView | None) -> None:
-        uid = view.desired.uid
-        infos = models(view)
-        for info in infos:
-            self._update("models", "model", info.id, info, model=info.id)
-        for name in _names(before) - {info.id for info in infos}:
-            self._name_removed(name)
-        self._update("replicas", "replicas", uid, self.replicas(view), model=uid)
-        progress = ModelProgress(model_uid=uid, progress=launch_progress(view))
-        self._update("progress", "progress", uid, progress, model=uid)
-
-    def _model_removed(self, before: ModelView) -> None:
-        uid = before.desired.uid
-        self._publish("replicas", "replicas", ModelReplicas(model_uid=uid, replicas=[]), model=uid)
-        self._publish("progress", "progress", ModelProgress(model_uid=uid, progress=launch_progress(None)), model=uid)
-        for type in ("replicas", "progress"):
-            self._published.pop((type, uid), None)
-        for name in _names(before):
-            self._name_removed(name)
-
-    def _name_removed(self, name: str) -> None:
-        self._published.pop(("model", name), None)
-        self._publish("models", "model_removed", RemovedName(id=name), model=name)
+    def _replicas_changed(self, uid: str, replicas: ModelReplicas, progress: LaunchProgress) -> None:
+        self._update("replicas", "replicas", uid, replicas, model=uid)
+        self._update("progress", "progress", uid, ModelProgress(model_uid=uid, progress=progress), model=uid)
 
     def _job_changed(self, job: str) -> None:
         self._changed_jobs.add(job)
@@ -195,8 +198,3 @@ class EventFeed:
                 if not view.job.finished:
                     self._job_changed(view.job.id)
             self._look_at_models()
-
-
-def _names(view: ModelView | None) -> set[str]:
-    """The names of a model and its adapters."""
-    return set() if view is None else {view.desired.uid, *(each.adapter.name for each in view.adapters)}

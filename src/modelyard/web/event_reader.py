@@ -117,7 +117,7 @@ async def snapshot(parts: Parts, visibility: Visibility) -> ServerSnapshot:
     views = [view for view in parts.deployments.views() if visibility.sees_model(view.desired.uid)]
     found = ServerSnapshot()
     if "models" in visibility.topics:
-        infos = [info for view in parts.deployments.views() for info in models(view)]
+        infos = [info for view in parts.deployments.views() for info in models(view, parts.gateway.aliases)]
         found.models = [info for info in infos if visibility.sees_model(info.id)]
     if "replicas" in visibility.topics:
         found.replicas = [parts.events.replicas(view) for view in views]
