@@ -9,6 +9,7 @@ import psutil
 
 from modelyard.control.deployments import Deployments
 from modelyard.core.traffic import Traffic
+from modelyard.core.types import Hardware
 from modelyard.protocol.server_events import DeviceGauge, Gauges, ModelGauge
 from modelyard.runtime.base import Host
 
@@ -24,23 +25,27 @@ class GaugeMeter:
         self._traffic = traffic
         self._host = host
         self._process = psutil.Process()
-        self._last: Gauges | None = None
+        self._machine: Gauges | None = None
         self._at = 0.0
         psutil.cpu_percent()  # the first call of each begins the span that the next one reports about
         self._process.cpu_percent()
 
     async def measure(self, readers: int) -> Gauges:
-        """The gauges, which are a second old at most. `readers` is the number of open streams of events."""
-        if self._last is None or time.monotonic() - self._at >= FRESH_SECONDS:
-            self._at = time.monotonic()
-            self._last = await self._measured(readers)
-        return self._last
+        """Requests in flight now, and figures of the machine that are a second old at most.
 
-    async def _measured(self, readers: int) -> Gauges:
-        hardware = await asyncio.to_thread(self._host.hardware)
+        `readers` is the number of open streams of events.
+        """
+        if self._machine is None or time.monotonic() - self._at >= FRESH_SECONDS:
+            self._at = time.monotonic()
+            self._machine = self._measured(await asyncio.to_thread(self._host.hardware))
         models = self._models()
+        in_flight = sum(model.in_flight for model in models.values())
+        return self._machine.model_copy(update={"in_flight": in_flight, "models": models, "readers": readers})
+
+    def _measured(self, hardware: Hardware) -> Gauges:
+        """The figures of the machine."""
         return Gauges(
-            in_flight=sum(model.in_flight for model in models.values()),
+            in_flight=0,
             cpu_percent=psutil.cpu_percent(),
             server_cpu_percent=self._process.cpu_percent(),
             server_memory=self._process.memory_info().rss,
@@ -50,8 +55,8 @@ class GaugeMeter:
                 )
                 for each in hardware.devices
             ],
-            models=models,
-            readers=readers,
+            models={},
+            readers=0,
         )
 
     def _models(self) -> dict[str, ModelGauge]:
