@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 
 from modelyard.cli.list import TITLES
-from modelyard.cli.logs import added
 from modelyard.cli.output import in_bytes, printable, width
 from tests.cli.terminal import columns, run, start
-from tests.client.stub import Answer, Stub, StubRequest, Write, error_answer, json_answer, model, replica
+from tests.client.stub import Stub, StubRequest, Write, error_answer, json_answer, model, replica, sse_answer
 
 
 def test_list_shows_models_in_a_table_or_as_json(stub: Stub) -> None:
@@ -81,28 +80,23 @@ def test_logs_prints_the_last_lines(stub: Stub) -> None:
 
 
 def test_logs_follow_until_the_model_is_gone(stub: Stub) -> None:
-    def log(*lines: str) -> Answer:
-        return json_answer({"uid": "m", "replica": None, "lines": lines})
+    def portion(offset: int, *lines: str, ended: bool = False) -> bytes:
+        found = {"id": f"{offset}@m-rep0-1", "uid": "m", "replica": "m-rep0-1", "offset": offset, "lines": lines}
+        return b"data: " + json.dumps({**found, "ended": ended}).encode() + b"\n\n"
 
-    looks = [log("a", "b"), log("a", "b", "b"), log("a", "b", "b", "c"), error_answer("model_not_found", "No m.", 404)]
+    connections = [sse_answer(portion(2, "b")), sse_answer(portion(4, "b", "c"), portion(4, ended=True))]
+    asked: list[str] = []
 
-    def next_look(request: StubRequest, write: Write) -> None:
-        looks.pop(0)(request, write)
+    def connect(request: StubRequest, write: Write) -> None:
+        asked.append(request.path)
+        connections.pop(0)(request, write)
 
-    stub.routes["GET /v1/models/m/logs"] = next_look
+    stub.routes["GET /v1/models/m/logs"] = connect
     with start("logs", "m", "-f", "-n", "1", "-e", stub.url) as child:
         out, err = child.communicate(timeout=30)
     assert (child.returncode, out) == (0, "b\nb\nc\n")
     assert "m is gone" in err
-
-
-def test_only_added_lines_of_a_log_are_printed() -> None:
-    assert added([], ["a"]) == ["a"]
-    assert added(["a"], ["a"]) == []
-    assert added(["a", "b"], ["a", "b", "b"]) == ["b"]
-    assert added(["cut off", "b", "c"], ["off", "b", "c", "d"]) == ["d"]
-    assert added(["a", "b", "c"], ["b", "c", "d", "e"]) == ["d", "e"]
-    assert added(["old"], ["new", "newer"]) == ["new", "newer"]
+    assert [("lines=1" in each, "after=2%40m-rep0-1" in each) for each in asked] == [(True, False), (True, True)]
 
 
 def test_text_for_terminals_has_widths_and_no_control_characters() -> None:

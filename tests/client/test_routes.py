@@ -140,6 +140,7 @@ BODIES: dict[str, Any] = {
     "EventDict": models.ModelEvent,
     "ScaleDict": models.ScaleResponse,
     "LogsDict": models.ModelLogs,
+    "LogPortionDict": models.LogPortion,
     "ReplicaStatusDict": lifecycle.ReplicaStatus,
     "InstanceDict": lifecycle.Instance,
     "ModelVersionDict": lifecycle.ModelVersionInfo,
