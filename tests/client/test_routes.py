@@ -18,6 +18,7 @@ from modelyard.client import (
     AsyncClient,
     Client,
     account_types,
+    event_types,
     form_types,
     handles,
     job_types,
@@ -25,6 +26,7 @@ from modelyard.client import (
     media,
     metrics_types,
     nouns,
+    server_types,
     types,
     xinference,
 )
@@ -34,6 +36,7 @@ from modelyard.client.resources.documents import upload_batch
 from modelyard.protocol import (
     adapters,
     cache,
+    catalog,
     cluster,
     conversation_imports,
     conversations,
@@ -47,6 +50,9 @@ from modelyard.protocol import (
     lifecycle,
     metrics,
     models,
+    registrations,
+    server,
+    server_events,
     workers,
 )
 
@@ -149,6 +155,16 @@ BODIES: dict[str, Any] = {
     "OwnEnvironmentDict": engines.OwnEnvironment,
     "EngineInfoDict": engines.EngineInfo,
     "EngineListDict": engines.EngineList,
+    "FindingDict": server.FindingInfo,
+    "SettingDict": server.SettingInfo,
+    "PromptTemplateDict": server.PromptTemplate,
+    "McpToolDict": server.McpToolInfo,
+    "McpServerDict": server.McpServerInfo,
+    "RegistrationCheckDict": registrations.RegistrationCheck,
+    "RegistrationDraftDict": registrations.RegistrationDraft,
+    "FittingVersionDict": catalog.FittingVersion,
+    "CatalogEntryDict": catalog.CatalogEntry,
+    "CatalogPageDict": catalog.CatalogPage,
     "PlannedDeviceDict": launch_plans.PlannedDevice,
     "PlannedDownloadDict": launch_plans.PlannedDownload,
     "LaunchRefusalDict": launch_plans.LaunchRefusal,
@@ -185,6 +201,9 @@ BODIES: dict[str, Any] = {
     "ScoresDict": hits.Scores,
     "HitDict": hits.Hit,
     "SearchDict": hits.SearchAnswer,
+    "ExplanationDict": hits.Explanation,
+    "ExplainedBaseDict": hits.ExplainedBase,
+    "ExplainedCandidateDict": hits.ExplainedCandidate,
     "CitationDict": hits.Citation,
     "AnswerDict": knowledge.AnswerInfo,
     "KnowledgeJobDict": knowledge_jobs.KnowledgeJobInfo,
@@ -192,6 +211,7 @@ BODIES: dict[str, Any] = {
     "JobProgressDict": jobs.JobProgressInfo,
     "JobProblemDict": jobs.JobProblem,
     "JobEventDict": jobs.JobEventInfo,
+    "ServerEventDict": server_events.ModelChanged,
     "FigureSeriesDict": metrics.FigureSeries,
     "RequestDict": metrics.RequestInfo,
     "UsageEntryDict": metrics.UsageEntry,
@@ -204,7 +224,7 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    modules = (types, account_types, knowledge_types, job_types, form_types, metrics_types)
+    modules = (types, account_types, knowledge_types, job_types, form_types, metrics_types, server_types, event_types)
     found = {name: each for module in modules for name, each in vars(module).items()}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 

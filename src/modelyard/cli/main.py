@@ -23,6 +23,7 @@ COMMANDS = (
     "serve",
     "launch",
     "list",
+    "catalog",
     "registrations",
     "register",
     "unregister",

@@ -9,9 +9,11 @@ from modelyard.client.calls import CallGroup, S
 from modelyard.client.resources.adapters import AdapterCalls
 from modelyard.client.resources.autostart import AutostartCalls
 from modelyard.client.resources.cache import CacheCalls, DownloadCalls
+from modelyard.client.resources.catalog import CatalogCalls
 from modelyard.client.resources.cluster import ClusterCalls
 from modelyard.client.resources.conversations import ConversationCalls
 from modelyard.client.resources.documents import DocumentCalls
+from modelyard.client.resources.events import EventCalls
 from modelyard.client.resources.jobs import JobCalls
 from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
 from modelyard.client.resources.knowledge import KnowledgeCalls
@@ -19,6 +21,7 @@ from modelyard.client.resources.metrics import MetricsCalls
 from modelyard.client.resources.models import ModelCalls
 from modelyard.client.resources.registrations import EngineCalls, RegistrationCalls
 from modelyard.client.resources.replicas import ReplicaCalls
+from modelyard.client.resources.server import ServerCalls
 
 
 class Nouns(CallGroup[S]):
@@ -45,6 +48,11 @@ class Nouns(CallGroup[S]):
         return EngineCalls(self._sender)
 
     @property
+    def catalog(self) -> CatalogCalls[S]:
+        """The catalog: families that can be launched by name, and which of them fit here."""
+        return CatalogCalls(self._sender)
+
+    @property
     def registrations(self) -> RegistrationCalls[S]:
         """Families of models: those of the catalog, and those that users register."""
         return RegistrationCalls(self._sender)
@@ -63,6 +71,11 @@ class Nouns(CallGroup[S]):
     def jobs(self) -> JobCalls[S]:
         """Background jobs of every kind: start, follow and cancel them."""
         return JobCalls(self._sender)
+
+    @property
+    def events(self) -> EventCalls[S]:
+        """Everything that changes on the server, in one stream."""
+        return EventCalls(self._sender)
 
     @property
     def autostart(self) -> AutostartCalls[S]:
@@ -88,6 +101,11 @@ class Nouns(CallGroup[S]):
     def cluster(self) -> ClusterCalls[S]:
         """The server and its machines: health, version, devices."""
         return ClusterCalls(self._sender)
+
+    @property
+    def server(self) -> ServerCalls[S]:
+        """The server itself: what the doctor finds, its settings, prompt templates and MCP servers."""
+        return ServerCalls(self._sender)
 
     @property
     def metrics(self) -> MetricsCalls[S]:
