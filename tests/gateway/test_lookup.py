@@ -9,6 +9,7 @@ import pytest
 from msgspec import UNSET
 
 from modelyard.core.access import Grant
+from modelyard.core.aliases import Aliases
 from modelyard.core.config import Settings
 from modelyard.core.errors import (
     ModelNotFound,
@@ -26,6 +27,7 @@ from modelyard.gateway import lookup, parameters
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.form import ByteSpan
+from modelyard.gateway.middleware.tally import Tallies
 from modelyard.gateway.model_call import ModelCall
 from modelyard.gateway.parameters import refusals, rewrites, uses, value
 from modelyard.gateway.paths import PATHS
@@ -34,6 +36,7 @@ from modelyard.gateway.upstream import Pool
 from modelyard.protocol.requests import read
 
 CHAT = "/v1/chat/completions"
+NO_ALIASES = Aliases()
 HERE = (Endpoint("r", Address(port=1)),)
 
 
@@ -63,9 +66,9 @@ def grant(*models: str, bases: dict[str, str] | None = None) -> Grant:
 
 def test_an_unknown_name_hears_of_models_that_run_and_of_the_nearest() -> None:
     known = table(route("qwen"), route("alpha"), route("quen", ready=False), *(route(f"z{n:02}") for n in range(30)))
-    assert lookup.find(known, "qwen").name == "qwen"
+    assert lookup.find(known, NO_ALIASES, "qwen").name == "qwen"
     with pytest.raises(ModelNotFound) as error:
-        lookup.find(known, "qwem")
+        lookup.find(known, NO_ALIASES, "qwem")
     said = error.value.message
     assert "Did you mean 'qwen'" in said and "Running: alpha, qwen, z00" in said
     assert said.count(", ") == 19 and "quen," not in said, "twenty names at most, and only of models that run"
@@ -74,28 +77,28 @@ def test_an_unknown_name_hears_of_models_that_run_and_of_the_nearest() -> None:
 def test_a_key_hears_of_its_own_models_alone() -> None:
     known = table(route("mine"), route("theirs"), route("kb:base"))
     with pytest.raises(PermissionDenied):
-        lookup.find(known, "theirs", grant("mine"))
+        lookup.find(known, NO_ALIASES, "theirs", grant("mine"))
     with pytest.raises(PermissionDenied):
-        lookup.find(known, "nobody", grant("mine"))
+        lookup.find(known, NO_ALIASES, "nobody", grant("mine"))
     with pytest.raises(ModelNotFound) as error:
-        lookup.find(known, "mine2", grant("mine", "mine2"))
+        lookup.find(known, NO_ALIASES, "mine2", grant("mine", "mine2"))
     assert "Running: mine." in error.value.message and "theirs" not in error.value.message
 
 
 def test_a_request_with_bases_goes_to_the_first_and_may_use_each() -> None:
     known = table(route("m"), route("kb:a"), route("kb:b"))
     both = call(knowledge={"bases": ["b", "a"]})
-    assert lookup.find_for(known, both, None).name == "kb:b"
-    assert lookup.find_for(known, call(), None).name == "m"
-    assert lookup.find_for(known, both, grant("m", bases={"a": "read", "b": "read"})).name == "kb:b"
+    assert lookup.find_for(known, NO_ALIASES, both, None).name == "kb:b"
+    assert lookup.find_for(known, NO_ALIASES, call(), None).name == "m"
+    assert lookup.find_for(known, NO_ALIASES, both, grant("m", bases={"a": "read", "b": "read"})).name == "kb:b"
     for less in (grant("m", bases={"b": "read"}), grant("n", bases={"a": "read", "b": "read"})):
         with pytest.raises(PermissionDenied):
-            lookup.find_for(known, both, less)
+            lookup.find_for(known, NO_ALIASES, both, less)
     for missing in ({"bases": ["a", "c"]}, {"bases": ["c"]}):
         with pytest.raises(ModelNotFound):
-            lookup.find_for(known, call(knowledge=missing), None)
+            lookup.find_for(known, NO_ALIASES, call(knowledge=missing), None)
     with pytest.raises(ModelNotFound):
-        lookup.find_for(table(route("kb:a")), call(knowledge={"bases": ["a"]}), None)
+        lookup.find_for(table(route("kb:a")), NO_ALIASES, call(knowledge={"bases": ["a"]}), None)
 
 
 async def nothing(scope: Any, receive: Any, send: Any) -> None:
@@ -216,7 +219,7 @@ def relay_request(*replicas: str, limit: int | None = None) -> RelayRequest:
 
 
 def test_replicas_at_their_limit_are_passed_over_until_none_is_left() -> None:
-    relay = Relay(Settings(), Traffic(), Pool(1))
+    relay = Relay(Settings(), Traffic(), Pool(1), Tallies())
     picked = relay._pick(relay_request("a", "b", limit=2), set())
     assert picked is not None
     other = {"a": "b", "b": "a"}[picked.replica]
@@ -235,7 +238,7 @@ def test_replicas_at_their_limit_are_passed_over_until_none_is_left() -> None:
 
 
 def test_a_replica_that_was_unreachable_is_avoided_for_a_while() -> None:
-    relay = Relay(Settings(), Traffic(), Pool(1))
+    relay = Relay(Settings(), Traffic(), Pool(1), Tallies())
     relay.penalties = {"a": 1e12, "gone": 1.0}
     for _ in range(3):
         relay.traffic.begin("b")
@@ -261,9 +264,9 @@ def test_the_gateway_knows_the_state_of_a_model_and_the_first_chat_model() -> No
     assert [gateway.state(name) for name in ("z", "b", "x")] == [ReplicaState.READY, ReplicaState.STARTING, None]
     gateway.set_apps({"kb:a": route("kb:a", ready=False, app=nothing)})
     assert gateway.state("kb:a") is None and gateway.chats() == "z", "a base is no model"
-    assert lookup.find(gateway._table, "kb:a").app is nothing and len(published) == 2
+    assert lookup.find(gateway._table, NO_ALIASES, "kb:a").app is nothing and len(published) == 2
     gateway.publish(table(route("a")))
-    assert gateway.chats() == "a" and lookup.find(gateway._table, "kb:a").app is nothing
+    assert gateway.chats() == "a" and lookup.find(gateway._table, NO_ALIASES, "kb:a").app is nothing
     gateway.mount("/v1/dialect", nothing, ("GET",))
     assert gateway.handles("/v1/dialect") and gateway.handles(CHAT) and not gateway.handles("/v1/models")
     gateway.count(None)
