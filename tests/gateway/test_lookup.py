@@ -9,7 +9,7 @@ import pytest
 from msgspec import UNSET
 
 from modelyard.core.access import Grant
-from modelyard.core.aliases import Aliases
+from modelyard.core.aliases import NO_ALIASES
 from modelyard.core.config import Settings
 from modelyard.core.errors import (
     ModelNotFound,
@@ -36,7 +36,6 @@ from modelyard.gateway.upstream import Pool
 from modelyard.protocol.requests import read
 
 CHAT = "/v1/chat/completions"
-NO_ALIASES = Aliases()
 HERE = (Endpoint("r", Address(port=1)),)
 
 
