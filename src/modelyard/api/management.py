@@ -38,7 +38,12 @@ log = logging.getLogger(__name__)
 
 COMPRESSED_FROM = 1024
 """Bytes of an answer from which it is compressed for clients that accept that."""
-NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream", "application/pdf", "application/x-ndjson")
+NOT_COMPRESSED = (
+    *DEFAULT_EXCLUDED_CONTENT_TYPES,
+    "application/octet-stream",
+    "application/pdf",
+    "application/x-ndjson",
+)
 """Streams, whose events must not wait for others, and files, which are mostly compressed already."""
 
 
