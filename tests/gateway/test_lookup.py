@@ -273,3 +273,9 @@ def test_the_gateway_knows_the_state_of_a_model_and_the_first_chat_model() -> No
     gateway.count(limited)
     with pytest.raises(RateLimited):
         gateway.count(limited)
+
+
+def test_the_gateway_knows_the_context_of_a_model() -> None:
+    gateway = Gateway(Settings(), Traffic())
+    gateway.publish(table(route("m", context_length=4096), route("open")))
+    assert [gateway.context_length(name) for name in ("m", "open", "nobody")] == [4096, None, None]
