@@ -279,3 +279,19 @@ def test_the_gateway_knows_the_context_of_a_model() -> None:
     gateway = Gateway(Settings(), Traffic())
     gateway.publish(table(route("m", context_length=4096), route("open")))
     assert [gateway.context_length(name) for name in ("m", "open", "nobody")] == [4096, None, None]
+
+
+NEUTRAL: dict[str, Any] = {
+    "n": 1, "best_of": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0, "repetition_penalty": 1,
+    "tool_choice": "none", "response_format": {"type": "text"}, "modalities": ["text"], "function_call": "none",
+    "min_tokens": 0, "length_penalty": 1, "num_beams": 1, "priority": 0, "n_probs": 0, "n_predict": -1, "n_keep": 0,
+    "n_discard": 0, "n_indent": 0, "min_keep": 0, "id_slot": -1, "repeat_penalty": 1, "typical_p": 1, "top_n_sigma": -1,
+    "xtc_probability": 0, "mirostat": 0, "dynatemp_range": 0, "dry_multiplier": 0, "t_max_predict_ms": -1,
+    "truncation_side": "right", "stream_interval": 1,
+}  # fmt: skip
+"""What the SDKs of OpenAI, vLLM and llama.cpp send for what nobody asked for."""
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
+def test_what_sdks_send_by_default_asks_for_nothing(name: str) -> None:
+    assert not uses(call(**{name: NEUTRAL[name], "logit_bias": {"1": 1}}), name)
