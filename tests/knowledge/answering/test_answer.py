@@ -139,7 +139,12 @@ def test_the_model_is_the_named_one_or_that_of_the_base_or_any(
 def test_a_key_answers_with_its_models_only() -> None:
     grants: list[Grant | None] = []
     nothing: Any = None
-    answering = Answering(nothing, nothing, lambda grant: grants.append(grant) or "any")
+
+    def any_model(grant: Grant | None) -> str:
+        grants.append(grant)
+        return "any"
+
+    answering = Answering(nothing, nothing, any_model)
     grant = Grant("1", "k", frozenset(), models=frozenset({"mine"}))
     bases: Any = [SimpleNamespace(chat_model=None), SimpleNamespace(chat_model="other")]
     assert answering.model(KnowledgeQuestion(text="?", bases=bases, model="mine", grant=grant)) == "mine"
