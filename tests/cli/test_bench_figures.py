@@ -324,8 +324,6 @@ def test_only_what_was_measured_is_drawn() -> None:
     assert plot.panels([]) == []
     nothing = {**figures([], 1.0, FigureOptions()), "model_id": "m"}
     assert "No request was completed." in plot.html([], nothing)
-        [], {**figures([], 1.0, FigureOptions()), "model_id": "m"}
-    )
 
 
 def test_the_table_of_a_page_has_each_metric_and_kind() -> None:

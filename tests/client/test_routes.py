@@ -18,11 +18,14 @@ from modelyard.client import (
     AsyncClient,
     Client,
     account_types,
+    form_types,
     handles,
     job_types,
     knowledge_types,
     media,
+    metrics_types,
     nouns,
+    server_types,
     types,
     xinference,
 )
@@ -32,6 +35,7 @@ from modelyard.client.resources.documents import upload_batch
 from modelyard.protocol import (
     adapters,
     cache,
+    catalog,
     cluster,
     conversation_imports,
     conversations,
@@ -41,8 +45,12 @@ from modelyard.protocol import (
     keys,
     knowledge,
     knowledge_jobs,
+    launch_plans,
     lifecycle,
+    metrics,
     models,
+    registrations,
+    server,
     workers,
 )
 
@@ -142,6 +150,23 @@ BODIES: dict[str, Any] = {
     "AutostartRemovedDict": lifecycle.AutostartRemoved,
     "AdapterDict": adapters.AdapterInfo,
     "EngineEntryDict": engines.EngineEntry,
+    "OwnEnvironmentDict": engines.OwnEnvironment,
+    "EngineInfoDict": engines.EngineInfo,
+    "EngineListDict": engines.EngineList,
+    "FindingDict": server.FindingInfo,
+    "SettingDict": server.SettingInfo,
+    "PromptTemplateDict": server.PromptTemplate,
+    "McpToolDict": server.McpToolInfo,
+    "McpServerDict": server.McpServerInfo,
+    "RegistrationCheckDict": registrations.RegistrationCheck,
+    "RegistrationDraftDict": registrations.RegistrationDraft,
+    "FittingVersionDict": catalog.FittingVersion,
+    "CatalogEntryDict": catalog.CatalogEntry,
+    "CatalogPageDict": catalog.CatalogPage,
+    "PlannedDeviceDict": launch_plans.PlannedDevice,
+    "PlannedDownloadDict": launch_plans.PlannedDownload,
+    "LaunchRefusalDict": launch_plans.LaunchRefusal,
+    "LaunchPlanDict": launch_plans.LaunchPlanInfo,
     "EngineEstimateDict": engines.EngineEstimate,
     "EstimateDict": engines.EstimateResponse,
     "CachedModelDict": cache.CachedModel,
@@ -181,6 +206,11 @@ BODIES: dict[str, Any] = {
     "JobProgressDict": jobs.JobProgressInfo,
     "JobProblemDict": jobs.JobProblem,
     "JobEventDict": jobs.JobEventInfo,
+    "FigureSeriesDict": metrics.FigureSeries,
+    "RequestDict": metrics.RequestInfo,
+    "UsageEntryDict": metrics.UsageEntry,
+    "AuditEntryDict": metrics.AuditEntry,
+    "SeriesDict": metrics.SeriesList,
     "ConversationDict": conversations.ConversationInfo,
     "MessageDict": conversations.MessageInfo,
     "ImportedDict": conversation_imports.Imported,
@@ -188,7 +218,8 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    found = {**vars(types), **vars(account_types), **vars(knowledge_types), **vars(job_types)}
+    modules = (types, account_types, knowledge_types, job_types, form_types, metrics_types, server_types)
+    found = {name: each for module in modules for name, each in vars(module).items()}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -12,7 +12,9 @@ from modelyard.core.errors import KnowledgeBaseBusy, KnowledgeBaseNotFound
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.documents.blobs import whole
 from modelyard.knowledge.documents.states import DocumentState
+from modelyard.knowledge.indexing.stores.embedded import EmbeddedStore
 from modelyard.knowledge.search.search import Query
+from modelyard.knowledge.types import IndexEntry
 from modelyard.protocol.hits import Hit
 from tests.knowledge.room import TEXT, Models, filled, room
 
@@ -37,6 +39,27 @@ def test_bytes_that_come_while_the_last_document_that_has_them_goes(settings: Se
                 assert not knowledge.blobs.path(name).exists(), number
 
     asyncio.run(go())
+
+
+def test_an_index_that_cannot_be_written_is_made_again_and_the_job_ends(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply, failures = EmbeddedStore.apply, [RuntimeError("a defect of the store")]
+
+    def failing(store: EmbeddedStore, add: Sequence[IndexEntry], remove: Sequence[int]) -> None:
+        if add and failures:
+            raise failures.pop()
+        apply(store, add, remove)
+
+    monkeypatch.setattr(EmbeddedStore, "apply", failing)
+
+    async def go() -> None:
+        async with room(settings) as knowledge:
+            base = await filled(knowledge)
+            found = await knowledge.search.search(Query(text="lake", bases=[base]))
+            assert [hit.document for hit in found.hits] == ["a.txt"] and not failures
+
+    asyncio.run(asyncio.wait_for(go(), 60))
 
 
 def test_a_preview_keeps_nothing_and_takes_nothing_away(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelyard.api import metrics
+from modelyard.api.audited import REQUEST_ID, Audited
 from modelyard.api.bodies import BodyLimits
 from modelyard.api.checked_bodies import BodyCheck
 from modelyard.api.content_types import ContentTypeCheck
@@ -37,6 +38,7 @@ from modelyard.control.keys import KeyStore
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.registration_files import RegistrationFiles
 from modelyard.control.registrations import Registrations
+from modelyard.core.aliases import Aliases
 from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart
@@ -50,6 +52,7 @@ from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
+from modelyard.monitor.service import Monitor
 from modelyard.runtime.local import LocalHost
 from modelyard.web.deps import Parts
 
@@ -63,7 +66,9 @@ class Application:
         self.parts = parts
         self._gateway = parts.gateway
         checked = BodyCheck(management_app(parts), parts.settings)
-        self._management = PathCheck(Guard(BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys))
+        monitor = parts.monitor
+        guarded = Guard(BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys, monitor.usage.use)
+        self._management = PathCheck(Audited(guarded, parts.keys, monitor.audit))
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)
@@ -83,13 +88,15 @@ class Application:
             scope = plain(scope, self._gateway.handles)
         if scope["type"] == "http" and self._gateway.handles(scope["path"]):
             await self._gateway(scope, receive, send)
+        elif scope["type"] == "http":
+            name = scope.setdefault("state", {})[REQUEST_ID] = request_id(scope["headers"])
+            await self._management(scope, receive, with_request_id(name, send))
         else:
-            await self._management(scope, receive, with_request_id(scope, send) if scope["type"] == "http" else send)
+            await self._management(scope, receive, send)
 
 
-def with_request_id(scope: Scope, send: Send) -> Send:
+def with_request_id(name: bytes, send: Send) -> Send:
     """A `send` that adds the request id to the answer, as the gateway does for inference."""
-    name = request_id(scope["headers"])
 
     async def send_with_id(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -106,9 +113,10 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     Raises `CannotStart` if the home folder or the database cannot be used.
     """
     queries.use(settings.hub, settings.offline)
-    lock, database, keys = await _opened(settings)
+    aliases = Aliases(settings.alias_rules)
+    lock, database, keys = await _opened(settings, aliases)
     traffic = Traffic()
-    gateway = Gateway(settings, traffic)
+    gateway = Gateway(settings, traffic, aliases)
     gateway.admit(keys.access)
     keys.on_change = gateway.admit
     host = LocalHost(settings, traffic.last_byte.get)
@@ -117,6 +125,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
+    monitor = Monitor(database, gateway, lambda: metrics.running_replicas(deployments))
     caching = Caching(catalog, reconciler, jobs)
     await _take_up(jobs, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
@@ -127,6 +136,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     starting = _begin(autostarts.run(), "autostart", _autostart_ended)
     looking = _begin(keys.run(), "keys", _keys_ended)
     working = _begin(jobs.run(), "jobs", _jobs_ended)
+    recording = _begin(monitor.run(), "monitor", _monitor_ended)
     try:
         await reconciler.look()
         async with knowledge_running(settings, database, gateway, catalog, jobs) as knowledge:
@@ -147,12 +157,14 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
                     chats=chats,
+                    monitor=monitor,
                 )
             )
     finally:
-        await _end(looking, starting, working, loop)
+        await _end(recording, looking, starting, working, loop)
         await chats.close()
         await gateway.close()
+        await monitor.close()
         await asyncio.to_thread(PROCESSES.close)
         await host.close()
         await database.close()
@@ -173,7 +185,7 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _opened(settings: Settings) -> tuple[IO[str], Database, KeyStore]:
+async def _opened(settings: Settings, aliases: Aliases) -> tuple[IO[str], Database, KeyStore]:
     """Open the home folder, the database and the keys of a server. Raises `CannotStart`."""
     database = Database(settings.database)
     if database.reserve is not None:
@@ -181,7 +193,7 @@ async def _opened(settings: Settings) -> tuple[IO[str], Database, KeyStore]:
     lock = take_home(settings.folder)
     try:
         await database.open()
-        return lock, database, await loaded_keys(settings, database)
+        return lock, database, await loaded_keys(settings, database, aliases)
     except (*TROUBLE, CannotStart) as error:
         await database.close()
         lock.close()
@@ -201,6 +213,12 @@ def _autostart_ended(task: asyncio.Task[None]) -> None:
     """Log an unexpected error; only the order and the retries of autostart are lost."""
     if not task.cancelled() and (error := task.exception()):
         log.error("autostart broke off", exc_info=error)
+
+
+def _monitor_ended(task: asyncio.Task[None]) -> None:
+    """Log an unexpected error; only the figures of later seconds are lost."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("the recording of figures broke off", exc_info=error)
 
 
 def _keys_ended(task: asyncio.Task[None]) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from modelyard.core.access import INFERENCE, Access, Grant
+from modelyard.core.aliases import Aliases
 from modelyard.core.asgi import App, Headers, Receive, Scope, Send
 from modelyard.core.config import Settings
 from modelyard.core.errors import (
@@ -34,7 +35,7 @@ from modelyard.gateway.headers import request_id
 from modelyard.gateway.middleware import access_log
 from modelyard.gateway.middleware.limits import Limits
 from modelyard.gateway.middleware.meter import Meter
-from modelyard.gateway.middleware.tokens import Tap
+from modelyard.gateway.middleware.tally import Tallies
 from modelyard.gateway.model_call import (
     ModelCall,
     check_content_type,
@@ -66,10 +67,15 @@ class Gateway:
     """Serves the paths of `PATHS`, and mounted apps. Use it on one event loop; `publish` may be called there at any
     time."""
 
-    def __init__(self, settings: Settings, traffic: Traffic) -> None:
+    def __init__(self, settings: Settings, traffic: Traffic, aliases: Aliases | None = None) -> None:
         self.on_publish: Callable[[], None] = lambda: None
         """Called after each change of the models' routes."""
         self.meter = Meter()
+        self.tallies = Tallies()
+        self.on_end: Callable[[Exchange], None] = lambda exchange: None
+        """Called at the end of each request, successful or not."""
+        self.aliases = Aliases(settings.alias_rules) if aliases is None else aliases
+        """What other names of models stand for, as of the present route table."""
         self._settings = settings
         self._table = self._models = RouteTable()
         self._app_routes: Mapping[str, Route] = {}
@@ -81,24 +87,31 @@ class Gateway:
         self._limits = Limits()
         self._pool = Pool(settings.connect_timeout)
         self._open = OpenRequests()
-        self._relay = Relay(settings, traffic, self._pool)
+        self._relay = Relay(settings, traffic, self._pool, self.tallies)
 
     def publish(self, table: RouteTable) -> None:
         """Use this table for new requests. Requests in progress keep their replica."""
         self._models = table
+        self.aliases.publish({name: route.name for name, route in table.routes.items()})
         self._table = RouteTable({**self._app_routes, **table.routes}, table.version) if self._app_routes else table
         self.on_publish()
 
     def chats(self, grant: Grant | None = None) -> str | None:
         """The first ready chat model, by name, that a key may use; None if there is none."""
         for name, route in sorted(self._models.routes.items()):
-            if route.endpoints and Task.CHAT in route.tasks and (grant is None or grant.sees(name)):
+            usable = route.endpoints and Task.CHAT in route.tasks and name == route.name
+            if usable and (grant is None or grant.sees(name)):
                 return name
         return None
 
-    def state(self, name: str) -> ReplicaState | None:
-        """The state of a model; READY if it has an endpoint, None if no model has that name."""
+    def context_length(self, name: str) -> int | None:
+        """Tokens of prompt and answer that a model takes at most; None if that is not known."""
         route = self._models.routes.get(name)
+        return None if route is None else route.context_length
+
+    def state(self, name: str) -> ReplicaState | None:
+        """The state of a model or of what an alias stands for; READY if it has an endpoint, None if there is none."""
+        route = self._models.routes.get(self.aliases.model_of(name))
         if route is None:
             return None
         return ReplicaState.READY if route.endpoints else route.state
@@ -168,6 +181,7 @@ class Gateway:
         """
         exchange = Exchange(caller.request_id or request_id([]), "POST", path, time.monotonic())
         exchange.body_read, exchange.bytes_in, exchange.grant = True, len(body), caller.grant
+        exchange.inside, exchange.background = True, caller.background
         with self._counted(exchange):
             try:
                 grant = None if caller.admitted else self._admit_again(caller.grant)
@@ -191,9 +205,13 @@ class Gateway:
             yield
         finally:
             exchange.ended = time.monotonic()
-            if exchange.grant and exchange.tap:
-                self._limits.end(exchange.grant, exchange.tap.tokens())
+            if exchange.tap:
+                exchange.usage = exchange.tap.usage()
+            if exchange.grant:
+                self._limits.end(exchange.grant, exchange.usage.total)
             self.meter.end(exchange)
+            self.tallies.end(exchange)
+            self.on_end(exchange)
             if self._settings.access_log:
                 access_log.write(exchange)
 
@@ -221,15 +239,15 @@ class Gateway:
         self, exchange: Exchange, scope: Scope, call: ModelCall, grant: Grant | None, client: RequestClient, send: Send
     ) -> None:
         """Answer by the route of the model. `grant` has the models that may be used; None for all."""
-        route = lookup.find_for(self._table, call, grant)
+        route = lookup.find_for(self._table, self.aliases, call, grant)
         exchange.model = route.name
+        call = lookup.under_own_name(route, self.aliases, call)
         lookup.check(route, PATHS[exchange.path].task, call)
         with self._open.track(route.uid, names(exchange, call), client, exchange.grant):
             if route.app is not None:  # the tokens are counted when the app sends requests to models
+                self.tallies.begin(exchange)
                 await AppCall(route.app, exchange, client, send).run(scope, call.body)
                 return
-            if exchange.grant is not None and exchange.grant.counts_tokens:
-                exchange.tap = Tap(exchange.bytes_in)
             request = RelayRequest(exchange, route, call, scope["query_string"], scope["headers"])
             await self._relay.run(request, client, send)
 

@@ -26,6 +26,7 @@ from modelyard.core.trust import Trust, counts_as_owner, trust_of
 from modelyard.gateway.app import Gateway
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.service import KnowledgeService
+from modelyard.monitor.service import Monitor
 from modelyard.runtime.base import Host
 
 
@@ -48,6 +49,7 @@ class Parts:
     registrations: Registrations = field(kw_only=True)
     knowledge: KnowledgeService = field(kw_only=True)
     chats: Chats = field(kw_only=True)
+    monitor: Monitor = field(kw_only=True)
 
 
 async def parts(request: Request) -> Parts:

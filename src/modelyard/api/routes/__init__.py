@@ -6,6 +6,7 @@ from modelyard.api.routes import (
     adapters,
     autostart,
     cache,
+    catalog,
     chats,
     cluster,
     documents,
@@ -13,8 +14,10 @@ from modelyard.api.routes import (
     jobs,
     keys,
     knowledge,
+    metrics,
     models,
     registrations,
+    server,
 )
 from modelyard.compat import constants
 from modelyard.compat.chatchat import (
@@ -36,6 +39,7 @@ from modelyard.web.router import ManagementRoute, Router
 ROUTERS: tuple[Router, ...] = (
     constants.router,
     registrations.router,
+    catalog.router,
     lifecycle.router,
     engines.router,
     jobs.router,
@@ -45,6 +49,8 @@ ROUTERS: tuple[Router, ...] = (
     virtualenvs.router,
     adapters.router,
     cluster.router,
+    server.router,
+    metrics.router,
     keys.router,
     cache.router,
     knowledge.router,
