@@ -19,7 +19,7 @@ from modelyard.core.errors import (
     ModelNotReady,
     ModelyardError,
 )
-from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
+from modelyard.db.tables import KnowledgeBase, KnowledgeDocument, KnowledgeJob
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.documents.blobs import whole
 from modelyard.knowledge.documents.splitter import Chunking
@@ -56,6 +56,13 @@ async def indexed(knowledge: KnowledgeService, base: KnowledgeBase, *names: str,
     return await knowledge.worker.wait(await knowledge.index(base, names, force))
 
 
+async def progress(knowledge: KnowledgeService, job: str) -> tuple[int, int | None, str, str]:
+    """What the row of a job keeps for the list of all jobs."""
+    async with knowledge.jobs._database.session() as session:
+        row = await session.get_one(KnowledgeJob, job)
+    return row.done, row.total, row.unit, row.message
+
+
 def counts(view: JobView) -> tuple[int, int, int, int, int]:
     return view.total, view.done, view.unchanged, view.failed, view.cancelled
 
@@ -87,6 +94,7 @@ def test_only_what_has_changed_is_indexed(settings: Settings) -> None:
             views = await knowledge.jobs.all(base)
             assert [each.id for each in views] == [forced.id, changed.id, again.id, view.id]
             assert [each.id for each in await knowledge.jobs.all(base, limit=1)] == [forced.id]
+            assert await progress(knowledge, changed.id) == (2, 2, "documents", "")
             outcomes = await knowledge.jobs.outcomes(changed.id)
             assert outcomes == [("a.txt", "done", ""), ("same.txt", "unchanged", "")]
             assert builtins(changed)["total"] == 2 and changed.finished
@@ -236,6 +244,7 @@ def test_a_cancelled_job_leaves_its_documents_as_they_were(settings: Settings) -
             await knowledge.cancel(job)
             view = await knowledge.worker.wait(job)
             assert (view.state, view.working) == ("cancelled", {}) and counts(view) == (2, 0, 0, 0, 2)
+            assert await progress(knowledge, job) == (0, 2, "documents", "")
             assert (await knowledge.documents.get(base, "a.txt")).state == DocumentState.CANCELLED
             await knowledge.cancel(job)
             assert (await knowledge.worker.view(job)).state == "cancelled"

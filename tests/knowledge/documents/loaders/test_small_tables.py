@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
 from typing import Any
 
+import docx
 import pytest
 
 from modelyard.knowledge.documents.loaders import load
@@ -267,3 +269,18 @@ def test_a_second_header_stays_on_its_first_page_too() -> None:
         page[:0] = ["Left"] * (place < 7) + ["Right"] * (place > 2)
     found = kept(*pages)
     assert [page[0] for page in found] == ["Left", "text b", "text c", "Right", *[f"text {word}" for word in "efghij"]]
+
+
+@pytest.mark.parametrize(
+    ("style", "text"),
+    [("List Bullet", "- one\n\n- two"), ("List Number", "1. one\n\n1. two"), ("Normal", "one\n\ntwo")],
+)
+def test_a_style_of_word_makes_an_item_without_a_list(style: str, text: str) -> None:
+    document = docx.Document()
+    for each in ("one", "two"):
+        document.add_paragraph(each, style)
+    for numbering in document.styles.element.xpath("//w:numPr"):
+        numbering.getparent().remove(numbering)
+    out = io.BytesIO()
+    document.save(out)
+    assert load(out.getvalue(), "a.docx").text.replace("\n\n", "\n") == text.replace("\n\n", "\n")
