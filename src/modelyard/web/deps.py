@@ -28,6 +28,7 @@ from modelyard.jobs.service import Jobs
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.monitor.service import Monitor
 from modelyard.runtime.base import Host
+from modelyard.web.event_feed import EventFeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Parts:
     registrations: Registrations = field(kw_only=True)
     knowledge: KnowledgeService = field(kw_only=True)
     chats: Chats = field(kw_only=True)
+    events: EventFeed = field(kw_only=True)
     monitor: Monitor = field(kw_only=True)
 
 
