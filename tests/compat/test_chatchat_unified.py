@@ -76,7 +76,8 @@ def test_a_chosen_tool_must_be_called(client: OpenAI, model: Scripted) -> None:
     (ended,) = whole.choices[0].message.tool_calls or []
     assert whole.choices[0].message.content == ANSWER and ended.model_extra
     assert ended.model_extra["tool_output"] == "42"
-    assert model.bodies[0]["tool_choice"]["function"]["name"] == "calculator" and "tool_choice" not in model.bodies[1]
+    assert model.bodies[0]["tool_choice"] == {"type": "function", "function": {"name": "calculator"}}
+    assert "tool_choice" not in model.bodies[1]
 
 
 def test_tool_input_calls_the_tool_first(client: OpenAI, model: Scripted) -> None:
