@@ -78,8 +78,11 @@ def test_the_data_is_found_wherever_chatchat_keeps_it(tmp_path: Path) -> None:
         bases_folder(there.bases / "人事")
     with pytest.raises(BadRequest, match="no Langchain-Chatchat data"):
         bases_folder(tmp_path)
-    with pytest.raises(BadRequest, match="There is no folder"):
-        bases_folder(tmp_path / "nothing")
+    other = there.bases / "other.db"
+    other.touch()
+    for path in (tmp_path / "nothing", other):
+        with pytest.raises(BadRequest, match="There is no folder"):
+            bases_folder(path)
 
 
 def test_a_database_of_0_2_4_has_fewer_columns(tmp_path: Path) -> None:

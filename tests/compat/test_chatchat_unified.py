@@ -50,6 +50,7 @@ def test_a_chat_without_tools_is_the_models(server: Live, client: OpenAI, model:
     assert "".join(each.choices[0].delta.content or "" for each in chunks if each.choices) == ANSWER
     kept = server.http.get("/v1/chats/talk/messages").json()["data"]
     assert [each["answer"] for each in kept] == [ANSWER, ANSWER]
+    assert whole.model_extra and whole.model_extra["message_id"] == kept[0]["id"]
     assert chunks[0].model_extra and chunks[0].model_extra["message_id"] == kept[1]["id"]
 
 
