@@ -17,6 +17,7 @@ from modelyard.api.checked_bodies import BodyCheck
 from modelyard.api.content_types import ContentTypeCheck
 from modelyard.api.cors import Cors
 from modelyard.api.exposure import loaded_keys
+from modelyard.api.files import files_running
 from modelyard.api.foreign_pages import ForeignPages
 from modelyard.api.guard import Guard
 from modelyard.api.knowledge import knowledge_running
@@ -129,7 +130,10 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     working = _begin(jobs.run(), "jobs", _jobs_ended)
     try:
         await reconciler.look()
-        async with knowledge_running(settings, database, gateway, catalog, jobs) as knowledge:
+        async with (
+            files_running(settings, database) as (files, uploads),
+            knowledge_running(settings, database, gateway, catalog, jobs) as knowledge,
+        ):
             yield Application(
                 Parts(
                     settings,
@@ -147,16 +151,23 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     downloads=reconciler.downloads,
                     knowledge=knowledge,
                     chats=chats,
+                    files=files,
+                    uploads=uploads,
                 )
             )
     finally:
         await _end(looking, starting, working, loop)
-        await chats.close()
-        await gateway.close()
-        await asyncio.to_thread(PROCESSES.close)
-        await host.close()
-        await database.close()
+        await _close(chats, gateway, host, database)
         lock.close()
+
+
+async def _close(chats: Chats, gateway: Gateway, host: LocalHost, database: Database) -> None:
+    """Close the parts of a server whose background tasks have ended."""
+    await chats.close()
+    await gateway.close()
+    await asyncio.to_thread(PROCESSES.close)
+    await host.close()
+    await database.close()
 
 
 async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:
