@@ -18,6 +18,7 @@ from modelyard.client import (
     AsyncClient,
     Client,
     account_types,
+    file_types,
     handles,
     job_types,
     knowledge_types,
@@ -29,6 +30,7 @@ from modelyard.client import (
 from modelyard.client.calls import CallGroup, ClientMethod
 from modelyard.client.request import Request
 from modelyard.client.resources.documents import upload_batch
+from modelyard.client.resources.files import upload_request
 from modelyard.protocol import (
     adapters,
     cache,
@@ -36,6 +38,7 @@ from modelyard.protocol import (
     conversation_imports,
     conversations,
     engines,
+    files,
     hits,
     jobs,
     keys,
@@ -58,6 +61,9 @@ SAMPLES = {
     "file": ("a.txt", b"a"),
     "persist": False,
     "documents": ["a"],
+    "part_ids": ["a"],
+    "data": b"a",
+    "size": 1,
     **dict.fromkeys(("image", "images", "mask_image", "first_frame", "last_frame", "audio"), b"a"),
 }
 """Arguments of calls that are no text, by name."""
@@ -78,6 +84,7 @@ def calls() -> Iterator[tuple[str, ClientMethod[Any, Any]]]:
 def requests() -> Iterator[tuple[str, Request[Any]]]:
     """A request of every call; those that send several are made of others, but for uploads."""
     yield "DocumentCalls.upload", upload_batch("x", [("a.txt", b"a")])
+    yield "FileCalls.upload", upload_request("a.txt", b"a", "user_data")
     for name, method in calls():
         parameters = list(inspect.signature(method.build).parameters.values())[1:]
         arguments = {
@@ -176,6 +183,10 @@ BODIES: dict[str, Any] = {
     "SearchDict": hits.SearchAnswer,
     "CitationDict": hits.Citation,
     "AnswerDict": knowledge.AnswerInfo,
+    "FileDict": files.FileInfo,
+    "FilePageDict": files.FilePage,
+    "FileUploadDict": files.UploadInfo,
+    "UploadPartDict": files.UploadPartInfo,
     "KnowledgeJobDict": knowledge_jobs.KnowledgeJobInfo,
     "JobDict": jobs.JobInfo,
     "JobProgressDict": jobs.JobProgressInfo,
@@ -188,7 +199,7 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    found = {**vars(types), **vars(account_types), **vars(knowledge_types), **vars(job_types)}
+    found = {**vars(types), **vars(account_types), **vars(knowledge_types), **vars(job_types), **vars(file_types)}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 
 
