@@ -45,6 +45,7 @@ COMMANDS = (
     "adapter",
     "kb",
     "jobs",
+    "files",
     "stop-cluster",
     "key",
     "user",
