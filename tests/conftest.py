@@ -14,12 +14,16 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
 from modelyard.core.config import Settings
 from tests.engine_server import EngineServer, engine_server_in
+
+if TYPE_CHECKING:
+    from modelyard.llm import LLMEngine
 
 pytest_plugins = ["tests.suite"]
 
@@ -61,6 +65,19 @@ def engine_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineSe
     """The server with real engines that all suites of a session share; its models start on first use."""
     with engine_server_in(tmp_path_factory.mktemp("engines")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def demo_engine() -> Iterator[LLMEngine]:
+    """The demo model on llama.cpp in a child process, started as a program written for ms-swift starts it.
+
+    `tests/suite.py` runs the files that use it in one worker.
+    """
+    from modelyard.llm import LLMEngine, get_vllm_engine  # half a second, which other tests need not spend
+
+    with get_vllm_engine("modelyard-demo", infer_backend="llama_cpp") as engine:
+        assert isinstance(engine, LLMEngine)
+        yield engine
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/process/test_adapters.py",
     ),
     "browser": ("tests/browser/",),
-    "infer": ("tests/infer/",),
+    "infer": ("tests/infer/", "tests/compat/test_swift_llm.py"),
 }
 """Files, or folders, whose tests share servers and therefore run in one worker. Every other file is a group of its own."""
 

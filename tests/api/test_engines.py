@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from modelyard.client import Client
+from modelyard.engines import ENGINES
 from tests.live import Live, live
 
 
@@ -19,6 +21,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 # Engines
+
+
+def test_every_engine_with_the_schema_of_its_options(server: Live) -> None:
+    with Client(server.url) as client:
+        answer = client.engines.list()
+    found = {engine["id"]: engine for engine in answer["data"]}
+    assert set(found) == set(ENGINES)
+    vllm, fake, external = found["vllm"], found["fake"], found["external"]
+    assert (vllm["installed"], vllm["missing"]) == (False, ["vLLM is not installed: modelyard engine install vllm."])
+    assert (vllm["installable"], vllm["environment"], vllm["uses_gpus"]) == (True, None, False)
+    assert (fake["installed"], fake["missing"], fake["only_by_name"]) == (True, [], True)
+    assert external["formats"] == ["remote"] and "gguf" in str(found["llama_cpp"]["formats"])
+    utilization = vllm["options"]["properties"]["gpu_memory_utilization"]
+    assert (utilization["default"], utilization["maximum"], utilization["group"]) == (0.9, 1, "memory")
+    assert (utilization["advanced"], utilization["description"][:4]) == (False, "Part")
+    launch = answer["launch"]["properties"]
+    assert launch["replica"]["maximum"] == 64 and launch["n_worker"]["advanced"] is True
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,16 @@ def test_events_and_the_whole_answer_agree(server: Live) -> None:
     assert told[-1]["answer"] == asked(server, "年假有几天？")["answer"]
 
 
+def test_a_source_has_the_text_around_it(server: Live) -> None:
+    with_neighbours = Base.made(server, "neighbours", **SPLIT)
+    parts = ["The tide mill was built in 1742.", "Its wheel turns for five hours.", "It grinds barley and oats."]
+    with_neighbours.add({"mill.txt": "\n\n".join(parts).encode()}, chunking=json.dumps({"size": 35, "overlap": 0}))
+    body = {"question": "For how many hours does the wheel turn?"}
+    found = ok(server.http.post(f"{with_neighbours.path}/answer", json=body))
+    best = found["sources"][0]
+    assert [best["before"], best["text"], best["after"]] == [f"{parts[0]}\n\n", parts[1], f"\n\n{parts[2]}"]
+
+
 def test_conversations(server: Live) -> None:
     first = asked(server, "年假有几天？", conversation="new")
     again = asked(server, "MX-2140 litres?", conversation=first["conversation"])

@@ -33,6 +33,7 @@ BROAD_EXCEPTS: set[str] = {
     "gateway/app.py:__call__",
     "web/sse.py:_send_all",
     "knowledge/indexing/worker.py:_work",
+    "knowledge/indexing/change_queue.py:_write",
     "jobs/runner.py:_run",
     "files/sweeps.py:run",
 }

@@ -21,8 +21,9 @@ from modelyard.chats.tools.internet_search import InternetSearch
 from modelyard.chats.tools.knowledge_search import KnowledgeSearch
 from modelyard.chats.tools.page_reader import MOST_CHARACTERS, PageReader
 from modelyard.core.errors import AddressRefused, FetchFailed, InvalidParameter, SearchFailed, UnknownName
-from modelyard.core.fetching import Fetched, Hosts
-from modelyard.knowledge.documents.web_pages import decode_text, parse_html, parse_page
+from modelyard.core.fetching import Hosts
+from modelyard.knowledge.documents.web_pages import parse_page
+from tests.knowledge.documents.test_web_pages import PAGE
 from tests.knowledge.web_server import Reply, Web, web
 
 
@@ -178,64 +179,6 @@ def test_a_search_needs_a_known_base() -> None:
     assert call(KnowledgeSearch(search, {"laws": ""}), query="x") == "x in laws"
 
 
-PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><title> 年假 &amp;
- 规定 </title><style>p {}</style></head>
-<body><nav><a href="/">Home</a></nav>
-<header><h1>Leave <em>policy</em></h1></header>
-<p>Employees get <b>10</b> days,<br>plus <a href="/x">five</a>&nbsp;more.</p><script>alert("no")</script>
-<!-- a comment -->tail
-<ul><li>one</li><li><p>two</p></li><li></li><li>three<ul><li>inner</li></ul></li></ul>
-<table><tr><th>Year</th><th>Days</th></tr><tr><td>1</td><td>5</td></tr></table>
-<pre>def f():
-    return 1</pre>
-<p hidden>secret</p><div style="display: none">hidden</div><span aria-hidden="true">x</span>
-<p>工龄满十年</p><aside>ad</aside><footer>© 2026</footer></body></html>"""
-
-
-def test_a_page_becomes_text_without_menus_and_scripts() -> None:
-    page = parse_html(PAGE)
-    assert page.title == "年假 & 规定"
-    assert page.text == (
-        "# Leave policy\n\nEmployees get 10 days,\nplus five more.\n\ntail\n\n- one\n- two\n- three\n- inner\n\n"
-        "Year | Days\n1 | 5\n\ndef f():\n    return 1\n\n工龄满十年"
-    )
-
-
-def test_a_long_main_part_is_the_page() -> None:
-    words = "The story goes on and on. " * 20
-    menu = "<div>menu</div>" * 20
-    assert parse_html(f"<body>{menu}<article>{words}</article></body>").text == words.strip()
-    assert "menu" in parse_html(f"<body>{menu}<article>short</article></body>").text
-
-
-@pytest.mark.parametrize(
-    "source", ["", " ", "<", "\x00", "<!-- x", "plain words", "<p>" * 100_000, "<div>" * 5000 + "x"]
-)
-def test_any_html_becomes_text(source: str) -> None:
-    assert isinstance(parse_html(source).text, str)
-
-
-def test_deeply_nested_pages_keep_the_text_above() -> None:
-    assert "above" in parse_html("<p>above</p>" + "<div>" * 5000 + "x").text
-
-
-def test_pages_are_decoded_by_their_charset() -> None:
-    said = "知识库的编码，没有乱码。"
-    assert decode_text(said.encode()) == said
-    assert decode_text(said.encode("gbk"), "gb2312") == said
-    assert decode_text(b"<meta charset='gbk'>" + said.encode("gbk")).endswith(said)
-    assert (
-        decode_text(b'<meta http-equiv="Content-Type" content="text/html; charset=big5">' + "資料".encode("big5"))[-2:]
-        == "資料"
-    )
-    assert decode_text(said.encode("utf-16")) == said
-    assert decode_text(b"\xef\xbb\xbf" + said.encode(), "nonsense") == said
-    assert decode_text(said.encode() * 50 + b"\xff").startswith(said)
-    long = "这个网页没有说明它的编码，因此需要从它的字节猜测出来，希望结果是正确的。" * 5
-    assert decode_text(long.encode("gb18030"), "utf-8") == long
-    assert parse_page(Fetched("https://x.example/", "text/plain", b"<b>\r\n1 ", "")).text == "<b>\n1"
-
-
 def test_long_pages_are_read_in_parts(server: Web) -> None:
     server.pages |= {
         "/page": Reply(PAGE),
@@ -291,32 +234,3 @@ def test_deep_expressions_are_refused_or_calculated(text: str) -> None:
     else:
         with pytest.raises(InvalidParameter, match="too deep"):
             calculate(text)
-
-
-BLOCKS = (*("p", "div", "section", "article", "header", "blockquote", "dt", "dd", "pre", "figure", "figcaption", "address"),
-          *("details", "summary", "h1", "h6", "li"))  # fmt: skip
-
-
-@pytest.mark.parametrize("tag", BLOCKS)
-def test_a_block_has_lines_of_its_own(tag: str) -> None:
-    lines = [line for line in parse_html(f"<body>a<{tag}>b</{tag}>c</body>").text.split("\n") if line]
-    assert [line.lstrip("#- ") for line in lines] == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize("tag", ["span", "b", "a", "em"])
-def test_inline_elements_have_no_lines_of_their_own(tag: str) -> None:
-    assert parse_html(f"<p>a<{tag}>b</{tag}>c</p>").text == "abc"
-
-
-@pytest.mark.parametrize(
-    ("source", "text"),
-    [
-        ("<h2></h2><p>a</p>", "a"),
-        ("<ul><li></li><li>b</li></ul>", "- b"),
-        ("<ul><li><p>a</p></li><li>b</li></ul>", "- a\n- b"),
-        ("<table><tr><td>a</td><td>b</td></tr></table>", "a | b"),
-        ("<pre>a\n  b</pre><p>c  d</p>", "a\n  b\n\nc d"),
-    ],
-)
-def test_marks_need_text_and_spaces_are_kept_in_pre_only(source: str, text: str) -> None:
-    assert parse_html(source).text == text

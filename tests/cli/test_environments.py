@@ -32,6 +32,8 @@ def test_list_shows_what_is_installed(home: Path) -> None:
     assert found["llama_cpp"]["state"] == "built in"
     assert found["vllm"]["state"] == "installed" and "torch" in found["vllm"]["versions"]
     assert found["vllm"]["size_bytes"] > 1e9
+    assert (found["vllm"]["installed"], found["vllm"]["missing"]) == (True, [])
+    assert found["fake"]["options"]["properties"]["tokens"]["default"] == 16
     shown = {row[0]: row for row in columns(run("engine", "list", "--home", str(home)).stdout)[1:]}
     assert shown["vllm"][1] == "installed" and "GB" in shown["vllm"][3]
     assert "torch" in environment("vllm").versions

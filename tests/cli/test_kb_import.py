@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -13,14 +12,10 @@ from typing import Any
 
 import pytest
 
-from modelyard.cli.kb_import_plan import allowed_name
 from modelyard.client import Client
-from modelyard.compat.chatchat.stored_conversations import MESSAGES_AT_ONCE, identity, portions
-from modelyard.compat.chatchat.stored_data import bases_folder, read_data
-from modelyard.core.errors import BadRequest
-from tests.cli.chatchat_data import GROWN, TALK, Chatchat, state, v02, v03
 from tests.cli.served import Served, emptied, names_in
 from tests.cli.terminal import Terminal, run, start
+from tests.compat.chatchat_data import GROWN, TALK, Chatchat, state, v02, v03
 
 NAMES = ['a "b" 50%.txt', "不在库里.txt", "制度/年假 2024.md"]
 
@@ -178,50 +173,6 @@ def test_files_are_imported_without_a_whole_database(server: Served, client: Cli
     assert done.returncode == 1 and "There is no file" in done.stderr
 
 
-def test_a_table_that_is_damaged_in_part_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    there = v02(tmp_path)
-    with there.opened() as database:
-        for number in range(2000):
-            there.say(database, f"{number:032}", TALK, f"question {number}", "answer " * 50, "2024-03-01 00:00:00")
-    data = bytearray(there.database.read_bytes())
-    data[len(data) // 2 :] = b"\xee" * (len(data) - len(data) // 2)
-    there.database.write_bytes(data)
-    found = read_data(there.root)
-    assert any("table message is damaged" in each for each in found.problems)
-    assert 100 < sum(len(talk["messages"]) for talk in found.conversations) < 2000
-
-
-def test_a_database_in_use_with_its_log_is_not_touched(tmp_path: Path) -> None:
-    there = v03(tmp_path)
-    writer = there.opened()
-    try:
-        writer.execute("PRAGMA journal_mode=WAL")
-        there.say(writer, "9" * 32, GROWN, "in the log", "yes", "2024-02-02 08:00:00")
-        writer.commit()
-        before = state(there.root)
-        found = read_data(there.root)
-        assert "in the log" in [each["question"] for talk in found.conversations for each in talk["messages"]]
-        assert state(there.root) == before
-    finally:
-        writer.close()
-
-
-def test_a_journal_left_by_a_crash_is_rolled_back_in_a_copy(tmp_path: Path) -> None:
-    there, crashed = v02(tmp_path / "there"), v02(tmp_path / "crashed")
-    with there.opened() as writer:
-        writer.execute("PRAGMA cache_size=1")
-        for number in range(500):
-            there.say(writer, f"{number:032}", TALK, "never committed", "x" * 500, "2024-03-01 00:00:00")
-        for each in there.bases.glob("info.db*"):
-            shutil.copyfile(each, crashed.bases / each.name)
-        writer.rollback()
-    assert (crashed.bases / "info.db-journal").exists()
-    before = state(crashed.root)
-    found = read_data(crashed.root)
-    assert found.problems == [] and sum(len(talk["messages"]) for talk in found.conversations) == 6
-    assert state(crashed.root) == before
-
-
 def test_a_document_that_cannot_be_indexed_is_a_failure(server: Served, client: Client, tmp_path: Path) -> None:
     there = v02(tmp_path / "chatchat")
     content = there.bases / "samples" / "content"
@@ -256,47 +207,3 @@ def test_an_import_at_a_terminal_shows_bars(server: Served, client: Client, tmp_
     with Terminal("kb", "import-chatchat", str(there.root), MODELYARD_ENDPOINT=server.url) as terminal:
         terminal.expect("2 of 2 bases")
         assert terminal.wait() == 0
-
-
-def test_the_data_is_found_wherever_chatchat_keeps_it(tmp_path: Path) -> None:
-    there = v03(tmp_path / "chatchat")
-    for each in (there.root, there.root / "data", there.bases, there.database):
-        assert bases_folder(each) == there.bases
-    with pytest.raises(BadRequest, match="is a single base"):
-        bases_folder(there.bases / "人事")
-    with pytest.raises(BadRequest, match="no Langchain-Chatchat data"):
-        bases_folder(tmp_path)
-    with pytest.raises(BadRequest, match="There is no folder"):
-        bases_folder(tmp_path / "nothing")
-
-
-def test_a_database_of_0_2_4_has_fewer_columns(tmp_path: Path) -> None:
-    there = v02(tmp_path)
-    with there.opened() as database:
-        database.execute("ALTER TABLE knowledge_base DROP COLUMN kb_info")
-        database.execute("ALTER TABLE knowledge_file DROP COLUMN custom_docs")
-        database.executescript("DROP TABLE message; DROP TABLE conversation; DROP TABLE summary_chunk;")
-    found = read_data(there.root)
-    assert (found.problems, found.conversations) == ([], [])
-    assert [(base.name, base.info, base.model, base.missing) for base in found.bases] == [
-        ("samples", "", "", []),
-        ("人事", "", "bge-large-zh-v1.5", ["已删除.docx"]),
-    ]
-
-
-def test_names_and_ids_are_made_valid() -> None:
-    assert [allowed_name(name) for name in ("人事", "a/b", "search", " x ", "a\nb", "..")] == [
-        "人事",
-        "a_b",
-        "search_",
-        "x",
-        "a_b",
-        ".._",
-    ]
-    assert identity("a" * 32) == "a" * 32 and len(identity("a" * 36)) == 32
-    messages = [{"id": str(number)} for number in range(MESSAGES_AT_ONCE * 2 + 1)]
-    found = list(portions([{"id": "x", "messages": messages}, {"id": "y", "messages": []}]))
-    assert [each["id"] for portion in found for talk in portion if talk["id"] == "x" for each in talk["messages"]] == [
-        each["id"] for each in messages
-    ]
-    assert [len(portion) for portion in found] == [1, 1, 2]

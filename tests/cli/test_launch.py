@@ -216,6 +216,11 @@ def test_every_flag_of_xinference_is_taken(launching: Stub) -> None:
     assert wrong.returncode == 2 and "is not JSON" in wrong.stderr
 
 
+def test_every_alias_is_sent(launching: Stub) -> None:
+    assert run(*words_of("launch demo --alias gpt-4o --alias claude-x --no-wait"), "-e", launching.url).returncode == 0
+    assert launching.last().body["aliases"] == ["gpt-4o", "claude-x"]
+
+
 def test_each_file_of_a_download_has_a_bar(launching: Stub) -> None:
     def files(*done: int) -> list[dict[str, Any]]:
         return [

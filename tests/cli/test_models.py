@@ -29,6 +29,14 @@ def test_list_shows_models_in_a_table_or_as_json(stub: Stub) -> None:
     assert as_json.stderr == ""
 
 
+def test_aliases_are_told_beside_the_table(stub: Stub) -> None:
+    models = [model("demo", aliases=["gpt-4o", "claude-*"]), model("gpt-4o", alias_of="demo")]
+    stub.routes["GET /v1/models"] = json_answer({"object": "list", "data": models})
+    done = run("list", "-e", stub.url)
+    assert [row[0] for row in columns(done.stdout)] == ["UID", "demo"]
+    assert done.stderr == "demo also answers as gpt-4o, claude-*.\n"
+
+
 def test_an_empty_list_says_how_to_start_a_model(stub: Stub) -> None:
     stub.routes["GET /v1/models"] = json_answer({"object": "list", "data": []})
     done = run("list", "-e", stub.url)

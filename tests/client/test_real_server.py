@@ -93,15 +93,30 @@ def test_an_async_client_asks_many_questions_at_once(server: Served) -> None:
     asyncio.run(run())
 
 
-def test_the_snippets_of_the_page_on_clients(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "clients.md").read_text(encoding="utf-8")
-    snippets = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+def printed_by(page: str, server: Served, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What each Python snippet of a page of docs/ prints, run against this server."""
+    text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
     printed = []
-    for snippet in snippets:
+    for snippet in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         real = snippet.replace("http://127.0.0.1:9997", server.url)
         exec(real.replace('"modelyard-demo"', '"echo", model_engine="fake"'), {})
         printed.append(capsys.readouterr().out)
-    whole, stream, documents, settings = printed
+    return printed
+
+
+def test_the_snippets_of_the_page_on_launching(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    aliased, planned = printed_by("launching.md", server, capsys)
+    assert aliased == "helper\n"
+    assert planned.startswith("fake {'weights'") and "'code': 'invalid_parameter'" in planned
+
+
+def test_the_snippets_of_the_page_on_engines(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    (listed, *_) = printed_by("engines.md", server, capsys)
+    assert "fake can run ['tokens', 'load_seconds']" in listed or "fake can run ['load_seconds', 'tokens']" in listed
+
+
+def test_the_snippets_of_the_page_on_clients(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    whole, stream, documents, settings = printed_by("clients.md", server, capsys)
     assert re.search(r"\d+$", whole.strip()) and stream
     assert "done 1 of 1" in documents and documents.endswith("travel.txt\n")
     assert settings.strip()

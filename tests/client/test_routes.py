@@ -19,6 +19,7 @@ from modelyard.client import (
     Client,
     account_types,
     file_types,
+    form_types,
     handles,
     job_types,
     knowledge_types,
@@ -44,6 +45,7 @@ from modelyard.protocol import (
     keys,
     knowledge,
     knowledge_jobs,
+    launch_plans,
     lifecycle,
     models,
     workers,
@@ -149,6 +151,13 @@ BODIES: dict[str, Any] = {
     "AutostartRemovedDict": lifecycle.AutostartRemoved,
     "AdapterDict": adapters.AdapterInfo,
     "EngineEntryDict": engines.EngineEntry,
+    "OwnEnvironmentDict": engines.OwnEnvironment,
+    "EngineInfoDict": engines.EngineInfo,
+    "EngineListDict": engines.EngineList,
+    "PlannedDeviceDict": launch_plans.PlannedDevice,
+    "PlannedDownloadDict": launch_plans.PlannedDownload,
+    "LaunchRefusalDict": launch_plans.LaunchRefusal,
+    "LaunchPlanDict": launch_plans.LaunchPlanInfo,
     "EngineEstimateDict": engines.EngineEstimate,
     "EstimateDict": engines.EstimateResponse,
     "CachedModelDict": cache.CachedModel,
@@ -199,7 +208,8 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    found = {**vars(types), **vars(account_types), **vars(knowledge_types), **vars(job_types), **vars(file_types)}
+    modules = (types, account_types, knowledge_types, job_types, form_types, file_types)
+    found = {name: each for module in modules for name, each in vars(module).items()}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 
 

@@ -172,6 +172,12 @@ def test_rebuilding_the_index_streams_each_document(server: Live, base: str) -> 
     for number, each in enumerate(events, 1):
         head = f"({number} / 2): {each['doc']}"
         assert each == {"code": 200, "msg": head, "total": 2, "finished": number, "doc": each["doc"]}
+    upload(server, [("files", ("broken.pdf", b"%PDF-1.4 no"))], not_refresh_vs_cache="false")
+    answer = raw(server, "recreate_vector_store", {"knowledge_base_name": base})
+    events = [json.loads(each.removeprefix("data: ")) for each in answer.text.split("\r\n\r\n") if each]
+    [failed] = [each for each in events if each["code"] != 200]
+    assert failed["code"] == 500 and failed["msg"].startswith(f"添加文件‘broken.pdf’到知识库‘{base}’时出错：")
+    assert failed["msg"].endswith("。已跳过。") and len(events) == 3
     missing = raw(server, "recreate_vector_store", {"knowledge_base_name": "nope"})
     assert missing.text == 'data: {"code": 404, "msg": "未找到知识库 ‘nope’"}\r\n\r\n'
 

@@ -98,6 +98,32 @@ def test_every_document_is_summarised(server: Live, base: str) -> None:
     assert listed["data"] == ["手册.md.summary.md"]
 
 
+@pytest.mark.parametrize(
+    ("chosen", "own", "found"),
+    [
+        ({}, "vectors", "vectors"),
+        ({}, "", None),
+        ({"embed_model": "bge-large-zh-v1.5"}, "", None),
+        ({"embed_model": "vectors"}, "", "vectors"),
+    ],
+)
+def test_summaries_are_embedded_as_their_base_unless_a_model_is_chosen(
+    server: Live, chosen: dict[str, str], own: str, found: str | None
+) -> None:
+    made = server.http.post(
+        "/v1/knowledge_bases", json={"name": "plain", "language": "zh", "embedding_model": own or None}
+    )
+    assert made.status_code in (200, 201), made.text
+    summary_events(server, ALL, knowledge_base_name="plain", vs_type="milvus", **chosen)
+    store = server.http.get("/v1/knowledge_bases/plain.summary").json()
+    assert (store["embedding_model"] or None, store["language"], store["description"]) == (
+        found,
+        "zh",
+        "“plain”的文档摘要",
+    )
+    post(server, "/knowledge_base/delete_knowledge_base", "plain")
+
+
 def test_a_base_of_summaries_can_be_indexed_anew(server: Live, base: str) -> None:
     summary_events(server, ALL)
     answer = server.http.post("/knowledge_base/recreate_vector_store", json={"knowledge_base_name": "docs.summary"})

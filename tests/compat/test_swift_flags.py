@@ -40,6 +40,108 @@ def test_both_spellings_of_a_flag_are_read(line: str, part: str, found: dict[str
 
 
 @pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        (
+            "model",
+            {
+                "model_type": "model_type",
+                "model": "model",
+                "model_id_or_path": "model",
+                "ckpt_dir": "ckpt_dir",
+                "infer_backend": "backend",
+                "served_model_name": "served_name",
+                "merge_lora": "merge_lora",
+                "system": "system",
+                "verbose": "verbose",
+            },
+        ),
+        (
+            "engine",
+            {
+                name: name.removeprefix("vllm_").replace("torch_dtype", "dtype")
+                for name in [
+                    "tensor_parallel_size",
+                    "pipeline_parallel_size",
+                    "data_parallel_size",
+                    "gpu_memory_utilization",
+                    "max_model_len",
+                    "max_num_seqs",
+                    "enforce_eager",
+                    "enable_prefix_caching",
+                    "quantization",
+                    "reasoning_parser",
+                    "enable_lora",
+                    "max_loras",
+                    "max_lora_rank",
+                    "torch_dtype",
+                    "dtype",
+                    "vllm_max_model_len",
+                    "vllm_quantization",
+                ]
+            },
+        ),
+    ],
+)
+def test_every_flag_has_its_meaning(part: str, names: dict[str, str]) -> None:
+    for flag, name in names.items():
+        for word in (f"--{flag}", f"--{flag.replace('_', '-')}"):
+            assert getattr(parse([word, "x"]), part) == {name: "x"}, word
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "found"),
+    [
+        ("max_new_tokens", "5", {"max_tokens": 5}),
+        ("max_tokens", "5", {"max_tokens": 5}),
+        ("temperature", "0.5", {"temperature": 0.5}),
+        ("top_p", "0.5", {"top_p": 0.5}),
+        ("top_k", "5", {"top_k": 5}),
+        ("repetition_penalty", "1.5", {"repetition_penalty": 1.5}),
+        ("seed", "-5", {"seed": -5}),
+        ("stream", "YES", {"stream": True}),
+        ("stream", "0", {"stream": False}),
+        ("stop_words", "a", {"stop": ["a"]}),
+    ],
+)
+def test_flags_about_answers_are_numbers_truths_and_lists(flag: str, text: str, found: dict[str, object]) -> None:
+    read = parse([f"--{flag}", text]).answer
+    assert read == found and list(map(type, read.values())) == list(map(type, found.values()))
+
+
+@pytest.mark.parametrize(
+    "flag", ["merge_lora", "verbose", "stream", "enforce_eager", "enable_prefix_caching", "enable_lora"]
+)
+def test_a_switch_alone_is_true(flag: str) -> None:
+    flags = parse([f"--{flag}"])
+    [value] = [*flags.model.values(), *flags.engine.values(), *flags.answer.values()]
+    assert value in ("true", True)
+
+
+def test_adapters_add_up_and_other_flags_replace() -> None:
+    flags = parse(
+        [
+            "--adapters",
+            "/x",
+            "/y",
+            "--lora-modules",
+            "a=/z",
+            "--stop_words",
+            "a",
+            "--stop_words",
+            "b",
+            "--model",
+            "1",
+            "--model",
+            "2",
+        ]
+    )
+    assert flags.model == {"adapters": ["/x", "/y", "a=/z"], "model": "2"} and flags.answer == {"stop": ["b"]}
+    assert parse(["--val_dataset", "a", "b"], ("val_dataset",)).own == {"val_dataset": ["a", "b"]}
+    assert parse(["--own"], ("own",)).own == {"own": "true"}
+
+
+@pytest.mark.parametrize(
     ("line", "says"),
     [
         ("--model_tpye x", "--model_type"),

@@ -5,109 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-import uvloop
 
-from modelyard.control.deployments import Deployments
-from modelyard.control.journal import Journal
-from modelyard.control.reconcile import Reconciler
 from modelyard.control.views import ModelView
 from modelyard.core.config import Settings
 from modelyard.core.errors import LaunchCancelled, LaunchFailed, ModelExists, ModelNotFound, NotEnoughMemory
-from modelyard.core.traffic import Traffic
-from modelyard.core.trust import OWNER
-from modelyard.core.types import ReplicaState, RouteTable
-from modelyard.db.session import Database
-from modelyard.jobs.service import Jobs
-from modelyard.protocol.models import LaunchRequest
-from modelyard.runtime.local import LocalHost
+from modelyard.core.types import ReplicaState
 from tests.adapter_files import peft_adapter
+from tests.control.plane import Plane, play, ready
 from tests.processes import alive
-
-
-class Plane:
-    """A control plane without a gateway: what it would publish is kept."""
-
-    def __init__(self, settings: Settings, database: Database) -> None:
-        self.table = RouteTable()
-        self.traffic = Traffic()
-        self.database = database
-        self.host = LocalHost(settings)
-        self.reconciler = Reconciler(
-            settings,
-            Journal(database, settings.folder),
-            self.host,
-            self.traffic,
-            self._publish,
-            Jobs(settings, database, self.host),
-        )
-        self.deployments = Deployments(settings, database, self.host, self.reconciler)
-
-    def _publish(self, table: RouteTable) -> None:
-        self.table = table
-
-    async def launch(self, uid: str = "m", replica: int = 1, **options: object) -> ModelView:
-        request = LaunchRequest.model_validate(
-            {"model_name": uid, "model_uid": uid, "model_engine": "fake", "replica": replica, **options}
-        )
-        await self.deployments.create(request, OWNER)
-        await self.deployments.wait_ready(uid)
-        return self.deployments.view(uid)
-
-    async def until(self, condition: Callable[[ModelView], bool], uid: str = "m") -> ModelView:
-        def settled() -> ModelView | None:
-            view = self.reconciler.view(uid)
-            return view if view is not None and condition(view) else None
-
-        async with asyncio.timeout(30):
-            return await self.reconciler.until(settled)
-
-
-@asynccontextmanager
-async def plane(settings: Settings, url: str) -> AsyncIterator[Plane]:
-    database = Database(url)
-    await database.open()
-    made = Plane(settings, database)
-    loop = asyncio.create_task(made.reconciler.run())
-    test = asyncio.current_task()
-    assert test is not None
-    loop.add_done_callback(lambda task: task.cancelled() or test.cancel(f"the loop broke: {task.exception()!r}"))
-    try:
-        await made.reconciler.look()
-        yield made
-    finally:
-        loop.cancel()
-        with suppress(asyncio.CancelledError):
-            await loop
-        await made.host.close()
-        await database.close()
-
-
-Scenario = Callable[[Plane], Awaitable[None]]
-
-
-def play(settings: Settings, url: str, *scenarios: Scenario) -> None:
-    """Each scenario on a control plane of its own, one after the other, over the same database."""
-
-    async def go() -> None:
-        for scenario in scenarios:
-            async with plane(settings, url) as made:
-                await scenario(made)
-
-    uvloop.run(go())
-
-
-@pytest.fixture
-def sqlite_url(home: object) -> str:
-    return f"sqlite+aiosqlite:///{home}.db"
-
-
-def ready(count: int) -> Callable[[ModelView], bool]:
-    return lambda view: sum(each.replica.state is ReplicaState.READY for each in view.replicas) == count
 
 
 def test_launched_listed_terminated(settings: Settings, database_url: str) -> None:

@@ -77,8 +77,8 @@ def family(name: str, path: Path | str = "/somewhere", **more: Any) -> dict[str,
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
+def url(sqlite_url: str) -> str:
+    return sqlite_url
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError, WrongContentType
 from modelyard.core.types import Address, Endpoint
 from modelyard.gateway.form import find_model
+from modelyard.gateway.model_call import ModelCall
 from modelyard.gateway.paths import PATHS, BodyFormat
+from modelyard.protocol.inference import FormRequest
 from tests.gateway.conftest import Yard, route
 
 FIELD = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\n'
@@ -121,3 +123,15 @@ def test_a_form_reaches_the_model_it_names(yard: Yard, elsewhere: Endpoint, path
 def test_parts_and_their_heads_are_bounded(part: bytes) -> None:
     with pytest.raises(MalformedBody):
         find_model(part + b"--b--\r\n", b"multipart/form-data; boundary=b")
+
+
+def test_a_form_for_another_model_differs_in_that_field_alone() -> None:
+    kind = b"multipart/form-data; boundary=x"
+    head = b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\n'
+    rest = b'\r\n--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nwhisper-1\r\n--x--\r\n'
+    body = head + b"whisper-1" + rest
+    name, place = find_model(body, kind)
+    call = ModelCall(body, FormRequest(model=name), name, place).renamed("语音")
+    assert call.body == head + "语音".encode() + rest
+    assert (call.model, call.request) == ("语音", FormRequest(model="语音"))
+    assert find_model(call.body, kind) == ("语音", call.place)

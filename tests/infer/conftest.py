@@ -1,17 +1,13 @@
-"""One engine in a child process for all tests of this folder; `tests/suite.py` runs them in one worker."""
+"""The engine that the tests of this folder ask."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from modelyard.llm import LLMEngine, get_vllm_engine
+from modelyard.llm import LLMEngine
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[LLMEngine]:
-    """The demo model on llama.cpp, started as a program written for ms-swift starts it."""
-    with get_vllm_engine("modelyard-demo", infer_backend="llama_cpp") as engine:
-        assert isinstance(engine, LLMEngine)
-        yield engine
+def engine(demo_engine: LLMEngine) -> LLMEngine:
+    """The demo model in a child process, which the tests of swift's names use too."""
+    return demo_engine

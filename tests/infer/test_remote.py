@@ -1,4 +1,4 @@
-"""Asking a server that runs: what goes over the wire, answers in order, the first error, figures, and swift's functions."""
+"""Asking a server that runs: what goes over the wire, answers in order, the first error, figures."""
 
 from __future__ import annotations
 
@@ -14,24 +14,16 @@ from typing import Any
 
 import pytest
 
-from modelyard.core.errors import BadRequest, InvalidParameter, NotFound, ServerUnreachable, UnsupportedTask
+from modelyard.core.errors import BadRequest, NotFound, ServerUnreachable, UnsupportedTask
 from modelyard.infer import AdapterRequest, InferClient, InferRequest, InferStats, RequestConfig
 from modelyard.infer.dataset import RunOutcome, questions, run
 from modelyard.infer.progress import bar
-from modelyard.llm import (
-    XRequestConfig,
-    get_model_list_client,
-    get_model_list_client_async,
-    inference_client,
-    inference_client_async,
-)
 from tests.client.stub import Stub, error_answer, event, json_answer, model, sse_answer
 
-CHAT, TEXT = "POST /v1/chat/completions", "POST /v1/completions"
+CHAT = "POST /v1/chat/completions"
 MODELS = {"data": [model("base", is_chat=True), model("polite", parent="base"), model("raw", is_chat=False)]}
 USAGE = b'data: {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}}\n\n'
 DONE = b"data: [DONE]\n\n"
-TOOL = {"type": "function", "function": {"name": "now"}}
 
 
 def ask(text: str) -> InferRequest:
@@ -64,7 +56,6 @@ def stub(heard: list[Any]) -> Iterator[Stub]:
 
     with Stub() as server:
         server.routes |= {CHAT: echo, "GET /v1/models": json_answer(MODELS)}
-        server.routes[TEXT] = json_answer({"choices": [{"text": "and on"}]})
         yield server
 
 
@@ -150,61 +141,6 @@ def test_a_bar_is_drawn_on_a_terminal_only(client: InferClient, monkeypatch: pyt
         with bar(5, done=4) as tick:
             tick()
         assert ("5/5" in stream.getvalue()) is stream.isatty()
-
-
-def swift(stub: Stub, name: str, *arguments: Any, **options: Any) -> list[Any]:
-    """What both twins of `inference_client` answer; streams as the list of their chunks."""
-
-    async def twin() -> Any:
-        answer = await inference_client_async(name, *arguments, url=stub.url, **options)
-        return [chunk async for chunk in answer] if hasattr(answer, "__aiter__") else answer
-
-    answer = inference_client(name, *arguments, url=stub.url, **options)
-    first = list(answer) if hasattr(answer, "__next__") else answer
-    return [first, asyncio.run(twin())]
-
-
-def test_swifts_client_sends_history_system_and_tools(stub: Stub) -> None:
-    first, second = swift(stub, "base", "c", [["a", "b"]], "brief", None, [TOOL], "auto")
-    assert first == second and first.choices[0].message.content == "c"
-    body = stub.last().body
-    assert [message["content"] for message in body["messages"]] == ["brief", "a", "b", "c"]
-    assert (body["tools"], body["tool_choice"], body["model"]) == ([TOOL], "auto", "base")
-
-
-def test_swifts_client_streams(stub: Stub) -> None:
-    first, second = swift(stub, "base", "hello", request_config=XRequestConfig(stream=True))
-    assert first == second and "".join(chunk.choices[0].delta.content for chunk in first) == "hello"
-
-
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [
-        ("base", "/v1/chat/completions"),  # as the server says
-        ("raw", "/v1/completions"),
-        ("polite", "/v1/chat/completions"),  # an adapter, by its base
-        ("atom-7b", "/v1/completions"),  # a name of swift's whose template continues text
-        ("unheard of", "/v1/chat/completions"),
-    ],
-)
-def test_swifts_client_chats_with_models_that_chat(stub: Stub, name: str, path: str) -> None:
-    swift(stub, name, "go")
-    assert stub.last().path == path
-
-
-def test_swifts_client_continues_text_where_that_is_asked_for(stub: Stub) -> None:
-    first, second = swift(stub, "base", "go", is_chat_request=False)
-    assert first == second and first.choices[0].text == "and on"
-    assert stub.last().body == {"model": "base", "prompt": "go"}
-    with pytest.raises(InvalidParameter, match="only continues text"):
-        inference_client("raw", "go", [["a", "b"]], url=stub.url)
-
-
-def test_swifts_lists_of_models(stub: Stub) -> None:
-    port = stub.url.rpartition(":")[2]
-    listed = get_model_list_client(port=port)
-    assert [each.id for each in listed.data] == ["base", "polite", "raw"]
-    assert asyncio.run(get_model_list_client_async(url=stub.url)) == listed
 
 
 def test_a_dataset_ends_where_its_server_ends(tmp_path: Path) -> None:

@@ -3,73 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from modelyard.core.config import Settings
 from modelyard.core.errors import KnowledgeBaseBusy, KnowledgeBaseNotFound
-from modelyard.db.session import Database
-from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.documents.blobs import whole
 from modelyard.knowledge.documents.states import DocumentState
+from modelyard.knowledge.indexing.stores.embedded import EmbeddedStore
 from modelyard.knowledge.search.search import Query
-from modelyard.knowledge.service import KnowledgeService
+from modelyard.knowledge.types import IndexEntry
 from modelyard.protocol.hits import Hit
-
-SMALL = {"size": 40, "overlap": 0}
-TEXT = b"The lake is deep in January.\n\nThe river is shallow in July."
-
-
-class Models:
-    """Embeds by letters. `while_embedding` runs before an answer is given: what others do meanwhile."""
-
-    def __init__(self) -> None:
-        self.while_embedding: Callable[[], Awaitable[object]] | None = None
-
-    async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        if self.while_embedding is not None:
-            meanwhile, self.while_embedding = self.while_embedding, None
-            await meanwhile()
-        return [[float(text.count(letter)) + 0.1 for letter in "aeiou"] for text in texts]
-
-    async def embed_query(self, model: str, query: str) -> Sequence[float]:
-        return (await self.embed(model, [query]))[0]
-
-    async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
-        return [0.5 for _ in texts]
-
-    async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
-        yield {}
-
-
-@asynccontextmanager
-async def room(settings: Settings, models: Models | None = None) -> AsyncIterator[KnowledgeService]:
-    """A knowledge room whose worker runs."""
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database)
-    await database.open()
-    knowledge = KnowledgeService(settings, database, models or Models(), lambda grant: None)
-    await knowledge.open()
-    working = asyncio.create_task(knowledge.run())
-    try:
-        yield knowledge
-    finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        await knowledge.close()
-        await database.close()
-
-
-async def filled(knowledge: KnowledgeService, **more: Any) -> KnowledgeBase:
-    """A base with a document of two chunks."""
-    base = await knowledge.create("b", BaseSettings(chunking=SMALL, **more))
-    await knowledge.put(base, "a.txt", whole(TEXT))
-    await knowledge.worker.wait(await knowledge.index(base, ["a.txt"]))
-    return await knowledge.bases.get("b")
+from tests.knowledge.room import TEXT, Models, filled, room
 
 
 def test_bytes_that_come_while_the_last_document_that_has_them_goes(settings: Settings) -> None:
@@ -92,6 +39,27 @@ def test_bytes_that_come_while_the_last_document_that_has_them_goes(settings: Se
                 assert not knowledge.blobs.path(name).exists(), number
 
     asyncio.run(go())
+
+
+def test_an_index_that_cannot_be_written_is_made_again_and_the_job_ends(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply, failures = EmbeddedStore.apply, [RuntimeError("a defect of the store")]
+
+    def failing(store: EmbeddedStore, add: Sequence[IndexEntry], remove: Sequence[int]) -> None:
+        if add and failures:
+            raise failures.pop()
+        apply(store, add, remove)
+
+    monkeypatch.setattr(EmbeddedStore, "apply", failing)
+
+    async def go() -> None:
+        async with room(settings) as knowledge:
+            base = await filled(knowledge)
+            found = await knowledge.search.search(Query(text="lake", bases=[base]))
+            assert [hit.document for hit in found.hits] == ["a.txt"] and not failures
+
+    asyncio.run(asyncio.wait_for(go(), 60))
 
 
 def test_a_preview_keeps_nothing_and_takes_nothing_away(settings: Settings) -> None:

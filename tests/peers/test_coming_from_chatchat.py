@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.api.scripted_model import Scripted, joined, scripted, tool_calls_delta
-from tests.cli.chatchat_data import v02, v03
 from tests.cli.terminal import COMMAND, environment, run
+from tests.compat.chatchat_data import v02, v03
 from tests.conftest import new_database
 from tests.encoder_models import give_environment, make_tiny
 from tests.knowledge.web_server import Reply

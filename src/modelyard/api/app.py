@@ -38,6 +38,7 @@ from modelyard.control.keys import KeyStore
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.registration_files import RegistrationFiles
 from modelyard.control.registrations import Registrations
+from modelyard.core.aliases import Aliases
 from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart
@@ -107,9 +108,10 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     Raises `CannotStart` if the home folder or the database cannot be used.
     """
     queries.use(settings.hub, settings.offline)
-    lock, database, keys = await _opened(settings)
+    aliases = Aliases(settings.alias_rules)
+    lock, database, keys = await _opened(settings, aliases)
     traffic = Traffic()
-    gateway = Gateway(settings, traffic)
+    gateway = Gateway(settings, traffic, aliases)
     gateway.admit(keys.access)
     keys.on_change = gateway.admit
     host = LocalHost(settings, traffic.last_byte.get)
@@ -184,7 +186,7 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _opened(settings: Settings) -> tuple[IO[str], Database, KeyStore]:
+async def _opened(settings: Settings, aliases: Aliases) -> tuple[IO[str], Database, KeyStore]:
     """Open the home folder, the database and the keys of a server. Raises `CannotStart`."""
     database = Database(settings.database)
     if database.reserve is not None:
@@ -192,7 +194,7 @@ async def _opened(settings: Settings) -> tuple[IO[str], Database, KeyStore]:
     lock = take_home(settings.folder)
     try:
         await database.open()
-        return lock, database, await loaded_keys(settings, database)
+        return lock, database, await loaded_keys(settings, database, aliases)
     except (*TROUBLE, CannotStart) as error:
         await database.close()
         lock.close()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ipaddress
 
 from modelyard.control.keys import KeyStore
+from modelyard.core.aliases import Aliases
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart
 from modelyard.db.session import Database
 
 
-async def loaded_keys(settings: Settings, database: Database) -> KeyStore:
+async def loaded_keys(settings: Settings, database: Database, aliases: Aliases) -> KeyStore:
     """Load the keys of the database. Raises `CannotStart` if other machines could connect without a key."""
-    keys = KeyStore(database, settings.auth, exposed=not on_loopback(settings.host) and not settings.insecure)
+    exposed = not on_loopback(settings.host) and not settings.insecure
+    keys = KeyStore(database, settings.auth, exposed, aliases)
     await keys.load()
     if not keys.exposed:
         return keys

@@ -39,7 +39,7 @@ async def knowledge_running(
     Raises `CannotStart` if the vector store cannot be used.
     """
     models = ServedModels(gateway.sender(Caller(INTERNAL)))
-    knowledge = KnowledgeService(settings, database, models, gateway.chats)
+    knowledge = KnowledgeService(settings, database, models, gateway)
     knowledge.worker.held.absent = lambda name: why_absent(gateway, catalog, name, ModelType.EMBEDDING)
     kinds.register(jobs, knowledge.worker, knowledge.cancel)
     gateway.on_publish = knowledge.worker.models_changed

@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -119,5 +120,6 @@ class Hashes:
             new.write_text(json.dumps(self._known), encoding="utf-8")
             new.replace(self._file)
         except (OSError, UnicodeEncodeError):
-            new.unlink(missing_ok=True)
+            with suppress(OSError):  # there may be no such folder either
+                new.unlink()
         self._changed = False

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.launch_plan import show
 from modelyard.cli.launch_progress import watch
 from modelyard.cli.output import agrees, note
 from modelyard.core.errors import ModelyardError
@@ -74,6 +75,7 @@ def separate_adapters(args: Sequence[str]) -> list[str]:
 @click.option(
     "--context-length", type=click.IntRange(1), metavar="TOKENS", help="Tokens of context to reserve memory for."
 )
+@click.option("--alias", multiple=True, metavar="NAME", help="Another name under which it answers; repeatable.")
 @click.option("--enable-thinking", type=bool, metavar="BOOL", help="Default of the thinking switch.")
 @click.option("-lm", "--lora-modules", type=(str, str), multiple=True, metavar="NAME PATH", help="Adapters to load.")
 @click.option("-ev", "--env", type=(str, str), multiple=True, metavar="KEY VALUE", help="Environment of its process.")
@@ -87,16 +89,20 @@ def separate_adapters(args: Sequence[str]) -> list[str]:
 @click.option("--enable-virtual-env/--disable-virtual-env", default=None, help="Xinference's; has no effect.")
 @click.option("-vp", "--virtual-env-package", multiple=True, metavar="NAME", help="Xinference's; not supported.")
 @click.option("--virtual-env-find-link", multiple=True, metavar="PATH", help="Xinference's; not supported.")
+@click.option("--dry-run", is_flag=True, help="Only show what it would do: engine, files, memory, download.")
 @click.option("--no-wait", is_flag=True, help="Print the uid at once and exit.")
 @click.argument("rest", nargs=-1, type=click.UNPROCESSED, metavar="NAME|PATH [--OPTION VALUE]...")
 @with_client
-def command(client: Client, /, rest: Sequence[str], no_wait: bool, **given: Any) -> int:
+def command(client: Client, /, rest: Sequence[str], dry_run: bool, no_wait: bool, **given: Any) -> int:
     """Start a model of the catalog by its NAME, or the .gguf file or Hugging Face folder at a PATH.
 
     Other options are passed to the engine: `--n-parallel 4`, `--n-parallel=4`, and `--use-mlock` alone for true.
     The uid is printed on stdout when the model is ready. After Ctrl-C the command asks whether to cancel.
     """
-    uid = client.models.launch(**{**request(rest, given), "wait_ready": False})
+    body = request(rest, given)
+    if dry_run:
+        return show(client.models.plan(**body))
+    uid = client.models.launch(**{**body, "wait_ready": False})
     if no_wait:
         click.echo(uid)
         return 0
@@ -193,6 +199,7 @@ def _indexes(text: str) -> list[int]:
 
 
 CONVERTED: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "alias": ("aliases", list),
     "env": ("envs", dict),
     "gpu_idx": ("gpu_idx", _indexes),
     "context_length": ("n_ctx", int),

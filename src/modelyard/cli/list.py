@@ -25,9 +25,11 @@ def command(client: Client, as_json: bool) -> None:
     if as_json:
         print_json(models)
     elif models:
-        print_table(TITLES, [row(model) for model in models])
+        print_table(TITLES, [row(model) for model in models if not model.get("alias_of")])
         for model in models:
-            if model.get("error"):
+            if names := model.get("aliases"):
+                note(f"{model['id']} also answers as {', '.join(names)}.")
+            if model.get("error") and not model.get("alias_of"):
                 note(f"{model['id']}: {model['error']}", fg="red")
     else:
         note("No model is running; start one with `modelyard launch demo`.")

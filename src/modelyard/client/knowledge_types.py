@@ -180,6 +180,8 @@ class CitationDict(HitDict):
     """A source of an answer; the answer refers to it as `[number]`."""
 
     number: int
+    before: str
+    after: str
 
 
 class AnswerDict(TypedDict):

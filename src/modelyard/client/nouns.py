@@ -41,7 +41,7 @@ class Nouns(CallGroup[S]):
 
     @property
     def engines(self) -> EngineCalls[S]:
-        """Engines: which of them run a model here."""
+        """Engines: those of the server, and which of them run a model here."""
         return EngineCalls(self._sender)
 
     @property

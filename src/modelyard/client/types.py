@@ -96,6 +96,8 @@ class ModelDict(TypedDict):
     is_chat: bool | None
     is_multimodal: bool | None
     parent: str | None
+    alias_of: str | None
+    aliases: list[str]
     multimodal_projector: str | None
     address: str | None
     accelerators: list[str]

@@ -162,6 +162,8 @@ def _check(view: ModelView, adapter: Adapter) -> None:
     _check_hot(view)
     if adapter.name == launch.uid:
         raise ModelExists(launch.uid, view.state.value, NAME)
+    if adapter.name in launch.aliases:
+        raise ModelExists(adapter.name, f"an alias of '{launch.uid}'", NAME)
     adapter_files.check(replace(launch, adapters=(*launch.adapters, adapter)), [adapter])
 
 

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.control.downloads import check_disk
-from modelyard.control.launching import plan_launch
-from modelyard.control.placement import Claims, Machine, place
+from modelyard.control.dry_run import DryRun, measured
+from modelyard.control.launching import ALIASES, plan_launch
+from modelyard.control.placement import Machine, Placement, place
 from modelyard.control.places import packed
 from modelyard.control.privileges import Permit, keyed
 from modelyard.control.reconcile import Reconciler
@@ -29,14 +30,15 @@ from modelyard.core.errors import (
     LaunchFailed,
     ModelExists,
     ModelNotFound,
+    ModelyardError,
     NotFound,
 )
 from modelyard.core.trust import Trust
-from modelyard.core.types import Address, Hardware, Launch, ReplicaState
+from modelyard.core.types import Address, Footprint, Hardware, Launch, ReplicaState
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import Deployment, Event
 from modelyard.engines import ENGINES
-from modelyard.engines.base import Remote
+from modelyard.engines.base import ADAPTERS, Remote
 from modelyard.protocol.models import LaunchRequest
 from modelyard.runtime.base import Host
 
@@ -68,13 +70,10 @@ class Deployments:
         """
         machine = await self.machine()
         launch = await self._planned(request, trust, machine)
-        if launch.model.download is not None:
-            await asyncio.to_thread(check_disk, launch.model.download)
+        await self._check_disk(launch)
         async with self.naming:
-            launch = self._with_free_uid(launch, request)
-            for adapter in launch.adapters:
-                self.check_free(adapter.name, launch.uid)
-            self._check_memory(launch, request.replica, machine.hardware, self._reconciler.claims())
+            launch = self._under_free_names(launch, request)
+            self._placements(launch, self._reconciler.need(launch), request.replica, machine.hardware)
             try:
                 async with self._database.writing() as session:
                     await self._insert(session, launch, request)
@@ -101,6 +100,27 @@ class Deployments:
             keyed(remote, self._settings, os.environ)
         return launch
 
+    async def dry_run(self, request: LaunchRequest, trust: Trust) -> DryRun:
+        """What `create` would do, by its own steps up to the row, or the error that it would raise. Starts and writes nothing."""
+        machine = await self.machine()
+        result = DryRun(machine)
+        try:
+            launch = await self._planned(request, trust, machine)
+            result = await asyncio.to_thread(measured, machine, launch)
+            await self._check_disk(launch)
+            launch = self._under_free_names(launch, request)
+            result = replace(result, launch=launch)
+            spots = self._placements(launch, result.need, request.replica, machine.hardware)
+            return replace(result, placements=tuple(spots))
+        except ModelyardError as error:
+            return replace(result, refusal=error)
+
+    @staticmethod
+    async def _check_disk(launch: Launch) -> None:
+        """Raise `NotEnoughDisk` if what has to be downloaded does not fit on the disk."""
+        if launch.model.download is not None:
+            await asyncio.to_thread(check_disk, launch.model.download)
+
     async def request(self, uid: str) -> LaunchRequest:
         """The request that launched a model, for launching it again. Raises `ModelNotFound`."""
         async with self._database.session() as session:
@@ -115,32 +135,42 @@ class Deployments:
         settings = self._settings
         return Machine(hardware, self._reconciler.claims(), settings.memory_headroom, settings.engines_folder)
 
+    def _under_free_names(self, launch: Launch, request: LaunchRequest) -> Launch:
+        """The launch with a free uid. Raises `ModelExists` for a name that something else has."""
+        launch = self._with_free_uid(launch, request)
+        for adapter in launch.adapters:
+            self.check_free(adapter.name, launch.uid)
+        for alias in launch.aliases:
+            self.check_free(alias, launch.uid, ALIASES)
+        return launch
+
     def _with_free_uid(self, launch: Launch, request: LaunchRequest) -> Launch:
         """The launch with a free uid: a suffix is added to a taken uid if that was derived from the model's name."""
         view = self._reconciler.view(launch.uid)
         owner = self._reconciler.owner(launch.uid)
         if view is None and owner is not None:
-            raise ModelExists(launch.uid, f"an adapter of '{owner.desired.uid}'")
+            raise ModelExists(launch.uid, _role(launch.uid, owner))
         if view is None or view.state is ReplicaState.FAILED:
             return launch
         if request.model_uid is not None:
             raise ModelExists(launch.uid, view.state.value)
         return replace(launch, uid=f"{launch.uid[:91]}-{secrets.token_hex(4)}")
 
-    def check_free(self, name: str, uid: str) -> None:
-        """Raise `ModelExists` if an adapter of model `uid` may not have this name."""
+    def check_free(self, name: str, uid: str, param: str = ADAPTERS) -> None:
+        """Raise `ModelExists` if an adapter or alias of model `uid` may not have this name."""
         view, owner = self._reconciler.view(name), self._reconciler.owner(name)
         if view is not None and view.desired.uid != uid:
-            raise ModelExists(name, view.state.value, "lora_modules")
+            raise ModelExists(name, view.state.value, param)
         if owner is not None and owner.desired.uid != uid:
-            raise ModelExists(name, f"an adapter of '{owner.desired.uid}'", "lora_modules")
+            raise ModelExists(name, _role(name, owner), param)
 
-    def _check_memory(self, launch: Launch, replicas: int, hardware: Hardware, claims: Claims) -> None:
-        """Raise `NotEnoughMemory` unless all new replicas can be placed together."""
-        need = self._reconciler.need(launch)
+    def _placements(self, launch: Launch, need: Footprint, replicas: int, hardware: Hardware) -> list[Placement]:
+        """The devices of each new replica. Raises `NotEnoughMemory` unless all can be placed together."""
+        claims, found = self._reconciler.claims(), list[Placement]()
         for _ in range(replicas):
-            spot = place(launch, need, hardware, claims, self._settings.memory_headroom)
-            claims = claims.plus(spot, loading=True)
+            found.append(place(launch, need, hardware, claims, self._settings.memory_headroom))
+            claims = claims.plus(found[-1], loading=True)
+        return found
 
     async def _insert(self, session: AsyncSession, launch: Launch, request: LaunchRequest) -> None:
         old = await session.get(Deployment, launch.uid, with_for_update=True)
@@ -193,8 +223,10 @@ class Deployments:
                 raise LaunchFailed(uid, f"the model runs without adapter '{each.adapter.name}': {each.reason}")
 
     def view(self, uid: str) -> ModelView:
-        """One model. Raises `ModelNotFound`, whose message lists the models that exist."""
+        """One model. Raises `ModelNotFound`, whose message lists the models that exist, or names the model of an alias."""
         view = self._reconciler.view(uid)
+        if view is None and (owner := self._reconciler.owner(uid)) and uid in owner.desired.launch.aliases:
+            raise ModelNotFound.alias(uid, owner.desired.uid)
         if view is None:
             raise ModelNotFound.among(uid, [each.desired.uid for each in self._reconciler.views()])
         return view
@@ -227,9 +259,9 @@ class Deployments:
     @retried
     async def scale_up(self, uid: str, more: int) -> list[int]:
         """Add replicas with the lowest free numbers; returns these numbers."""
-        view = self.view(uid)
+        launch = self.view(uid).desired.launch
         hardware = await asyncio.to_thread(self._host.hardware)
-        self._check_memory(view.desired.launch, more, hardware, self._reconciler.claims())
+        self._placements(launch, self._reconciler.need(launch), more, hardware)
         async with self._database.writing() as session:
             row = await self._live(session, uid)
             taken = set(row.ordinals)
@@ -273,3 +305,9 @@ class Deployments:
         if name is None:
             self.view(uid)
         return name, found
+
+
+def _role(name: str, owner: ModelView) -> str:
+    """What the name is of the model that has it, for a refusal."""
+    kind = "alias" if name in owner.desired.launch.aliases else "adapter"
+    return f"an {kind} of '{owner.desired.uid}'"

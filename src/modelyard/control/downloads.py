@@ -317,10 +317,15 @@ def look(job: Job) -> DownloadView:
 
 def check_disk(download: Download) -> None:
     """Raise `NotEnoughDisk` if the remaining bytes do not fit on the disk."""
+    folder, missing, free = disk_of(download)
+    if missing > free:
+        raise NotEnoughDisk(str(folder), missing, free)
+
+
+def disk_of(download: Download) -> tuple[Path, int, int]:
+    """The folder that exists and will hold a download, the bytes that are missing, and those that are free there."""
     missing = sum(max(0, file.size - here) for file, here in progress(download))
     folder = Path(download.folder)
     while not folder.exists():
         folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    if missing > free:
-        raise NotEnoughDisk(str(folder), missing, free)
+    return folder, missing, shutil.disk_usage(folder).free

@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from modelyard.control import passwords
 from modelyard.control.key_owners import check_owner, limited_makers, new_owner, quotas
 from modelyard.core.access import ADMIN, READ, WRITE, Access, Grant, Owner, Quota, checked_scopes, fingerprint
+from modelyard.core.aliases import NO_ALIASES, Aliases
 from modelyard.core.errors import (
     BadRequest,
     ChangedMeanwhile,
@@ -74,8 +75,11 @@ class Login:
 class KeyStore:
     """All keys of one database. Use it on one event loop only."""
 
-    def __init__(self, database: Database, mode: str = "auto", exposed: bool = False) -> None:
+    def __init__(
+        self, database: Database, mode: str = "auto", exposed: bool = False, aliases: Aliases = NO_ALIASES
+    ) -> None:
         """`mode` is the setting `auth`. With `exposed`, keys are required even after the last one was revoked."""
+        self._aliases = aliases
         self.access = Access(required=_required(mode, exposed, False))
         self.exposed = exposed
         self.usable = False
@@ -102,7 +106,7 @@ class KeyStore:
         now = time.time()
         self.usable = bool(users) or any(row.user_id is None and not _expired(row, now) for row in rows)
         in_use = bool(users) or any(row.user_id is None for row in rows)
-        grants = {row.hash: _grant(row, users, above) for row in rows}
+        grants = {row.hash: _grant(row, users, above, self._aliases) for row in rows}
         access = Access(_required(self._mode, self.exposed, in_use), grants)
         if access != self.access:
             self.access = access
@@ -334,7 +338,7 @@ async def _named(session: AsyncSession, name: str) -> Key:
     return row
 
 
-def _grant(row: Key, users: dict[int, User], above: Mapping[str, Quota]) -> Grant:
+def _grant(row: Key, users: dict[int, User], above: Mapping[str, Quota], aliases: Aliases) -> Grant:
     return Grant(
         id=row.id,
         owner=row.owner,
@@ -347,6 +351,7 @@ def _grant(row: Key, users: dict[int, User], above: Mapping[str, Quota]) -> Gran
         tokens_per_minute=row.tokens_per_minute,
         expires_at=row.expires_at,
         user=users[row.user_id].name if row.user_id in users else None,
+        aliases=aliases,
     )
 
 
@@ -364,8 +369,9 @@ def _check_narrower(spec: KeySpec, scopes: list[str], by: Grant | None) -> None:
         return
     for scope in scopes:
         by.check(scope)
+    exactly = replace(by, aliases=NO_ALIASES)  # tomorrow an alias may stand for another model
     for model in spec.models or ():
-        by.check_model(model)
+        exactly.check_model(model)
     for base, level in (spec.bases or {}).items():
         by.check_base(base, level)
     limits = (

@@ -21,12 +21,15 @@ from modelyard.control.privileges import UNKNOWN, Permit
 from modelyard.control.template_checks import templated
 from modelyard.control.unsupported_keys import refuse_unsupported, without_harmless
 from modelyard.core.errors import BadRequest, InvalidParameter, NoEngineFits, NotFound
-from modelyard.core.names import checked_model_name
+from modelyard.core.names import BASE, checked_model_name
 from modelyard.core.types import Hardware, Json, Launch, Model, ModelType
 from modelyard.engines import ENGINES
 from modelyard.engines.base import ADAPTERS, Engine
 from modelyard.engines.names import ELSEWHERE, canonical_name, title_of
 from modelyard.protocol.models import LaunchRequest
+
+ALIASES = "aliases"
+"""The launch parameter that errors about aliases name."""
 
 
 def plan_launch(
@@ -87,9 +90,11 @@ def _launch(request: LaunchRequest, requirements: Requirements, choice: EngineCh
         request_limit=request.request_limits,
         adapters=requirements.adapters,
         trusted=permit.trust.full,
+        aliases=tuple(request.aliases or ()),
     )
     for adapter in launch.adapters:
         checked_uid(adapter.name, ADAPTERS)
+    _check_aliases(launch)
     with naming_others():
         permit.check(launch)
         engine.check(launch)
@@ -195,6 +200,18 @@ def checked_uid(uid: str, param: str = "model_uid") -> str:
     if not uid.isprintable() or uid != uid.strip() or uid.startswith("/") or uid.endswith("/"):
         raise InvalidParameter(param, f"{uid!r} may not hold control characters or begin or end with space or '/'.")
     return checked_model_name(param, uid)
+
+
+def _check_aliases(launch: Launch) -> None:
+    """Raise `InvalidParameter` for an alias that is no possible name, or that the launch gives to something else, too."""
+    taken = {launch.uid: "the model's own uid", **{adapter.name: "one of its adapters" for adapter in launch.adapters}}
+    for alias in launch.aliases:
+        checked_uid(alias, ALIASES)
+        if alias.startswith(BASE):
+            raise InvalidParameter(ALIASES, f"'{alias}': names that begin with '{BASE}' are those of knowledge bases.")
+        if alias in taken:
+            raise InvalidParameter(ALIASES, f"'{alias}' is {taken[alias]}; leave it out, or choose another name.")
+        taken[alias] = "named twice"
 
 
 def checked_environment(envs: Mapping[str, str]) -> Mapping[str, str]:

@@ -61,7 +61,7 @@ def place(launch: Launch, need: Footprint, hardware: Hardware, claims: Claims, h
     """
     if launch.gpus:
         return _on_gpus(launch, need, hardware, claims, headroom)
-    free = _free(hardware.cpu, claims, headroom)
+    free = usable(hardware.cpu, claims, headroom)
     if need.total > free:
         raise _refusal(launch.uid, need, need.total, free, hardware.cpu)
     return Placement((hardware.cpu.name,), need.total)
@@ -74,7 +74,7 @@ def _on_gpus(launch: Launch, need: Footprint, hardware: Hardware, claims: Claims
     least = -(-need.total // launch.gpus)
     each = max([least, *(int(need.share * gpu.memory_total) for gpu in freest)])
     for gpu in freest:
-        free = _free(gpu, claims, headroom)
+        free = usable(gpu, claims, headroom)
         if each > free:
             raise _refusal(launch.uid, need, each, free, gpu)
         if need.share and least > (most := int(need.share * gpu.memory_total)):
@@ -85,7 +85,7 @@ def _on_gpus(launch: Launch, need: Footprint, hardware: Hardware, claims: Claims
 def _freest(launch: Launch, hardware: Hardware, claims: Claims, headroom: float) -> list[Device]:
     """The number of GPUs that the launch needs, of those it may use, with the most free memory first."""
     allowed = [gpu for index, gpu in enumerate(hardware.gpus) if not launch.gpu_idx or index in launch.gpu_idx]
-    return sorted(allowed, key=lambda gpu: _free(gpu, claims, headroom), reverse=True)[: launch.gpus]
+    return sorted(allowed, key=lambda gpu: usable(gpu, claims, headroom), reverse=True)[: launch.gpus]
 
 
 def capacity(launch: Launch, hardware: Hardware) -> int:
@@ -99,16 +99,17 @@ def fits_on(need: Footprint, machine: Machine, share: float = 1.0) -> dict[str, 
     """Device → whether one replica fits there now, and within its share of a GPU."""
     claims, headroom = machine.claims, machine.headroom
     cpu, *gpus = machine.hardware.devices
-    fits = {cpu.name: need.total <= _free(cpu, claims, headroom)}
+    fits = {cpu.name: need.total <= usable(cpu, claims, headroom)}
     for gpu in gpus:
-        fits[gpu.name] = need.total <= min(_free(gpu, claims, headroom), int(share * gpu.memory_total))
+        fits[gpu.name] = need.total <= min(usable(gpu, claims, headroom), int(share * gpu.memory_total))
     return fits
 
 
-def _free(device: Device, claims: Claims, headroom: float) -> int:
-    usable = int(device.memory_total * (1 - headroom))
+def usable(device: Device, claims: Claims, headroom: float) -> int:
+    """Bytes of a device that one more replica may take."""
+    most = int(device.memory_total * (1 - headroom))
     reported = device.memory_free - claims.loading.get(device.name, 0)
-    return max(0, min(reported, usable - claims.held.get(device.name, 0)))
+    return max(0, min(reported, most - claims.held.get(device.name, 0)))
 
 
 def _refusal(uid: str, need: Footprint, each: int, free: int, device: Device) -> NotEnoughMemory:

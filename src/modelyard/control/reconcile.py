@@ -124,10 +124,10 @@ class Reconciler:
         adapters = tuple(routing.adapter_view(each, state, mine, self._adapter_sync) for each in target.launch.adapters)
         return ModelView(target, state, reason, mine, slots, coming, adapters)
 
-    def owner(self, adapter: str) -> ModelView | None:
-        """The model that has an adapter of this name."""
+    def owner(self, name: str) -> ModelView | None:
+        """The model that has an adapter or an alias of this name."""
         for uid, target in self._desired.items():
-            if any(each.name == adapter for each in target.launch.adapters):
+            if name in target.launch.aliases or any(each.name == name for each in target.launch.adapters):
                 return self.view(uid)
         return None
 
@@ -318,8 +318,8 @@ class Reconciler:
                     self._journal.event(target.uid, "INFO", sentence)
                 return False
             if key not in self._described:
-                self._described.add(key)
                 found = await asyncio.to_thread(as_downloaded, model)
+                self._described.add(key)
                 if found != model:
                     target = replace(target, launch=replace(target.launch, model=found))
                     self._desired[target.uid] = target

@@ -29,10 +29,12 @@ def adapter_view(
 
 
 def routes(views: Iterable[ModelView]) -> dict[str, Route]:
-    """Routes of all public names. A name that a model and an adapter share refers to the model."""
+    """Routes of all public names; the route of an alias is its model's. A name that a model and an adapter share refers to
+    the model."""
     alive = [view for view in views if not view.desired.terminating]
-    found = {route.name: route for view in alive for route in _of_adapters(view)}
-    return found | {view.desired.uid: _of_model(view) for view in alive}
+    own = {view.desired.uid: _of_model(view) for view in alive}
+    found = {alias: own[view.desired.uid] for view in alive for alias in view.desired.launch.aliases}
+    return found | {route.name: route for view in alive for route in _of_adapters(view)} | own
 
 
 def _of_model(view: ModelView) -> Route:
@@ -49,6 +51,7 @@ def _of_model(view: ModelView) -> Route:
         rules=plan.rules if plan else NO_RULES,
         upstream_name=plan.upstream_name if isinstance(plan, Remote) else None,
         thinking_key=launch.model.thinking_key,
+        context_length=(plan.context_length if plan else None) or launch.model.context_length or None,
         request_limit=launch.request_limit,
     )
 

@@ -10,7 +10,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from modelyard.core.aliases import NO_ALIASES, Aliases
 from modelyard.core.errors import InvalidKey, InvalidParameter, PermissionDenied
+from modelyard.core.names import BASE as BASE
 
 ADMIN = "admin"
 INFERENCE = "models:read"
@@ -49,10 +51,8 @@ LOCAL = "local"
 KNOWLEDGE_READ, KNOWLEDGE_WRITE = "knowledge:read", "knowledge:write"
 READ, WRITE = "read", "write"
 """Access levels of a knowledge base; write access includes read access."""
-BASE = "kb:"
-"""Prefix of a knowledge base's name where a request names a model."""
 
-ALIASES: Mapping[str, str] = {
+SCOPE_ALIASES: Mapping[str, str] = {
     "models:start": "models:write",
     "models:stop": "models:write",
     "models:add": "models:register",
@@ -95,6 +95,8 @@ class Grant:
     """Owner id of the rows it creates: that of the user, or the key's own; if empty, its `id`."""
     above: tuple[Quota, ...] = ()
     """Quotas of the keys that created it; its requests count against them too."""
+    aliases: Aliases = field(default=NO_ALIASES, compare=False, repr=False)
+    """What other names of models stand for at present."""
 
     @property
     def quotas(self) -> tuple[Quota, ...]:
@@ -111,7 +113,7 @@ class Grant:
         return scope in self.scopes or ADMIN in self.scopes
 
     def sees(self, model: str) -> bool:
-        """Whether the grant may see and use a model. Knowledge bases named as models are checked by `sees_base`."""
+        """Whether the grant may see and use a model of this name. Knowledge bases named as models are checked by `sees_base`."""
         if model.startswith(BASE):
             return self.sees_base(model.removeprefix(BASE))
         return self.models is None or model in self.models
@@ -138,8 +140,11 @@ class Grant:
             raise PermissionDenied(f"The key '{self.name}' lacks the scope '{scope}'.")
 
     def check_model(self, model: str) -> None:
-        """Raise `PermissionDenied` for a model that it may not use, whether or not the model exists."""
-        if not self.sees(model):
+        """Raise `PermissionDenied` for a model that it may not use, whether or not the model exists.
+
+        An alias may be used with a key for the alias, and with one for the model that it stands for.
+        """
+        if not self.sees(model) and not self.sees(self.aliases.model_of(model)):
             raise PermissionDenied(f"The key '{self.name}' may not use the model '{model}'.")
 
 
@@ -218,7 +223,7 @@ def checked_scopes(given: Iterable[str]) -> list[str]:
     """Scopes by their present names, sorted. Raises `InvalidParameter` for an unknown scope."""
     found = set()
     for name in given:
-        scope = ALIASES.get(name, name)
+        scope = SCOPE_ALIASES.get(name, name)
         if scope not in SCOPES:
             raise InvalidParameter("scopes", f"'{name}' is none of {', '.join(SCOPES)}.")
         found.add(scope)

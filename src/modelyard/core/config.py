@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from modelyard.core.aliases import AliasRule, read_aliases
 from modelyard.core.key_variables import Bindings, read_bindings
 from modelyard.core.trust import read_allowances
 
@@ -55,6 +56,11 @@ class Settings(BaseSettings):
     """Host names, separated by commas, by which clients may address this server, in addition to loopback names and the address
     it listens on; add the public name that a proxy passes on. Requests for other names are refused (421) on loopback, with
     `--insecure` while there is no key, and whenever this is set. `*` accepts every name, and so also DNS-rebinding attacks."""
+
+    model_aliases: str = ""
+    """Other names for models, as `NAME=MODEL` separated by commas, such as `claude-*=qwen3,gpt-*=qwen3`, for programs that ask
+    for models of a vendor. One `*` in a name stands for any text. A model, adapter or alias of a launch that has the name goes
+    first, then entries without `*`, then the others in this order. Answers and metrics have the model's own name."""
 
     infer_backend: str = ""
     """Engine of `modelyard deploy` and `modelyard.llm.get_vllm_engine` if the call names none; empty means the best fit for
@@ -209,6 +215,17 @@ class Settings(BaseSettings):
     def _bindings_can_be_read(cls, given: str) -> str:
         read_bindings(given)
         return given
+
+    @field_validator("model_aliases")
+    @classmethod
+    def _aliases_can_be_read(cls, given: str) -> str:
+        read_aliases(given)
+        return given
+
+    @cached_property
+    def alias_rules(self) -> tuple[AliasRule, ...]:
+        """`model_aliases`, in the order in which the entries are tried."""
+        return read_aliases(self.model_aliases)
 
     @cached_property
     def key_bindings(self) -> Bindings:

@@ -7,9 +7,13 @@ from collections.abc import Iterable
 
 from modelyard.core.errors import InvalidParameter
 
+BASE = "kb:"
+"""Prefix of a knowledge base's name where a request names a model."""
 LONGEST = 100
 """Maximum characters of the name of a key or a user."""
-MODEL_ROUTES = frozenset({"estimate", "families", "instance", "instances", "prompts", "summary", "vllm-supported"})
+MODEL_ROUTES = frozenset(
+    {"estimate", "families", "instance", "instances", "plan", "prompts", "summary", "vllm-supported"}
+)
 """Path segments that routes have in the position of a model's name; a test compares them with the routes."""
 BEHIND_MODELS = frozenset(
     {"abort", "cancel", "config", "events", "logs", "progress", "reload", "replicas", "requests", "versions"}

@@ -219,6 +219,8 @@ class Launch:
     """In the order of the launch request; names are unique."""
     trusted: bool = True
     """Whether its caller may run code on this machine (`core/trust.py`)."""
+    aliases: tuple[str, ...] = ()
+    """Other names under which it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +307,8 @@ class Route:
     upstream_name: str | None = None
     """The model's name on the endpoint, if it differs from `name`."""
     thinking_key: str | None = None
+    context_length: int | None = None
+    """Tokens of prompt and answer, at most; None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from modelyard.core.access import INFERENCE, Access, Grant
+from modelyard.core.aliases import Aliases
 from modelyard.core.asgi import App, Headers, Receive, Scope, Send
 from modelyard.core.config import Settings
 from modelyard.core.errors import (
@@ -66,10 +67,12 @@ class Gateway:
     """Serves the paths of `PATHS`, and mounted apps. Use it on one event loop; `publish` may be called there at any
     time."""
 
-    def __init__(self, settings: Settings, traffic: Traffic) -> None:
+    def __init__(self, settings: Settings, traffic: Traffic, aliases: Aliases | None = None) -> None:
         self.on_publish: Callable[[], None] = lambda: None
         """Called after each change of the models' routes."""
         self.meter = Meter()
+        self.aliases = Aliases(settings.alias_rules) if aliases is None else aliases
+        """What other names of models stand for, as of the present route table."""
         self._settings = settings
         self._table = self._models = RouteTable()
         self._app_routes: Mapping[str, Route] = {}
@@ -86,19 +89,26 @@ class Gateway:
     def publish(self, table: RouteTable) -> None:
         """Use this table for new requests. Requests in progress keep their replica."""
         self._models = table
+        self.aliases.publish({name: route.name for name, route in table.routes.items()})
         self._table = RouteTable({**self._app_routes, **table.routes}, table.version) if self._app_routes else table
         self.on_publish()
 
     def chats(self, grant: Grant | None = None) -> str | None:
         """The first ready chat model, by name, that a key may use; None if there is none."""
         for name, route in sorted(self._models.routes.items()):
-            if route.endpoints and Task.CHAT in route.tasks and (grant is None or grant.sees(name)):
+            usable = route.endpoints and Task.CHAT in route.tasks and name == route.name
+            if usable and (grant is None or grant.sees(name)):
                 return name
         return None
 
-    def state(self, name: str) -> ReplicaState | None:
-        """The state of a model; READY if it has an endpoint, None if no model has that name."""
+    def context_length(self, name: str) -> int | None:
+        """Tokens of prompt and answer that a model takes at most; None if that is not known."""
         route = self._models.routes.get(name)
+        return None if route is None else route.context_length
+
+    def state(self, name: str) -> ReplicaState | None:
+        """The state of a model or of what an alias stands for; READY if it has an endpoint, None if there is none."""
+        route = self._models.routes.get(self.aliases.model_of(name))
         if route is None:
             return None
         return ReplicaState.READY if route.endpoints else route.state
@@ -221,8 +231,9 @@ class Gateway:
         self, exchange: Exchange, scope: Scope, call: ModelCall, grant: Grant | None, client: RequestClient, send: Send
     ) -> None:
         """Answer by the route of the model. `grant` has the models that may be used; None for all."""
-        route = lookup.find_for(self._table, call, grant)
+        route = lookup.find_for(self._table, self.aliases, call, grant)
         exchange.model = route.name
+        call = lookup.under_own_name(route, self.aliases, call)
         lookup.check(route, PATHS[exchange.path].task, call)
         with self._open.track(route.uid, names(exchange, call), client, exchange.grant):
             if route.app is not None:  # the tokens are counted when the app sends requests to models

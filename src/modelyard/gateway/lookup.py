@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from modelyard.core.access import BASE, Grant
+from modelyard.core.aliases import Aliases
 from modelyard.core.errors import ModelNotFound, ModelNotReady, UnsupportedParameter, UnsupportedTask, nearest
 from modelyard.core.types import ReplicaState, Route, RouteTable, Task
 from modelyard.gateway.model_call import ModelCall
@@ -15,26 +16,38 @@ LISTED = 20
 """Maximum number of names that an error lists."""
 
 
-def find(table: RouteTable, name: str, grant: Grant | None = None) -> Route:
-    """The route of a public name. Raises `PermissionDenied`, or `ModelNotFound`, which names only models that the key may see."""
+def find(table: RouteTable, aliases: Aliases, name: str, grant: Grant | None = None) -> Route:
+    """The route of a public name or an alias. Raises `PermissionDenied`, or `ModelNotFound`, which names only models that
+    the key may see."""
     if grant is not None:
         grant.check_model(name)
-    route = table.routes.get(name)
-    if route is None:
-        seen = [each for each in table.routes.values() if grant is None or grant.sees(each.name)]
-        running = sorted(each.name for each in seen if each.state is ReplicaState.READY)
-        raise ModelNotFound(name, running[:LISTED], nearest(name, [each.name for each in seen]))
-    return route
+    route = table.routes.get(name) or table.routes.get(model := aliases.model_of(name))
+    if route is not None:
+        return route
+    seen = [
+        other for other, each in table.routes.items() if grant is None or grant.sees(other) or grant.sees(each.name)
+    ]
+    running = sorted(other for other in seen if table.routes[other].state is ReplicaState.READY)[:LISTED]
+    if model != name:
+        raise ModelNotFound.behind(name, model, running)
+    raise ModelNotFound(name, running, nearest(name, seen))
 
 
-def find_for(table: RouteTable, call: ModelCall, grant: Grant | None) -> Route:
+def find_for(table: RouteTable, aliases: Aliases, call: ModelCall, grant: Grant | None) -> Route:
     """The route of a request: that of its model, or of the first base in its field `knowledge`. Raises the errors of `find`."""
     knowledge = getattr(call.request, "knowledge", UNSET)
     if not isinstance(knowledge, Knowledge):
-        return find(table, call.model, grant)
-    routes = [find(table, BASE + base, grant) for base in knowledge.bases]
-    find(table, call.model, grant)
+        return find(table, aliases, call.model, grant)
+    routes = [find(table, aliases, BASE + base, grant) for base in knowledge.bases]
+    find(table, aliases, call.model, grant)
     return routes[0]
+
+
+def under_own_name(route: Route, aliases: Aliases, call: ModelCall) -> ModelCall:
+    """The request with the model's own name in place of an alias, which the model does not know."""
+    if route.name == call.model or route.name != aliases.model_of(call.model):
+        return call
+    return call.renamed(route.name)
 
 
 def check(route: Route, task: Task, call: ModelCall) -> None:

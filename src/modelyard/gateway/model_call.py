@@ -17,7 +17,7 @@ from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.form import ByteSpan, boundary, find_model
 from modelyard.gateway.paths import BodyFormat, InferencePath
 from modelyard.protocol.inference import FormRequest
-from modelyard.protocol.requests import read
+from modelyard.protocol.requests import read, with_changes
 
 JSON = "application/json"
 
@@ -31,6 +31,15 @@ class ModelCall:
     model: str
     place: ByteSpan | None = None
     """The position of the model's name in a form; None for JSON."""
+
+    def renamed(self, model: str) -> ModelCall:
+        """This request for a model of another name."""
+        request = msgspec.structs.replace(self.request, model=model)
+        if self.place is None:
+            return ModelCall(with_changes(self.body, {"model": model}), request, model)
+        name, start = model.encode(), self.place.start
+        body = self.body[:start] + name + self.body[self.place.end :]
+        return ModelCall(body, request, model, ByteSpan(start, start + len(name)))
 
 
 async def read_call(

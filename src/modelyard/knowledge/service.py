@@ -8,12 +8,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from modelyard.core.access import LOCAL, Grant
+from modelyard.core.access import LOCAL
 from modelyard.core.config import Settings
 from modelyard.core.errors import JobNotFound, KnowledgeBaseNotFound, ModelyardError
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeDocument
-from modelyard.knowledge.answering.answer import Answering
+from modelyard.knowledge.answering.answer import Answering, RunningModels
 from modelyard.knowledge.answering.prompts import check_prompts
 from modelyard.knowledge.documents.bases import Bases, BaseSettings
 from modelyard.knowledge.documents.blobs import Blob, Blobs
@@ -41,9 +41,7 @@ TEMPORARY_SECONDS = 7 * 24 * 3600
 class KnowledgeService:
     """Knowledge bases: rows, files in `folder`, indexes and the worker. Models are used through `models`."""
 
-    def __init__(
-        self, settings: Settings, database: Database, models: Models, any_model: Callable[[Grant | None], str | None]
-    ) -> None:
+    def __init__(self, settings: Settings, database: Database, models: Models, running: RunningModels) -> None:
         folder = settings.folder / "knowledge"
         self.settings = settings
         self.models = models
@@ -62,7 +60,7 @@ class KnowledgeService:
         self.indexing = IndexingPipeline(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
         self.worker = IndexingWorker(database, self.indexes, self.jobs, self.indexing, self.probes, self.search.forget)
         self.probes.on_change = self.bases.forget
-        self.answering = Answering(self.search, models, any_model)
+        self.answering = Answering(database, self.search, models, running)
         self.on_change: Callable[[Sequence[str]], None] = lambda names: None
         """Called with the names of all bases whenever one is created, renamed or deleted."""
         self._announcing = asyncio.Lock()

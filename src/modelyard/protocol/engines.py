@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -76,6 +78,62 @@ class EstimateResponse(EngineEstimate):
     """The engine of these figures."""
     engines: dict[str, EngineEstimate]
     """Xinference's name of each engine that runs such models, here or elsewhere."""
+
+
+class OwnEnvironment(BaseModel):
+    """An engine's own virtual environment."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    installed_at: float
+    """Unix time."""
+    versions: dict[str, str]
+    """Versions of its most important packages."""
+
+
+class EngineInfo(BaseModel):
+    """One engine, as `GET /v1/engines` lists it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+
+    id: str
+    """The name that a launch gives as `model_engine`."""
+    object: Literal["engine"] = "engine"
+    title: str
+    """Its name for people."""
+    installed: bool
+    """Whether it can run here."""
+    missing: list[str] = []
+    """Why it cannot, as sentences with the way out."""
+    installable: bool = False
+    """Whether it has an environment of its own, which a job of the kind `engine_install` makes."""
+    environment: OwnEnvironment | None = None
+    """That environment, if it is there; without it the engine runs with the server's own libraries."""
+    devices: list[str] = []
+    """`cpu`, `gpu`: where it can compute."""
+    uses_gpus: bool = False
+    """Whether it computes on the GPUs of this machine, as it is installed."""
+    formats: list[str] = []
+    """Formats of weights that it runs; `remote` and the like for models without files."""
+    model_types: list[str] = []
+    """Types of models that it runs: `LLM`, `embedding`, …"""
+    aliases: list[str] = []
+    """Other names for it."""
+    only_by_name: bool = False
+    """Whether it is used only by launches that name it."""
+    options: dict[str, Any] = {}
+    """JSON Schema of its launch options. Each has `default`, `description`, and two keywords of ours: `group`, and `advanced`."""
+
+
+class EngineList(BaseModel):
+    """Answer of `GET /v1/engines`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    object: Literal["list"] = "list"
+    data: list[EngineInfo]
+    launch: dict[str, Any]
+    """JSON Schema of the body of a launch without the engine's options, with `group` and `advanced` as there."""
 
 
 EngineTable = dict[str, list[EngineEntry] | str]

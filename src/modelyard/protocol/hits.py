@@ -58,11 +58,15 @@ class Citation(Hit, frozen=True, kw_only=True):
 
     number: int
     """What stands in brackets in the answer."""
+    before: str = ""
+    """What the model read of the document directly before `text`."""
+    after: str = ""
+    """What it read directly behind `text`."""
 
     @classmethod
-    def of(cls, number: int, hit: Hit) -> Citation:
+    def of(cls, number: int, hit: Hit, before: str = "", after: str = "") -> Citation:
         """The hit as a source, as it is sent."""
-        return cls(**{**msgspec.structs.asdict(hit.rounded()), "number": number})
+        return cls(**{**msgspec.structs.asdict(hit.rounded()), "number": number, "before": before, "after": after})
 
 
 class SearchAnswer(Documented, frozen=True, kw_only=True):

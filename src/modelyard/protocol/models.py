@@ -35,6 +35,8 @@ class LaunchRequest(BaseModel):
     """Quantisation to pick when a format has several."""
     model_path: str | None = None
     """Use these files instead of the family's."""
+    aliases: Few[str] | None = None
+    """Other names under which the model will answer, such as `gpt-4o` for programs that ask for that."""
     replica: int = Field(1, ge=1, le=64)
     """Number of replicas."""
     n_worker: int | None = None
@@ -133,6 +135,10 @@ class ModelInfo(BaseModel):
     """Of a language model: whether it accepts pictures."""
     parent: str | None = None
     """Of a LoRA adapter: the uid of its model."""
+    alias_of: str | None = None
+    """Of an alias: the name of its model, under which answers come and which management routes take."""
+    aliases: list[str] = []
+    """Other names under which it answers; those with `*` are patterns of the server's settings."""
     multimodal_projector: str | None = None
     address: str | None = None
     accelerators: list[str] = []

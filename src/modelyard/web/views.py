@@ -7,6 +7,7 @@ from typing import Any
 from modelyard.catalog.inventory import InventoryEntry
 from modelyard.control.downloads import DownloadView
 from modelyard.control.views import AdapterView, ModelView, RunningReplica
+from modelyard.core.aliases import Aliases
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Model, ModelType, ReplicaState
 from modelyard.engines import ENGINES
@@ -97,9 +98,22 @@ def adapter_model(view: ModelView, each: AdapterView) -> ModelInfo:
     )
 
 
-def models(view: ModelView) -> list[ModelInfo]:
-    """A model and its adapters."""
-    return [model_info(view), *(adapter_model(view, each) for each in view.adapters)]
+def models(view: ModelView, aliases: Aliases) -> list[ModelInfo]:
+    """A model and its adapters, each followed by its aliases."""
+    own = [model_info(view), *(adapter_model(view, each) for each in view.adapters)]
+    return [info for each in own for info in with_aliases(each, aliases)]
+
+
+def with_aliases(info: ModelInfo, aliases: Aliases) -> list[ModelInfo]:
+    """A model's description with its aliases, and a description for each alias that is a single name."""
+    names = list(aliases.of(info.id))
+    single = [name for name in names if "*" not in name]
+    return [info.model_copy(update={"aliases": names}), *(alias_model(info, name) for name in single)]
+
+
+def alias_model(info: ModelInfo, name: str) -> ModelInfo:
+    """A model's description under an alias."""
+    return info.model_copy(update={"id": name, "alias_of": info.id, "aliases": []})
 
 
 def adapter_info(view: ModelView, each: AdapterView) -> AdapterInfo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelyard.knowledge.answering.support import Claim, claims, supports, unsupported
+from modelyard.knowledge.answering.support import Claim, claims, is_refusal, supports, unsupported
 from modelyard.protocol.hits import Hit
 
 HITS = [
@@ -74,3 +74,25 @@ def test_what_a_source_supports(source: int, sentence: str, question: str, suppo
 def test_a_source_that_supports_one_of_its_sentences_stays() -> None:
     answer = "Drivers receive 28 days of leave [1]. The ferry carries 900 passengers [2]. The sky is blue and wide [1]."
     assert unsupported(answer, "", HITS) == [2]
+
+
+@pytest.mark.parametrize(
+    ("answer", "refuses"),
+    [
+        ("I did not find it in the sources.", True),
+        ("The sources do not mention a parking fee.", True),
+        ("The documents don’t contain this.", True),
+        ("There is no information about this.", True),
+        ("The fee could not be found.", True),
+        ("资料中没有找到相关内容。", True),
+        ("来源未提及停车费。", True),
+        ("根据资料无法确定。", True),
+        ("Drivers have 28 days [1]; bakers are not mentioned.", False),
+        ("Drivers have 28 days of leave.", False),
+        ("司机每年有28天年假。", False),
+        ("Staff may not carry over more than five days.", False),
+        ("Nothing was found in the till. " * 20, False),
+    ],
+)
+def test_an_answer_that_says_that_the_sources_lack_it_is_recognised(answer: str, refuses: bool) -> None:
+    assert is_refusal(answer) is refuses

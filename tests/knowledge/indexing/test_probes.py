@@ -41,11 +41,11 @@ def hits(count: int, of: int) -> list[bool]:
     [
         (None, [], [], USUAL_WEIGHT, USUAL_WEIGHT),
         (1.0, [], [], MOST_WEIGHT, MOST_WEIGHT),
-        (0.2, [], [], 0.01, 0.02),
+        (0.2, [], [], 0.0, 0.0),
         (0.0, [], [], 0.0, 0.0),
         (1.0, hits(40, 64), hits(10, 64), MOST_WEIGHT, MOST_WEIGHT),
         (0.0, hits(1, 64), hits(40, 64), 0.0, 0.0),
-        (0.2, hits(10, 64), hits(20, 64), 0.01, 0.02),
+        (0.2, hits(10, 64), hits(20, 64), 0.0, 0.0),
         (None, hits(20, 64), hits(20, 64), 0.3, 0.6),
         (0.1, hits(40, 64), hits(20, 64), 1.0, MOST_WEIGHT),
         (1.0, hits(64, 64), hits(0, 64), MOST_WEIGHT, MOST_WEIGHT),

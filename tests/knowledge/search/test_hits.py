@@ -42,7 +42,8 @@ def test_a_hit_is_sent_with_six_digits_and_without_a_number() -> None:
 
 
 def test_a_citation_is_a_hit_with_its_number_first() -> None:
-    assert msgspec.json.encode(Citation.of(2, HIT)).decode() == '{"number":2,' + FIELDS
+    expected = '{"number":2,' + FIELDS[:-1] + ',"before":"more ","after":""}'
+    assert msgspec.json.encode(Citation.of(2, HIT, before="more ")).decode() == expected
 
 
 def test_the_document_names_every_field_that_is_sent() -> None:
@@ -53,5 +54,5 @@ def test_the_document_names_every_field_that_is_sent() -> None:
     assert scores["required"] == list(scores["properties"]) == list(sent["scores"])
     assert hit["properties"]["score"]["description"].startswith("0 to 1")
     citation = schema(list[Citation])["$defs"]["Citation"]
-    assert list(citation["properties"]) == ["number", *sent]
+    assert list(citation["properties"]) == ["number", *sent, "before", "after"]
     assert citation["properties"]["number"]["description"] == "What stands in brackets in the answer."

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from modelyard.control.engine_list import engine_list
 from modelyard.control.estimating import Entry, Estimate, cache_type, engines_of, estimate_memory
 from modelyard.core.types import ModelType
 from modelyard.engines.names import title_of
-from modelyard.protocol.engines import EngineEstimate, EngineTable, EstimateRequest, EstimateResponse
+from modelyard.protocol.engines import EngineEstimate, EngineList, EngineTable, EstimateRequest, EstimateResponse
 from modelyard.web.base_access import check_models
 from modelyard.web.deps import Parts, TheDeployments, TheGrant, TheParts
 from modelyard.web.file_access import check_files, check_path, may_name_files
@@ -16,6 +17,13 @@ from modelyard.web.router import Router
 router = Router("/v1", tags=["engines"])
 
 TYPES = tuple(kind.lower() for kind in ModelType)
+
+
+@router.get("/engines", scope="models:list")
+async def list_engines(parts: TheParts) -> EngineList:
+    """Every engine: whether it is installed, why not, what it runs, and the JSON Schema of its options and of a launch."""
+    machine = await parts.deployments.machine()
+    return await asyncio.to_thread(engine_list, parts.settings.engines_folder, machine.hardware)
 
 
 @router.get(

@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import Body, Query
 
 from modelyard.control.scaling import check_alike
+from modelyard.core.access import Grant
 from modelyard.core.errors import ModelNotFound
 from modelyard.protocol.keys import Aborted, AbortRequest
+from modelyard.protocol.launch_plans import LaunchPlanInfo
 from modelyard.protocol.models import (
     KnowledgeModel,
     LaunchProgress,
@@ -25,8 +27,17 @@ from modelyard.protocol.models import (
 )
 from modelyard.web.deps import TheAdapters, TheAddress, TheDeployments, TheGrant, TheKnowledge, TheParts, TheTrust
 from modelyard.web.knowledge_views import knowledge_model
+from modelyard.web.launch_plans import launch_plan
 from modelyard.web.router import Router
-from modelyard.web.views import adapter_model, launch_progress, model_info, models, replica_infos
+from modelyard.web.views import (
+    adapter_model,
+    alias_model,
+    launch_progress,
+    model_info,
+    models,
+    replica_infos,
+    with_aliases,
+)
 
 router = Router("/v1/models", tags=["models"])
 
@@ -42,18 +53,33 @@ async def launch(
     return LaunchResponse(model_uid=uid)
 
 
+@router.post("/plan", scope="models:write")
+async def plan(body: LaunchRequest, deployments: TheDeployments, trust: TheTrust) -> LaunchPlanInfo:
+    """What a launch with this body would do, or why it would be refused; nothing is started, downloaded or stored."""
+    return launch_plan(await deployments.dry_run(body, trust), body)
+
+
 @router.get("", scope="models:list")
 async def list_models(
-    deployments: TheDeployments, knowledge: TheKnowledge, grant: TheGrant, knowledge_bases: bool = False
+    parts: TheParts, knowledge: TheKnowledge, grant: TheGrant, knowledge_bases: bool = False
 ) -> ModelListInfo:
     """Every model that the key may use, in any state; each is followed by its LoRA adapters, which have a `parent`.
 
+    Aliases are listed too, and have `alias_of`; patterns of the settings stand in `aliases` of their model.
     With `knowledge_bases`, also the bases that the key may read, as chat models with the name `kb:NAME`.
     """
-    found: list[ModelInfo | KnowledgeModel] = [info for view in deployments.views() for info in models(view)]
+    found: list[ModelInfo | KnowledgeModel] = [
+        info for view in parts.deployments.views() for info in models(view, parts.gateway.aliases)
+    ]
     if knowledge_bases:
         found += [knowledge_model(base) for base in await knowledge.bases.all()]
-    return ModelListInfo(data=[info for info in found if grant is None or grant.sees(info.id)])
+    return ModelListInfo(data=[info for info in found if grant is None or _sees(grant, info)])
+
+
+def _sees(grant: Grant, info: ModelInfo | KnowledgeModel) -> bool:
+    """Whether a key may use a model in a list, by its name or by the name that its alias stands for."""
+    own = info.alias_of if isinstance(info, ModelInfo) else None
+    return grant.sees(info.id) or (own is not None and grant.sees(own))
 
 
 @router.get("/{uid:path}/progress", scope="models:read")
@@ -134,11 +160,13 @@ async def logs(
 
 
 @router.get("/{uid:path}", scope="models:list")
-async def describe(uid: str, deployments: TheDeployments, adapters: TheAdapters) -> ModelInfo:
-    """One model, or one adapter."""
-    if found := adapters.find(uid):
-        return adapter_model(*found)
-    return model_info(deployments.view(uid))
+async def describe(uid: str, parts: TheParts) -> ModelInfo:
+    """One model, adapter or alias."""
+    aliases = parts.gateway.aliases
+    name = aliases.model_of(uid)
+    found = parts.adapters.find(name)
+    info = adapter_model(*found) if found else model_info(parts.deployments.view(name))
+    return with_aliases(info, aliases)[0] if name == uid else alias_model(info, uid)
 
 
 @router.delete("/{uid:path}", scope="models:write", waits=True)

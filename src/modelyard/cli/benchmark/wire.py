@@ -162,8 +162,6 @@ class AnswerReader:
         except msgspec.MsgspecError as error:
             self.sample.fail("not understood", f"{error}: {data[:MOST_ERROR].decode(errors='replace')}")
             return
-        if event is None:
-            return
         if event.error is not None:
             self.sample.fail("error in the stream", error_text(data))
         self._last = now

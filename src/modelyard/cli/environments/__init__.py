@@ -67,13 +67,20 @@ def install(name: str, upgrade: bool, lock: Path | None, home: Path | None) -> N
 @json_option
 @home_option
 def list_engines(as_json: bool, home: Path | None) -> None:
-    """List every engine: whether it comes with Modelyard or has an environment, its versions and its size."""
+    """List every engine: whether it comes with Modelyard or has an environment, its versions and its size.
+
+    With --json also why it cannot run, what it runs, and the JSON Schema of its launch options.
+    """
+    from modelyard.control.engine_list import engine_info
     from modelyard.engines import ENGINES
+    from modelyard.runtime.hardware import inspect
 
     environments = _environments(home)
     rows = [_row(ENGINES.get(name), environments) for name in ENGINES]
     if as_json:
-        print_json(rows)
+        hardware = inspect()
+        infos = [engine_info(ENGINES.get(name), environments.folder, hardware).model_dump() for name in ENGINES]
+        print_json([{**info, **row} for info, row in zip(infos, rows, strict=True)])
         return
     cells = [
         [

@@ -10,6 +10,7 @@ from modelyard.client.calls import CallGroup, ClientMethod, S, Steps, call
 from modelyard.client.request import Request, a_list, an_object, at, flag, given, nothing
 
 if TYPE_CHECKING:
+    from modelyard.client.form_types import LaunchPlanDict
     from modelyard.client.types import (
         AbortedDict,
         ArchitecturesDict,
@@ -74,18 +75,31 @@ class ModelCalls(CallGroup[S]):
         envs: Mapping[str, str] | None = None,
         virtual_env_find_links: Sequence[str] | None = None,
         wait_ready: bool = True,
+        aliases: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> Request[str]:
         """Launch a model and return its uid, under which it answers.
 
         `model_name` is a family of the catalog, the id of a repository on a hub, or a path. Keyword arguments that are
-        not listed are options of the engine.
+        not listed are options of the engine. `aliases` are other names under which it will answer.
         With `wait_ready=False` the uid comes back at once, and `progress` says how far the launch is.
         """
         # Every parameter has the name of its field in the body, except for these.
         others = ("self", "kwargs", "n_gpu", "wait_ready", "others")
         body = given(**{name: value for name, value in locals().items() if name not in others})
         return _launch(at("models"), {**body, **kwargs, "n_gpu": n_gpu}, wait_ready)
+
+    @call
+    def plan(
+        self, /, model_name: str | None = None, n_gpu: int | str | None = "auto", **launch: Any
+    ) -> Request[LaunchPlanDict]:
+        """What a launch would do, or in `refusal` why it would be refused; takes the arguments of `launch` and starts nothing.
+
+        The answer has engine, file, size, quantisation, memory beside what is free on each device, download and free disk,
+        and the command line.
+        """
+        body = given(model_name=model_name, **launch)
+        return Request("POST", at("models", "plan"), an_object, body={**body, "n_gpu": n_gpu})
 
     @call
     def launch_version(

@@ -11,6 +11,7 @@ from modelyard.client.calls import CallGroup, S, call
 from modelyard.client.request import Request, a_list, an_object, anything, at, flag
 
 if TYPE_CHECKING:
+    from modelyard.client.form_types import EngineListDict
     from modelyard.client.types import EngineEntryDict, ModelVersionDict
 
 VersionList = list["ModelVersionDict"]
@@ -60,7 +61,7 @@ class RegistrationCalls(CallGroup[S]):
 
 
 class EngineCalls(CallGroup[S]):
-    """Engines: which of them run a model here."""
+    """Engines: those of the server, and which of them run a model here."""
 
     @call
     def query(
@@ -78,3 +79,9 @@ class EngineCalls(CallGroup[S]):
         query |= {"reasons": "true"} if reasons else {}
         path = at("engines", model_type, model_name) if model_type else at("engines", model_name)
         return Request("GET", path, an_object, query)
+
+    @call
+    def list(self) -> Request[EngineListDict]:
+        """Every engine: whether it is installed, why not, what it runs, and the JSON Schema of its options (`data`), and that
+        of a launch (`launch`)."""
+        return Request("GET", at("engines"), an_object)

@@ -130,6 +130,17 @@ class ModelNotFound(NotFound):
         """The error with a suggestion, if a running model has a similar name."""
         return cls(name, running, nearest(name, running))
 
+    @classmethod
+    def behind(cls, alias: str, model: str, running: Sequence[str]) -> Self:
+        """The error for an alias of a model that is not running."""
+        have = f" Running: {', '.join(running)}." if running else ""
+        return cls.from_wire(f"'{alias}' stands for model '{model}', which is not running.{have}", "model", None)
+
+    @classmethod
+    def alias(cls, name: str, model: str) -> Self:
+        """The error for an alias where a model's own name is needed."""
+        return cls.from_wire(f"'{name}' is an alias of model '{model}'; name '{model}' here.", "model_uid", None)
+
 
 class AdapterNotFound(NotFound):
     """No adapter of this name is loaded, or there are no files at its path."""

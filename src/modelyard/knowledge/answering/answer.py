@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from modelyard.core.access import Grant
+from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.citations import cited_numbers, extract, likely_source
+from modelyard.knowledge.answering.context import Passage, fitting, passages, room
 from modelyard.knowledge.answering.follow_up import search_text
 from modelyard.knowledge.answering.prompts import prompt
-from modelyard.knowledge.answering.support import unsupported
+from modelyard.knowledge.answering.support import is_refusal, unsupported
 from modelyard.knowledge.search.search import Mode, Query, Search, SearchResult
 from modelyard.knowledge.types import Models, texts_of
 from modelyard.protocol.hits import Citation, Hit
@@ -24,8 +26,6 @@ RANKED = 0.1
 """Score of a rerank model from which a chunk counts as evidence."""
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 SOURCES = 5
-CONTEXT = 6000
-"""Maximum characters of sources in the prompt. Sources are not cut, and the first is always included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,6 @@ class KnowledgeQuestion:
     """The grant of the caller's key, which limits the models that answer. None if no key is required."""
     models: Models | None = None
     """The models on behalf of the caller, so that tokens count for it; None for those of the server."""
-    context: int = CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class FinalAnswer:
     citations: Sequence[Citation]
     """The sources that the answer cites, by their numbers."""
     evidence: bool
-    """Whether the search found anything that is about the question."""
+    """Whether the search found anything that is about the question, and the model does not say that the sources lack it."""
     model: str | None
     """The model that answered; None if none did."""
     usage: Mapping[str, int] = field(default_factory=dict)
@@ -87,17 +86,27 @@ class FinalAnswer:
 Event = Sources | AnswerToken | FinalAnswer
 
 
+class RunningModels(Protocol):
+    """What is known of the models that run on this server."""
+
+    def chats(self, grant: Grant | None = None) -> str | None:
+        """A chat model that a key may use; None if none runs."""
+
+    def context_length(self, name: str) -> int | None:
+        """Tokens of prompt and answer that a model reads at most; None if that is not known."""
+
+
 class Answering:
     """Answers questions. Stateless."""
 
-    def __init__(self, search: Search, models: Models, any_model: Callable[[Grant | None], str | None]) -> None:
-        """`any_model` returns a running chat model that a key may use, or None."""
+    def __init__(self, database: Database, search: Search, models: Models, running: RunningModels) -> None:
+        self._database = database
         self._search = search
         self._models = models
-        self._any_model = any_model
+        self._running = running
 
-    async def find(self, question: KnowledgeQuestion) -> tuple[list[Hit], SearchResult]:
-        """Search; returns the hits that are evidence, and the whole search result."""
+    async def _find(self, question: KnowledgeQuestion, model: str | None) -> tuple[list[Passage], SearchResult]:
+        """Search; returns the passages that are evidence, as many as the model can read, and the whole search result."""
         text = search_text(question.text, question.history)
         result = await self._search.search(
             Query(
@@ -111,7 +120,10 @@ class Answering:
                 models=question.models,
             )
         )
-        return _within([hit for hit in result.hits if is_evidence(hit)], question.context), result
+        hits = [hit for hit in result.hits if is_evidence(hit)]
+        context = None if model is None else self._running.context_length(model)
+        space = room(context, question.text, question.history, question.options)
+        return await passages(self._database, fitting(hits, space), space), result
 
     def model(self, question: KnowledgeQuestion) -> str | None:
         """The model that answers: the named one, that of a base, or any running chat model; None if there is none.
@@ -120,7 +132,7 @@ class Answering:
         """
         named = question.model or next((base.chat_model for base in question.bases if base.chat_model), None)
         if named is None:
-            return self._any_model(question.grant)
+            return self._running.chats(question.grant)
         if question.grant is not None:
             question.grant.check_model(named)
         return named
@@ -128,8 +140,9 @@ class Answering:
     async def answer(self, question: KnowledgeQuestion) -> AsyncGenerator[Event]:
         """Yield the sources, the tokens, and the whole answer. Raises the errors of the search and of the model's server."""
         model = self.model(question)
-        hits, result = await self.find(question)
-        sources = [Citation.of(number, hit) for number, hit in enumerate(hits, 1)]
+        found, result = await self._find(question, model)
+        sources = [Citation.of(number, each.hit, each.before, each.after) for number, each in enumerate(found, 1)]
+        hits = [each.whole for each in found]
         yield Sources(sources, result.notes)
         if not hits:
             sentence = nothing_found(question)
@@ -177,8 +190,11 @@ def _with_citations(
 ) -> tuple[FinalAnswer, str]:
     """The answer with its citations, and the mark that is added to it where the model set none.
 
-    A citation that supports no sentence for which it is cited is left out, and a note says so.
+    A citation that supports no sentence for which it is cited is left out, and a note says so. An answer that says that the
+    sources do not have it gets no mark, and has no evidence.
     """
+    if is_refusal(answer.text):
+        return replace(answer, evidence=False), ""
     cited = cited_numbers(answer.text, len(hits))
     wrong = unsupported(answer.text, question, hits)
     used, more = [number for number in cited if number not in wrong], ""
@@ -201,14 +217,3 @@ def nothing_found(question: KnowledgeQuestion) -> str:
     if CJK.search(question.text):
         return f"在知识库{'、'.join(f'“{name}”' for name in names)}中没有找到与这个问题有关的内容。"
     return f"I found nothing about this in {' and '.join(names)}."
-
-
-def _within(hits: list[Hit], characters: int) -> list[Hit]:
-    chosen: list[Hit] = []
-    size = 0
-    for hit in hits:
-        size += len(hit.text)
-        if chosen and size > characters:
-            break
-        chosen.append(hit)
-    return chosen

@@ -59,15 +59,17 @@ async def _complete(models: Models, body: Mapping[str, Any]) -> str:
 
 
 def without_overlap(chunks: Sequence[KnowledgeChunk]) -> list[str]:
-    """The texts of chunks, without the sentences that a chunk repeats from the previous one."""
+    """The texts of chunks, without what a chunk repeats from earlier ones of its document that stand before it."""
     texts: list[str] = []
-    last = -1
+    document, begun, last = -1, 0, 0
     for each in chunks:
         if each.start is None or each.end is None or each.edited or len(each.text) != each.end - each.start:
             texts.append(each.text)
             continue
+        if each.document_id != document or each.start < begun:
+            document, last = each.document_id, each.start
         texts.append(each.text[max(0, last - each.start) :])
-        last = max(last, each.end)
+        begun, last = each.start, max(last, each.end)
     return [text for text in texts if text.strip()]
 
 

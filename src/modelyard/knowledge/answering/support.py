@@ -17,6 +17,18 @@ _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _LEADING: Final = re.compile(rf"\s*(?:(?:{MARK.pattern})\s*)+")
 
 
+LONGEST_REFUSAL: Final = 400
+"""Characters of an answer that says nothing but that the sources do not have it, at most."""
+_NOT_THERE: Final = re.compile(
+    r"(?:\b(?:not|cannot|unable to)|n['’]t) (?:be )?"
+    r"(?:find|found|mention|mentioned|contain|state|stated|specify|specified|provide|provided|answer)\b"
+    r"|\bno (?:information|mention|answer|evidence|details?)\b"
+    "|(?:没有|没|未|未曾|并未)(?:找到|查到|提到|提及|提供|说明|记载|包含|涉及)"
+    "|没有(?:相关|关于)|找不到|查不到|无法(?:回答|找到|确定|得知|从)|不(?:包含|含有|清楚)",
+    re.IGNORECASE,
+)
+
+
 class Claim(NamedTuple):
     """A sentence of an answer without its marks, and the numbers of the sources that it cites."""
 
@@ -31,6 +43,11 @@ def unsupported(answer: str, question: str, hits: Sequence[Hit]) -> list[int]:
         for number in claim.numbers:
             cited[number] = cited.get(number, False) or supports(hits[number - 1], claim.text, question)
     return [number for number, supported in cited.items() if not supported]
+
+
+def is_refusal(answer: str) -> bool:
+    """Whether an answer cites nothing and says that the sources do not have it."""
+    return len(answer) <= LONGEST_REFUSAL and MARK.search(answer) is None and _NOT_THERE.search(answer) is not None
 
 
 def claims(answer: str, sources: int) -> Iterator[Claim]:

@@ -72,12 +72,15 @@ class ChangeQueue:
                 except ModelyardError as error:
                     log.warning("the index of '%s' will be rebuilt from its rows: %s", each.base.name, error.message)
                     await self._indexes.reopen(each.base.id, generation)
+                except Exception:  # whatever a store raises, the rows are committed, and other bases are indexed
+                    log.exception("the index of '%s' will be rebuilt from its rows", each.base.name)
+                    await self._indexes.reopen(each.base.id, generation)
         finally:
             self._written = time.monotonic()
             self._on_written()
 
     async def _end_writing(self) -> None:
-        """Wait for the write in progress; raises its unexpected errors."""
+        """Wait for the write in progress."""
         writing, self._writing = self._writing, None
         if writing is not None:
             await writing

@@ -182,17 +182,27 @@ class IndexPool:
             model, dimension = await rows.embedding_of(session, base.id, generation)
             expected = set(await session.scalars(rows.searchable(base.id, generation)))
         store = await asyncio.to_thread(self._make, base.id, generation, dimension)
+        try:
+            await self._compare(store, base.name, expected, model, dimension)
+        except BaseException:
+            await asyncio.shield(asyncio.to_thread(store.close))
+            raise
+        return OpenIndex(store, dimension)
+
+    async def _compare(
+        self, store: Store, base: str, expected: set[int], model: str | None, dimension: int | None
+    ) -> None:
+        """Add the chunks that a store lacks, and remove those that it should not have."""
         present = await asyncio.to_thread(store.ids)
         missing, extra = sorted(expected - present), list(present - expected)
         if missing or extra:
-            log.info("index of base %s: %d chunks to add, %d to remove", base.name, len(missing), len(extra))
+            log.info("index of base %s: %d chunks to add, %d to remove", base, len(missing), len(extra))
         for ids in batched(missing):
             entries = await self.entries(ids, model)
             await asyncio.to_thread(store.apply, _with_vectors(entries, dimension), extra)
             extra = []
         if extra:
             await asyncio.to_thread(store.apply, [], extra)
-        return OpenIndex(store, dimension)
 
     async def entries(self, ids: Sequence[int], model: str | None) -> list[IndexEntry]:
         """The entries of chunks, read from their rows."""

@@ -57,7 +57,7 @@ GROWTH: Final = 2.0
 """How many times as many chunks a base must have for its probe to be made again."""
 
 MOST_WEIGHT: Final = 1.6
-LEAST_WEIGHT: Final = 0.01
+LEAST_WEIGHT: Final = 0.05
 """Below this weight, vectors are left out."""
 USUAL_WEIGHT: Final = 0.8
 """Weight of vectors where nothing is known."""

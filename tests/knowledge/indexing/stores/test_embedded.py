@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelyard.core.errors import IndexUnavailable
-from modelyard.knowledge.indexing.stores import open_store
+from modelyard.knowledge.indexing.stores import open_store, vectors
 from modelyard.knowledge.indexing.stores.contract import StoreContract, X, Y, entry, found, name
 from modelyard.knowledge.indexing.stores.embedded import EmbeddedStore
 from modelyard.knowledge.types import IndexEntry, Store
@@ -76,7 +76,9 @@ def test_after_any_changes_it_holds_what_a_dictionary_would(
         shutil.rmtree(folder)
 
 
-def test_nearest_is_exact_with_and_without_a_filter(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", [vectors.PART, 1_000])
+def test_nearest_is_exact_with_and_without_a_filter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
+    monkeypatch.setattr(vectors, "PART", part)
     rng = numpy.random.default_rng(1)
     rows = rng.normal(size=(9_000, 16)).astype("f4")
     rows /= numpy.linalg.norm(rows, axis=1, keepdims=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +25,9 @@ FEW: Final = 4
 """If a filter leaves fewer than one row in this many, only those rows are computed."""
 SAMPLE: Final = 512
 """Rows that tell how similar to a query any row is."""
+PART: Final = 16_384
+"""Rows that one thread computes at a time. A core alone reads memory more slowly than several do."""
+MOST_THREADS: Final = 8
 
 Ints = NDArray[numpy.int64]
 Floats = NDArray[numpy.float32]
@@ -61,7 +66,7 @@ class VectorView:
     def _scored(self, vector: Floats, documents: Collection[int] | None) -> tuple[NDArray[numpy.intp] | None, Floats]:
         """The rows that count (None: all) and their scores; removed ones have minus infinity."""
         if documents is None:
-            scores = numpy.vecdot(self.vectors, vector)
+            scores = _products(self.vectors, vector)
             scores[self.dead] = -numpy.inf
             return None, scores
         inside = numpy.isin(self.documents, numpy.fromiter(documents, dtype=numpy.int64, count=len(documents)))
@@ -72,7 +77,7 @@ class VectorView:
             for start in range(0, len(rows), BLOCK):
                 numpy.vecdot(self.vectors[rows[start : start + BLOCK]], vector, out=scores[start : start + BLOCK])
             return rows, scores
-        return rows, numpy.vecdot(self.vectors, vector)[rows]
+        return rows, _products(self.vectors, vector)[rows]
 
 
 class VectorRows:
@@ -205,6 +210,22 @@ class VectorRows:
         return VectorView(
             ids, self._documents[: self._count], numpy.flatnonzero(ids == REMOVED), self._mapped[: self._count]
         )
+
+
+def _products(vectors: Floats, vector: Floats) -> Floats:
+    """The dot product of each row with a vector; by several threads where there are many rows."""
+    found = numpy.empty(len(vectors), dtype=numpy.float32)
+    parts = [slice(start, start + PART) for start in range(0, len(vectors), PART)]
+    spread = _threads().map if len(parts) > 1 else map
+    for _ in spread(lambda part: numpy.vecdot(vectors[part], vector, out=found[part]), parts):
+        pass
+    return found
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """The threads that all stores share."""
+    return ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS), "vectors")
 
 
 def _grown(values: Ints, least: int) -> Ints:

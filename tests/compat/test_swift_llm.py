@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -28,6 +29,12 @@ REQUESTS: list[dict[str, Any]] = [
 ]
 CONFIG = XRequestConfig(temperature=0, max_tokens=12)
 FIGURES = {"num_prompt_tokens", "num_generated_tokens", "num_samples", "runtime", "samples/s", "tokens/s"}
+
+
+@pytest.fixture
+def engine(demo_engine: LLMEngine) -> LLMEngine:
+    """The demo model in a child process."""
+    return demo_engine
 
 
 def test_model_types_are_attributes_with_underscores() -> None:
@@ -132,6 +139,7 @@ def test_answers_come_in_order_with_the_history_and_figures(
     engine: LLMEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     figures: dict[str, Any] = {"left from before": 1}
+    began = time.perf_counter()
     template = get_template("default")
     first, second = inference_vllm(
         engine, template, REQUESTS, generation_config=CONFIG, generation_info=figures, verbose=True
@@ -140,6 +148,7 @@ def test_answers_come_in_order_with_the_history_and_figures(
     assert second["history"] == [["Hello", "Hi"], [REQUESTS[1]["query"], second["response"]]]
     assert REQUESTS[1]["history"] == [["Hello", "Hi"]] and "logprobs" not in first
     assert set(figures) == FIGURES and figures["num_samples"] == 2 and figures["num_generated_tokens"] > 2
+    assert 0 < figures["runtime"] <= time.perf_counter() - began
     assert f"[PROMPT]{REQUESTS[0]['query']}[OUTPUT]{first['response']}" in capsys.readouterr().out
 
 
