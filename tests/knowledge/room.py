@@ -41,23 +41,32 @@ class Models:
         yield {}
 
 
-class NoModels:
-    """No chat model runs."""
+class Running:
+    """What is known of the chat models that run: the one that every key may use, and how many tokens it reads."""
+
+    def __init__(self, chat_model: str | None = None, tokens: int | None = None) -> None:
+        self.chat_model = chat_model
+        self.tokens = tokens
+        self.grants: list[Grant | None] = []
+        """The keys for which a model was looked up."""
 
     def chats(self, grant: Grant | None = None) -> str | None:
-        return None
+        self.grants.append(grant)
+        return self.chat_model
 
     def context_length(self, name: str) -> int | None:
-        return None
+        return self.tokens
 
 
 @asynccontextmanager
-async def room(settings: Settings, models: Models | None = None) -> AsyncIterator[KnowledgeService]:
+async def room(
+    settings: Settings, models: Models | None = None, running: Running | None = None
+) -> AsyncIterator[KnowledgeService]:
     """A knowledge room whose worker runs."""
     settings.folder.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
     await database.open()
-    knowledge = KnowledgeService(settings, database, models or Models(), NoModels())
+    knowledge = KnowledgeService(settings, database, models or Models(), running or Running())
     await knowledge.open()
     working = asyncio.create_task(knowledge.run())
     try:

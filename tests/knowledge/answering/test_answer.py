@@ -21,7 +21,6 @@ from modelyard.knowledge.answering.answer import (
     KnowledgeQuestion,
     Sources,
     _with_citations,
-    _within,
     is_evidence,
     nothing_found,
 )
@@ -30,8 +29,9 @@ from modelyard.knowledge.answering.prompts import check_prompts, prompt
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.documents.blobs import whole
 from modelyard.protocol.hits import Citation, Hit, Scores
-from tests.knowledge.room import Models, room, written
+from tests.knowledge.room import Models, Running, room, written
 
+WHOLE = "The lake is deep in January.\n\nThe river is shallow in July."
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2}
 
 
@@ -58,8 +58,7 @@ def answered(
     """The events of a question to a base with two chunks: a deep lake and a shallow river."""
 
     async def go() -> list[Event]:
-        async with room(settings, models) as knowledge:
-            knowledge.answering._any_model = lambda grant: any_model
+        async with room(settings, models, Running(any_model)) as knowledge:
             prompts = more.pop("prompts", None)
             base = await written(knowledge, chat_model=more.pop("chat_model", None), prompts=prompts)
             question = KnowledgeQuestion(text=text, bases=[base], **more)
@@ -85,7 +84,7 @@ def test_an_answer_is_its_sources_its_tokens_and_the_whole(settings: Settings) -
     [body] = models.bodies
     assert (body["model"], body["temperature"], body["messages"][:2]) == ("m", 0.5, history)
     message = body["messages"][2]
-    assert message["role"] == "user" and "[1] a.txt\nThe river is shallow in July." in message["content"]
+    assert message["role"] == "user" and f"[1] a.txt\n{WHOLE}" in message["content"]
     assert message["content"].endswith("Question: Is the river shallow in July?")
 
 
@@ -137,13 +136,15 @@ def test_the_model_is_the_named_one_or_that_of_the_base_or_any(
 
 
 def test_a_key_answers_with_its_models_only() -> None:
-    grants: list[Grant | None] = []
     nothing: Any = None
-    answering = Answering(nothing, nothing, lambda grant: grants.append(grant) or "any")
+    running = Running("any")
+    answering = Answering(nothing, nothing, nothing, running)
     grant = Grant("1", "k", frozenset(), models=frozenset({"mine"}))
     bases: Any = [SimpleNamespace(chat_model=None), SimpleNamespace(chat_model="other")]
     assert answering.model(KnowledgeQuestion(text="?", bases=bases, model="mine", grant=grant)) == "mine"
-    assert answering.model(KnowledgeQuestion(text="?", bases=bases[:1], grant=grant)) == "any" and grants == [grant]
+    assert answering.model(KnowledgeQuestion(text="?", bases=bases[:1], grant=grant)) == "any" and running.grants == [
+        grant
+    ]
     assert answering.model(KnowledgeQuestion(text="?", bases=bases)) == "other"
     for named in ("other", None):
         with pytest.raises(PermissionDenied):
@@ -160,8 +161,7 @@ def test_a_base_may_have_a_prompt_of_its_own(settings: Settings) -> None:
     models = Talking("The river is shallow [1].")
     own = {"answer": "{{ question }}|{{ sources[0].document }}|{{ sources[0].text }}|{{ context }}"}
     answered(settings, models, "Is the river shallow?", model="m", prompts=own, k=1)
-    river = "The river is shallow in July."
-    assert models.bodies[0]["messages"][-1]["content"] == f"Is the river shallow?|a.txt|{river}|{river}"
+    assert models.bodies[0]["messages"][-1]["content"] == f"Is the river shallow?|a.txt|{WHOLE}|{WHOLE}"
 
 
 def hit(text: str = "", score: float = 0.5, rerank: float | None = None) -> Hit:
@@ -192,14 +192,6 @@ def hit(text: str = "", score: float = 0.5, rerank: float | None = None) -> Hit:
 )
 def test_evidence_has_a_least_score(score: float, rerank: float | None, evidence: bool) -> None:
     assert is_evidence(hit(score=score, rerank=rerank)) is evidence
-
-
-@pytest.mark.parametrize(
-    ("sizes", "most", "kept"),
-    [([5, 5, 5], 15, 3), ([5, 5, 5], 14, 2), ([20, 1], 5, 1), ([5, 20, 1], 10, 1), ([], 5, 0)],
-)
-def test_sources_are_not_cut_and_the_first_is_always_there(sizes: list[int], most: int, kept: int) -> None:
-    assert len(_within([hit("x" * size) for size in sizes], most)) == kept
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from modelyard.knowledge.documents.blobs import whole
 from modelyard.knowledge.indexing import worker
 from modelyard.knowledge.indexing.words import _of_word
 from modelyard.knowledge.search.search import Query
-from tests.knowledge.test_races import filled, room
+from tests.knowledge.room import filled, room
 
 
 def test_a_worker_without_work_releases_writers_and_words(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
