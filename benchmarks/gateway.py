@@ -9,6 +9,7 @@ process; on a busy machine compare the columns of one run, not runs.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import http.client
 import os
 import resource
@@ -28,6 +29,7 @@ from typing import Any
 import msgspec
 import psutil
 import uvicorn
+import uvloop
 
 from benchmarks.load import Plan, Result, measure
 from modelyard.core.config import Settings
@@ -35,6 +37,8 @@ from modelyard.core.traffic import Traffic
 from modelyard.core.types import Address, Endpoint, Launch, Model, ReplicaState, Route, RouteTable, Task
 from modelyard.engines.fake import engine
 from modelyard.gateway.app import Gateway
+from modelyard.monitor.requests import RequestLog
+from modelyard.monitor.series import SeriesRecorder
 
 TOKEN = "benchmark"
 MESSAGES = [{"role": "user", "content": "How much does a token cost on its way?"}]
@@ -213,15 +217,23 @@ def nginx(endpoint: Endpoint, folder: Path) -> Iterator[Server]:
 
 
 def serve(config: str) -> None:
-    """The gateway's process: one route, no control plane."""
+    """The gateway's process: one route, no control plane, and the figures over time that every server records."""
     given = msgspec.json.decode(config)
     token = b"Bearer " + given["token"].encode()
     endpoint = Endpoint("m-rep0-1", Address(uds=given["uds"]), ((b"authorization", token),))
     app = Gateway(Settings(), Traffic())
+    recorder, requests = SeriesRecorder(app.tallies, list), RequestLog()
+    app.on_end = requests.add
     app.publish(RouteTable({"m": Route("m", "m", ReplicaState.READY, endpoints=(endpoint,), tasks=frozenset(Task))}))
     with socket.create_server(("127.0.0.1", given["port"]), backlog=4096) as listener:
         settings = uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False, backlog=4096)
-        uvicorn.Server(settings).run([listener])
+
+        async def run() -> None:
+            recording = asyncio.create_task(recorder.run())
+            await uvicorn.Server(settings).serve([listener])
+            recording.cancel()
+
+        uvloop.run(run())
 
 
 def free_port() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import re
@@ -58,6 +59,34 @@ def raw(server: Live, head: str, body: bytes = b"", port: int | None = None) -> 
     first, *lines = found.decode("latin-1").split("\r\n")
     pairs = [line.split(":", 1) for line in lines]
     return Raw(int(first.split()[1]), {name.lower(): value.strip() for name, value in pairs}, rest)
+
+
+@pytest.mark.parametrize(
+    ("path", "compressed"),
+    [
+        ("/v1/model_registrations/LLM?detailed=true", True),
+        ("/openapi.json", True),
+        ("/v1/model_registrations/video", False),  # below a kilobyte
+        ("/v1/models/m/events?limit=1", False),
+    ],
+)
+def test_long_answers_are_compressed_for_clients_that_accept_it(server: Live, path: str, compressed: bool) -> None:
+    head = f"GET {path} HTTP/1.1\nHost: HOST\nConnection: close"
+    plain, found = raw(server, head), raw(server, f"{head}\nAccept-Encoding: gzip")
+    assert (found.headers.get("content-encoding") == "gzip") is compressed
+    assert int(found.headers["content-length"]) == len(found.body)
+    assert (gzip.decompress(found.body) if compressed else found.body) == plain.body
+    assert len(found.body) < len(plain.body) / 4 or not compressed
+
+
+def test_streams_and_inference_are_not_compressed(server: Live) -> None:
+    headers = {"Accept-Encoding": "gzip"}
+    for path, body in (
+        ("/v1/knowledge_bases/demo/answer", {"question": "?" * 2000, "stream": True}),
+        (GATEWAY, {**CHAT, "max_tokens": 600}),
+    ):
+        answer = server.http.post(path, json=body, headers=headers)
+        assert answer.status_code == 200 and "content-encoding" not in answer.headers, answer.text
 
 
 def ports(server: Live) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from modelyard.client import Client
+from modelyard.core.errors import InvalidParameter, PermissionDenied
 from tests.live import Live, error_of, live
 from tests.processes import wait_for
 
@@ -105,6 +108,33 @@ def test_finished_jobs_can_only_be_deleted(server: Live, failed: dict[str, Any])
     for verb in ("cancel", "pause", "resume"):
         answer = server.http.post(f"/v1/jobs/{failed['id']}/{verb}")
         assert (answer.status_code, error_of(answer)["code"]) == (409, "conflict"), verb
+
+
+def test_an_engine_is_installed_by_its_own_route_once_at_a_time(tmp_path: Path) -> None:
+    """The index accepts connections and never answers, so that the installation lasts until it is cancelled."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        index = f"http://127.0.0.1:{silent.getsockname()[1]}/simple"
+        env = {"PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index, "UV_NO_CACHE": "1", "PIP_CONFIG_FILE": "/dev/null"}
+        with live(tmp_path / "home", env) as server:
+            key = server.http.post("/v1/admin/keys", json={"name": "root"}).json()["key"]
+            with Client(server.url, api_key=key) as client:
+                other = client.keys.create("weak", scopes=["models:list", "models:write", "settings:write"])["key"]
+                first = client.engines.install("vLLM")
+                assert (first["kind"], first["parameters"]) == ("engine_install", {"engine": ENGINE, "upgrade": False})
+                assert client.engines.install(ENGINE)["id"] == first["id"]
+                assert client.jobs.create("engine_install", {"engine": ENGINE})["id"] == first["id"]
+                anew = client.engines.install(ENGINE, upgrade=True)
+                assert anew["id"] != first["id"]
+                client.jobs.cancel(anew["id"])
+                found = {engine["id"]: engine["install_job"] for engine in client.engines.list()["data"]}
+                assert {name for name, job in found.items() if job} == {ENGINE}
+                client.jobs.cancel(first["id"])
+                wait_for(lambda: client.jobs.get(first["id"])["finished_at"], seconds=60)
+                assert not any(engine["install_job"] for engine in client.engines.list()["data"])
+                with pytest.raises(InvalidParameter, match="comes with Modelyard"):
+                    client.engines.install("llama.cpp")
+            with Client(server.url, api_key=other) as client, pytest.raises(PermissionDenied, match="admin"):
+                client.engines.install(ENGINE)
 
 
 def shell(server: Live, *words: str) -> subprocess.CompletedProcess[str]:

@@ -152,5 +152,10 @@ def test_a_model_of_a_hub_is_planned_with_its_download(tmp_path: Path) -> None:
             assert (download["total_bytes"], download["missing_bytes"], download["files"]) == (size, size, 1)
             assert (download["model_hub"], download["revision"]) == ("huggingface", COMMIT)
             assert download["disk_free"] > 0
+            drafted = client.registrations.draft("acme/demo-GGUF")
+            assert drafted["model"]["model_name"] == "demo-GGUF"
+            client.registrations.register(drafted["model_type"], drafted["model"], persist=False)
+            by_name = client.models.plan("demo-GGUF", n_gpu=None)
+            assert (by_name["root"], by_name["quantization"]) == (plan["root"], plan["quantization"])
             assert client.downloads.list() == [] and client.jobs.list() == [] and client.models.list() == {}
             assert not [asked for asked in hub.fetched("demo-q8_0.gguf") if asked.range is None]

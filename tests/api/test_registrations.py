@@ -14,6 +14,7 @@ import pytest
 
 from modelyard.catalog.index import FAMILIES
 from modelyard.catalog.prompt_styles import template
+from modelyard.client import Client
 from modelyard.core.types import Launch, ModelType
 from modelyard.engines.llama_cpp import TOKEN_VARIABLE
 from tests.catalog.test_prompt_styles import PROMPTS, RULED, RULED_PROMPTS, TALK, style_of
@@ -122,6 +123,70 @@ BAD: list[tuple[str, Any, int, str]] = [
     ("LLM", {**SECOND, "chat_template": None, "prompt_style": "none-such"}, 400, "prompt_style"),
     ("LLM", {**SECOND, "context_length": 0}, 400, "context_length"),
 ]
+
+
+def test_a_dry_run_says_what_it_would_register_and_keeps_nothing(server: Live) -> None:
+    with Client(server.url) as client:
+        before = sorted(server.home.rglob("*"))
+        checked = client.registrations.check("LLM", demo("tried", model_ability=["chat"]), persist=True)
+        assert checked["record"]["model_name"] == "tried" and checked["record"]["is_builtin"] is False
+        entry = checked["entry"]
+        assert (entry["fits"], entry["cached"], entry["reason"]) == (True, True, None)
+        assert entry["best"] is not None and entry["best"]["model_engine"] == "llama_cpp"
+        assert sorted(server.home.rglob("*")) == before and "tried" not in names(server)
+        gone = {**demo("gone"), "model_specs": [{**demo("x")["model_specs"][0], "model_format": "mlx"}]}
+        nowhere = client.registrations.check("LLM", gone)["entry"]
+        assert (nowhere["fits"], nowhere["best"]) == (False, None) and "MLX" in str(nowhere["reason"])
+
+
+@pytest.mark.parametrize(
+    ("model", "persist"),
+    [
+        ({"model_name": "qwen3", "model_specs": [{"model_format": "ggufv2", "model_uri": "/x"}]}, False),
+        ({"model_name": "gone", "model_specs": [{"model_format": "ggufv2", "model_uri": "/no/such"}]}, True),
+        ({"model_name": "odd/name"}, False),
+        ("no json", False),
+    ],
+    ids=str,
+)
+def test_a_dry_run_refuses_what_a_registration_refuses(server: Live, model: Any, persist: bool) -> None:
+    text = model if isinstance(model, str) else json.dumps(model)
+    errors = [
+        error_of(server.http.post("/v1/model_registrations/LLM", json={"model": text, "persist": persist, **more}))
+        for more in ({"dry_run": True}, {})
+    ]
+    assert errors[0] == errors[1]
+
+
+@pytest.mark.parametrize("source", [str(DEMO), str(DEMO.parent / "hf")], ids=["file", "folder"])
+def test_files_describe_themselves_as_a_record(server: Live, source: str) -> None:
+    with Client(server.url) as client:
+        made = client.registrations.draft(source, model_name="drafted")
+        assert (made["model_type"], made["model"]["model_name"]) == ("LLM", "drafted")
+        assert "chat" in made["model"]["model_ability"] and made["model"]["context_length"] == 2048
+        assert client.registrations.check(made["model_type"], made["model"], persist=True)["entry"]["cached"]
+        client.registrations.register(made["model_type"], made["model"], persist=False)
+        plan = client.models.plan("drafted")
+        client.registrations.unregister("LLM", "drafted")
+    if (refusal := plan["refusal"]) is None:
+        assert plan["root"] == source
+    else:
+        assert source != str(DEMO) and refusal["code"] == "no_engine_fits", "no engine for folders is installed"
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"source": "no-such"}, "source"),
+        ({"source": str(DEMO), "model_type": "rerank"}, "model_type"),
+        ({"source": "/no/such.gguf"}, "source"),
+        ({}, "source"),
+    ],
+    ids=str,
+)
+def test_a_source_that_is_none_is_named(server: Live, body: dict[str, Any], param: str) -> None:
+    answer = server.http.post("/v1/model_registrations/drafts", json=body)
+    assert answer.status_code in (400, 404) and error_of(answer)["param"] == param, answer.text
 
 
 @pytest.mark.parametrize(("type", "model", "status", "words"), BAD)

@@ -280,6 +280,12 @@ def test_families_of_files_are_registered_by_who_may_launch_them(key: Maker, pla
     refused = registrar.post("/v1/model_registrations/LLM", json={"model": there})
     assert (refused.status_code, error_of(refused)["code"]) == (403, "permission_denied")
     launcher = key(scopes=["models:list", "models:register", "models:write"])
+    drafting = {"source": str(planted)}
+    assert registrar.post("/v1/model_registrations/drafts", json=drafting).status_code == 403
+    assert launcher.post("/v1/model_registrations/drafts", json=drafting).status_code == 400
+    assert key(scopes=["models:list"]).post("/v1/model_registrations/drafts", json=drafting).status_code == 403
+    checked = registrar.post("/v1/model_registrations/LLM", json={"model": there, "dry_run": True})
+    assert (checked.status_code, error_of(checked)["code"]) == (403, "permission_denied")
     assert launcher.post("/v1/model_registrations/LLM", json={"model": there}).status_code == 200
     told = registrar.get("/v1/engines/LLM/planted")
     assert SECRET[:4].decode() not in told.text

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import modelyard
 from modelyard import __version__
 from modelyard.client import AsyncClient, Client
 from modelyard.client.nouns import Nouns
@@ -93,19 +94,25 @@ def test_an_async_client_asks_many_questions_at_once(server: Served) -> None:
     asyncio.run(run())
 
 
+DEMO = Path(modelyard.__file__).parent / "catalog" / "demo" / "modelyard-demo.gguf"
+
+
 def printed_by(page: str, server: Served, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What each Python snippet of a page of docs/ prints, run against this server."""
     text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
     printed = []
     for snippet in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         real = snippet.replace("http://127.0.0.1:9997", server.url)
+        real = real.replace("/models/mine.gguf", str(DEMO))
         exec(real.replace('"modelyard-demo"', '"echo", model_engine="fake"'), {})
         printed.append(capsys.readouterr().out)
     return printed
 
 
 def test_the_snippets_of_the_page_on_launching(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
-    aliased, planned = printed_by("launching.md", server, capsys)
+    found, drafted, aliased, planned = printed_by("launching.md", server, capsys)
+    assert drafted == "mine True llama_cpp\n"
+    assert found.startswith("modelyard-demo ")
     assert aliased == "helper\n"
     assert planned.startswith("fake {'weights'") and "'code': 'invalid_parameter'" in planned
 
@@ -116,10 +123,10 @@ def test_the_snippets_of_the_page_on_engines(server: Served, capsys: pytest.Capt
 
 
 def test_the_snippets_of_the_page_on_clients(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
-    whole, stream, documents, settings = printed_by("clients.md", server, capsys)
+    whole, stream, documents, settings, server_itself = printed_by("clients.md", server, capsys)
     assert re.search(r"\d+$", whole.strip()) and stream
     assert "done 1 of 1" in documents and documents.endswith("travel.txt\n")
-    assert settings.strip()
+    assert settings.strip() and "MODELYARD_HOME" in server_itself
 
 
 def test_the_page_on_clients_names_every_group_and_only_calls_that_are_there() -> None:

@@ -24,7 +24,9 @@ from modelyard.client import (
     job_types,
     knowledge_types,
     media,
+    metrics_types,
     nouns,
+    server_types,
     types,
     xinference,
 )
@@ -35,6 +37,7 @@ from modelyard.client.resources.files import upload_request
 from modelyard.protocol import (
     adapters,
     cache,
+    catalog,
     cluster,
     conversation_imports,
     conversations,
@@ -47,7 +50,10 @@ from modelyard.protocol import (
     knowledge_jobs,
     launch_plans,
     lifecycle,
+    metrics,
     models,
+    registrations,
+    server,
     workers,
 )
 
@@ -154,6 +160,16 @@ BODIES: dict[str, Any] = {
     "OwnEnvironmentDict": engines.OwnEnvironment,
     "EngineInfoDict": engines.EngineInfo,
     "EngineListDict": engines.EngineList,
+    "FindingDict": server.FindingInfo,
+    "SettingDict": server.SettingInfo,
+    "PromptTemplateDict": server.PromptTemplate,
+    "McpToolDict": server.McpToolInfo,
+    "McpServerDict": server.McpServerInfo,
+    "RegistrationCheckDict": registrations.RegistrationCheck,
+    "RegistrationDraftDict": registrations.RegistrationDraft,
+    "FittingVersionDict": catalog.FittingVersion,
+    "CatalogEntryDict": catalog.CatalogEntry,
+    "CatalogPageDict": catalog.CatalogPage,
     "PlannedDeviceDict": launch_plans.PlannedDevice,
     "PlannedDownloadDict": launch_plans.PlannedDownload,
     "LaunchRefusalDict": launch_plans.LaunchRefusal,
@@ -201,6 +217,11 @@ BODIES: dict[str, Any] = {
     "JobProgressDict": jobs.JobProgressInfo,
     "JobProblemDict": jobs.JobProblem,
     "JobEventDict": jobs.JobEventInfo,
+    "FigureSeriesDict": metrics.FigureSeries,
+    "RequestDict": metrics.RequestInfo,
+    "UsageEntryDict": metrics.UsageEntry,
+    "AuditEntryDict": metrics.AuditEntry,
+    "SeriesDict": metrics.SeriesList,
     "ConversationDict": conversations.ConversationInfo,
     "MessageDict": conversations.MessageInfo,
     "ImportedDict": conversation_imports.Imported,
@@ -208,7 +229,16 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    modules = (types, account_types, knowledge_types, job_types, form_types, file_types)
+    modules = (
+        types,
+        account_types,
+        knowledge_types,
+        job_types,
+        form_types,
+        file_types,
+        metrics_types,
+        server_types,
+    )
     found = {name: each for module in modules for name, each in vars(module).items()}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelyard.api import metrics
+from modelyard.api.audited import REQUEST_ID, Audited
 from modelyard.api.bodies import BodyLimits
 from modelyard.api.checked_bodies import BodyCheck
 from modelyard.api.content_types import ContentTypeCheck
@@ -52,6 +53,7 @@ from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
+from modelyard.monitor.service import Monitor
 from modelyard.runtime.local import LocalHost
 from modelyard.web.deps import Parts
 
@@ -65,7 +67,9 @@ class Application:
         self.parts = parts
         self._gateway = parts.gateway
         checked = BodyCheck(management_app(parts), parts.settings)
-        self._management = PathCheck(Guard(BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys))
+        monitor = parts.monitor
+        guarded = Guard(BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys, monitor.usage.use)
+        self._management = PathCheck(Audited(guarded, parts.keys, monitor.audit))
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)
@@ -85,13 +89,15 @@ class Application:
             scope = plain(scope, self._gateway.handles)
         if scope["type"] == "http" and self._gateway.handles(scope["path"]):
             await self._gateway(scope, receive, send)
+        elif scope["type"] == "http":
+            name = scope.setdefault("state", {})[REQUEST_ID] = request_id(scope["headers"])
+            await self._management(scope, receive, with_request_id(name, send))
         else:
-            await self._management(scope, receive, with_request_id(scope, send) if scope["type"] == "http" else send)
+            await self._management(scope, receive, send)
 
 
-def with_request_id(scope: Scope, send: Send) -> Send:
+def with_request_id(name: bytes, send: Send) -> Send:
     """A `send` that adds the request id to the answer, as the gateway does for inference."""
-    name = request_id(scope["headers"])
 
     async def send_with_id(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -120,19 +126,16 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
+    monitor = Monitor(database, gateway, lambda: metrics.running_replicas(deployments))
     caching = Caching(catalog, reconciler, jobs)
     await _take_up(jobs, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
     chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
-    loop = _begin(reconciler.run(), "control loop", _control_loop_ended)
-    starting = _begin(autostarts.run(), "autostart", _autostart_ended)
-    looking = _begin(keys.run(), "keys", _keys_ended)
-    working = _begin(jobs.run(), "jobs", _jobs_ended)
     try:
-        await reconciler.look()
         async with (
+            _background(reconciler, autostarts, keys, jobs, monitor),
             files_running(settings, database) as (files, uploads),
             knowledge_running(settings, database, gateway, catalog, jobs) as knowledge,
         ):
@@ -155,18 +158,36 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                     chats=chats,
                     files=files,
                     uploads=uploads,
+                    monitor=monitor,
                 )
             )
     finally:
-        await _end(looking, starting, working, loop)
-        await _close(chats, gateway, host, database)
+        await _close(chats, gateway, monitor, host, database)
         lock.close()
 
 
-async def _close(chats: Chats, gateway: Gateway, host: LocalHost, database: Database) -> None:
+@asynccontextmanager
+async def _background(
+    reconciler: Reconciler, autostarts: Autostarts, keys: KeyStore, jobs: Jobs, monitor: Monitor
+) -> AsyncIterator[None]:
+    """Run the background tasks of the server during the block, which begins after the first look at what should be running."""
+    loop = _begin(reconciler.run(), "control loop", _control_loop_ended)
+    starting = _begin(autostarts.run(), "autostart", _autostart_ended)
+    looking = _begin(keys.run(), "keys", _keys_ended)
+    working = _begin(jobs.run(), "jobs", _jobs_ended)
+    recording = _begin(monitor.run(), "monitor", _monitor_ended)
+    try:
+        await reconciler.look()
+        yield
+    finally:
+        await _end(recording, looking, starting, working, loop)
+
+
+async def _close(chats: Chats, gateway: Gateway, monitor: Monitor, host: LocalHost, database: Database) -> None:
     """Close the parts of a server whose background tasks have ended."""
     await chats.close()
     await gateway.close()
+    await monitor.close()
     await asyncio.to_thread(PROCESSES.close)
     await host.close()
     await database.close()
@@ -214,6 +235,12 @@ def _autostart_ended(task: asyncio.Task[None]) -> None:
     """Log an unexpected error; only the order and the retries of autostart are lost."""
     if not task.cancelled() and (error := task.exception()):
         log.error("autostart broke off", exc_info=error)
+
+
+def _monitor_ended(task: asyncio.Task[None]) -> None:
+    """Log an unexpected error; only the figures of later seconds are lost."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("the recording of figures broke off", exc_info=error)
 
 
 def _keys_ended(task: asyncio.Task[None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from modelyard.api.paths import match_of
 from modelyard.control.keys import REFRESH, KeyStore
@@ -25,9 +26,11 @@ KNOWLEDGE = {KNOWLEDGE_READ: READ, KNOWLEDGE_WRITE: WRITE}
 class Guard:
     """Middleware that checks keys, and sets the grant of a request in `scope["state"]["grant"]`."""
 
-    def __init__(self, app: App, keys: KeyStore) -> None:
+    def __init__(self, app: App, keys: KeyStore, use: Callable[[Grant | None], None]) -> None:
+        """`use` is called with the grant of each request that is admitted."""
         self._app = app
         self._keys = keys
+        self._use = use
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -35,6 +38,7 @@ class Guard:
         except ModelyardError as error:
             await send_error(send, error, [])
             return
+        self._use(grant)
         scope.setdefault("state", {})["grant"] = grant
         await self._app(scope, receive, send)
 

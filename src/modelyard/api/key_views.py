@@ -23,6 +23,7 @@ def key_info(row: Key) -> bodies.KeyInfo:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
         usable=row.revoked_at is None and (row.expires_at is None or row.expires_at > time.time()),
     )
 

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
@@ -35,12 +36,25 @@ from modelyard.web.deps import Parts
 
 log = logging.getLogger(__name__)
 
+COMPRESSED_FROM = 1024
+"""Bytes of an answer from which it is compressed for clients that accept that."""
+NOT_COMPRESSED = (
+    *DEFAULT_EXCLUDED_CONTENT_TYPES,
+    "application/octet-stream",
+    "application/pdf",
+    "application/x-ndjson",
+)
+"""Streams, whose events must not wait for others, and files, which are mostly compressed already."""
+
 
 def management_app(parts: Parts) -> FastAPI:
     """The app with every route except inference. `/docs` includes its scripts, so it works without internet."""
     app = FastAPIOffline(title="Modelyard", version=__version__, redirect_slashes=False)
     app.state.parts = parts
     app.router.routes[:0] = [MatchedRoute(), Route("/openapi.json", openapi)]  # ahead of the framework's own document
+    app.add_middleware(
+        GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5, exclude_content_types=NOT_COMPRESSED
+    )
     app.add_exception_handler(ModelyardError, _ours)
     app.add_exception_handler(RequestValidationError, answer_invalid)
     app.add_exception_handler(HTTPException, _http)

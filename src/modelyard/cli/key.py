@@ -14,7 +14,7 @@ from modelyard.cli.output import json_option, note, print_json, print_table
 if TYPE_CHECKING:
     from modelyard.client.account_types import KeyDict
 
-TITLES = ("ID", "NAME", "PREFIX", "SCOPES", "MODELS", "PER MINUTE", "CREATED", "STATE")
+TITLES = ("ID", "NAME", "PREFIX", "SCOPES", "MODELS", "PER MINUTE", "CREATED", "LAST USED", "STATE")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -148,6 +148,7 @@ def row(key: KeyDict) -> list[str]:
         "all" if key["models"] is None else " ".join(key["models"]),
         ", ".join(f"{limit} {what}" for what, limit in limits if limit) or "-",
         day(key["created_at"]),
+        day(key["last_used_at"]) if key["last_used_at"] else "never",
         state(key),
     ]
 

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import click
 
+from modelyard.core.wording import in_bytes as in_bytes
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 COLOURS = {
@@ -92,15 +94,3 @@ def width(text: str) -> int:
 def printable(text: str) -> str:
     """The text without control characters that could affect the terminal; tabs and newlines stay."""
     return text.translate(_CONTROLS)
-
-
-def in_bytes(count: int | None) -> str:
-    """A number of bytes with a unit."""
-    if count is None:
-        return "-"
-    size = float(count)
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit in ("B", "KB") or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TB"

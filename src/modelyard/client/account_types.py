@@ -20,6 +20,7 @@ class KeyDict(TypedDict):
     created_at: float
     expires_at: float | None
     revoked_at: float | None
+    last_used_at: float | None
     usable: bool
 
 

@@ -22,6 +22,7 @@ class EngineInfoDict(TypedDict):
     missing: list[str]
     installable: bool
     environment: OwnEnvironmentDict | None
+    install_job: str | None
     devices: list[str]
     uses_gpus: bool
     formats: list[str]
@@ -94,3 +95,61 @@ class LaunchPlanDict(TypedDict):
     download: PlannedDownloadDict | None
     warnings: list[str]
     command: str | None
+
+
+class FittingVersionDict(TypedDict):
+    """The version of a family that a launch by its name would choose."""
+
+    model_engine: str
+    model_format: str
+    model_size_in_billions: float | None
+    quantization: str | None
+    cached: bool
+    comfortable: bool
+    memory: int
+    memory_total: int
+    n_gpu: int
+    weights: int | None
+
+
+class CatalogEntryDict(TypedDict):
+    """A family of the catalog."""
+
+    model_name: str
+    model_type: str
+    model_description: str
+    model_ability: list[str]
+    model_lang: list[str]
+    context_length: int | None
+    dimensions: int | None
+    sizes: list[int | float | str]
+    formats: list[str]
+    is_builtin: bool
+    cached: bool
+    fits: bool
+    best: FittingVersionDict | None
+    reason: str | None
+
+
+class CatalogPageDict(TypedDict):
+    """A page of the catalog."""
+
+    object: str
+    data: list[CatalogEntryDict]
+    total: int | None
+    has_more: bool
+    next_cursor: str | None
+
+
+class RegistrationCheckDict(TypedDict):
+    """What a registration would do."""
+
+    record: dict[str, Any]
+    entry: CatalogEntryDict
+
+
+class RegistrationDraftDict(TypedDict):
+    """A record that was made of files."""
+
+    model_type: str
+    model: dict[str, Any]

@@ -9,6 +9,7 @@ from modelyard.client.calls import CallGroup, S
 from modelyard.client.resources.adapters import AdapterCalls
 from modelyard.client.resources.autostart import AutostartCalls
 from modelyard.client.resources.cache import CacheCalls, DownloadCalls
+from modelyard.client.resources.catalog import CatalogCalls
 from modelyard.client.resources.cluster import ClusterCalls
 from modelyard.client.resources.conversations import ConversationCalls
 from modelyard.client.resources.documents import DocumentCalls
@@ -16,9 +17,11 @@ from modelyard.client.resources.files import FileCalls, UploadCalls
 from modelyard.client.resources.jobs import JobCalls
 from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
 from modelyard.client.resources.knowledge import KnowledgeCalls
+from modelyard.client.resources.metrics import MetricsCalls
 from modelyard.client.resources.models import ModelCalls
 from modelyard.client.resources.registrations import EngineCalls, RegistrationCalls
 from modelyard.client.resources.replicas import ReplicaCalls
+from modelyard.client.resources.server import ServerCalls
 
 
 class Nouns(CallGroup[S]):
@@ -43,6 +46,11 @@ class Nouns(CallGroup[S]):
     def engines(self) -> EngineCalls[S]:
         """Engines: those of the server, and which of them run a model here."""
         return EngineCalls(self._sender)
+
+    @property
+    def catalog(self) -> CatalogCalls[S]:
+        """The catalog: families that can be launched by name, and which of them fit here."""
+        return CatalogCalls(self._sender)
 
     @property
     def registrations(self) -> RegistrationCalls[S]:
@@ -98,6 +106,16 @@ class Nouns(CallGroup[S]):
     def cluster(self) -> ClusterCalls[S]:
         """The server and its machines: health, version, devices."""
         return ClusterCalls(self._sender)
+
+    @property
+    def server(self) -> ServerCalls[S]:
+        """The server itself: what the doctor finds, its settings, prompt templates and MCP servers."""
+        return ServerCalls(self._sender)
+
+    @property
+    def metrics(self) -> MetricsCalls[S]:
+        """What the server has done: figures over time, the newest requests, usage by day, changes."""
+        return MetricsCalls(self._sender)
 
     @property
     def keys(self) -> KeyCalls[S]:

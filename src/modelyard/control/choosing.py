@@ -135,7 +135,7 @@ def decide(
     candidates = [weigh(each, requirements, machine) for each in choices]
     best = choose(candidates)
     if best is None:
-        raise _too_large(name, candidates)
+        raise too_large(name, candidates)
     return best
 
 
@@ -284,7 +284,7 @@ def _smallest(offers: Sequence[Offer]) -> Model:
     return min(known, key=lambda model: model.weights_bytes) if known else offers[0][0]
 
 
-def _too_large(name: str, candidates: Sequence[Candidate]) -> NotEnoughMemory:
+def too_large(name: str, candidates: Sequence[Candidate]) -> NotEnoughMemory:
     """The refusal with the figures of the smallest candidate, which comes nearest to fitting."""
     least = min(candidates, key=lambda one: one.need.total)
     size = f"{least.model.size_in_billions:g} billion, " if least.model.size_in_billions else ""

@@ -44,6 +44,8 @@ def register(jobs: Jobs, folder: Path) -> None:
         if engine.environment is None:
             raise InvalidParameter("parameters.engine", f"{engine.name} comes with Modelyard and needs no environment.")
         parameters = {"engine": engine.name, "upgrade": body.upgrade}
+        if (job := unfinished(jobs).get(engine.name)) is not None and job.parameters == parameters:
+            return job.id  # a second one would wait for it, and then find everything done
         return jobs.submit(Job(id=new_id(), kind=KIND, owner=owner.id, parameters=parameters)).id
 
     jobs.register(
@@ -57,6 +59,13 @@ def register(jobs: Jobs, folder: Path) -> None:
             submit=submit,
         )
     )
+
+
+def unfinished(jobs: Jobs) -> dict[str, Job]:
+    """Engine → the last of its installations that has not ended."""
+    return {
+        str(job.parameters["engine"]): job for job in jobs.store.live.values() if job.kind == KIND and not job.finished
+    }
 
 
 def package_sources() -> Mapping[str, str]:

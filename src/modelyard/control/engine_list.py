@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from modelyard.control.interpreters import absent
@@ -15,9 +16,12 @@ from modelyard.protocol.models import LaunchRequest
 from modelyard.runtime.environments import Environments
 
 
-def engine_list(folder: Path, hardware: Hardware) -> EngineList:
-    """Every engine, by name, with the schema of a launch. `folder` holds the engine environments; call it in a thread."""
-    found = [_of(name, folder, hardware) for name in ENGINES]
+def engine_list(folder: Path, hardware: Hardware, installing: Mapping[str, str]) -> EngineList:
+    """Every engine, by name, with the schema of a launch. Call it in a thread.
+
+    `folder` holds the engine environments; `installing` has the ids of jobs that make some now.
+    """
+    found = [_of(name, folder, hardware).model_copy(update={"install_job": installing.get(name)}) for name in ENGINES]
     return EngineList(data=found, launch=grouped(LaunchRequest.model_json_schema()))
 
 

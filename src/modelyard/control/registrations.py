@@ -102,6 +102,18 @@ class Registrations:
         check_abilities(family)
         return family
 
+    async def check(self, type: ModelType, model: str | Mapping[str, Any], persist: bool, local: bool = True) -> Family:
+        """The family that `register` would add. Raises its errors, but for those of writing a file."""
+        family = await self.read(type, model)
+        if not local and any(source.path for spec in family.specs for source in spec.src.values()):
+            raise PermissionDenied(
+                "Registering files of this machine takes the scope 'models:write', too; name a repository."
+            )
+        if persist:
+            await asyncio.to_thread(check_paths, family)
+        self._catalog.check_new(family)
+        return family
+
     async def register(
         self, type: ModelType, model: str | Mapping[str, Any], persist: bool, local: bool = True
     ) -> Family:
@@ -110,13 +122,7 @@ class Registrations:
         Raises `RegistrationInvalid`, `RegistrationExists` or, if its file cannot be written, `Unavailable`; without
         `local`, `PermissionDenied` for files of this machine.
         """
-        family = await self.read(type, model)
-        if not local and any(source.path for spec in family.specs for source in spec.src.values()):
-            raise PermissionDenied(
-                "Registering files of this machine takes the scope 'models:write', too; name a repository."
-            )
-        if persist:
-            await asyncio.to_thread(check_paths, family)
+        family = await self.check(type, model, persist, local)
         async with self._turn:
             self._catalog.check_new(family)
             if not persist:

@@ -74,3 +74,15 @@ def _begun_small(text: str) -> str:
 def clean(text: str) -> str:
     """Text of the command line or a pipe as valid Unicode: bytes that are not UTF-8 become `�`."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def in_bytes(count: int | None) -> str:
+    """A number of bytes with a unit."""
+    if count is None:
+        return "-"
+    size = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit in ("B", "KB") or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TB"

@@ -107,6 +107,8 @@ class Key(Base):
     """Unix time."""
     revoked_at: Mapped[float | None] = mapped_column(Float, default=None)
     """Unix time."""
+    last_used_at: Mapped[float | None] = mapped_column(Float, default=None)
+    """Unix time."""
 
 
 class Event(Base):

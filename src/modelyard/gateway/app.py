@@ -35,7 +35,7 @@ from modelyard.gateway.headers import request_id
 from modelyard.gateway.middleware import access_log
 from modelyard.gateway.middleware.limits import Limits
 from modelyard.gateway.middleware.meter import Meter
-from modelyard.gateway.middleware.tokens import Tap
+from modelyard.gateway.middleware.tally import Tallies
 from modelyard.gateway.model_call import (
     ModelCall,
     check_content_type,
@@ -71,6 +71,9 @@ class Gateway:
         self.on_publish: Callable[[], None] = lambda: None
         """Called after each change of the models' routes."""
         self.meter = Meter()
+        self.tallies = Tallies()
+        self.on_end: Callable[[Exchange], None] = lambda exchange: None
+        """Called at the end of each request, successful or not."""
         self.aliases = Aliases(settings.alias_rules) if aliases is None else aliases
         """What other names of models stand for, as of the present route table."""
         self._settings = settings
@@ -84,7 +87,7 @@ class Gateway:
         self._limits = Limits()
         self._pool = Pool(settings.connect_timeout)
         self._open = OpenRequests()
-        self._relay = Relay(settings, traffic, self._pool)
+        self._relay = Relay(settings, traffic, self._pool, self.tallies)
 
     def publish(self, table: RouteTable) -> None:
         """Use this table for new requests. Requests in progress keep their replica."""
@@ -178,6 +181,7 @@ class Gateway:
         """
         exchange = Exchange(caller.request_id or request_id([]), "POST", path, time.monotonic())
         exchange.body_read, exchange.bytes_in, exchange.grant = True, len(body), caller.grant
+        exchange.inside, exchange.background = True, caller.background
         with self._counted(exchange):
             try:
                 grant = None if caller.admitted else self._admit_again(caller.grant)
@@ -201,9 +205,13 @@ class Gateway:
             yield
         finally:
             exchange.ended = time.monotonic()
-            if exchange.grant and exchange.tap:
-                self._limits.end(exchange.grant, exchange.tap.tokens())
+            if exchange.tap:
+                exchange.usage = exchange.tap.usage()
+            if exchange.grant:
+                self._limits.end(exchange.grant, exchange.usage.total)
             self.meter.end(exchange)
+            self.tallies.end(exchange)
+            self.on_end(exchange)
             if self._settings.access_log:
                 access_log.write(exchange)
 
@@ -237,10 +245,9 @@ class Gateway:
         lookup.check(route, PATHS[exchange.path].task, call)
         with self._open.track(route.uid, names(exchange, call), client, exchange.grant):
             if route.app is not None:  # the tokens are counted when the app sends requests to models
+                self.tallies.begin(exchange)
                 await AppCall(route.app, exchange, client, send).run(scope, call.body)
                 return
-            if exchange.grant is not None and exchange.grant.counts_tokens:
-                exchange.tap = Tap(exchange.bytes_in)
             request = RelayRequest(exchange, route, call, scope["query_string"], scope["headers"])
             await self._relay.run(request, client, send)
 

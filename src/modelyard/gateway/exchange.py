@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from modelyard.core.access import Grant
-from modelyard.gateway.middleware.tokens import Tap
+from modelyard.gateway.middleware.tokens import NO_USAGE, Tap, TokenCounts
+
+if TYPE_CHECKING:
+    from modelyard.gateway.middleware.tally import Tally
 
 LEFT = 499
 """Status in logs and metrics of a request whose client disconnected before it was answered."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
     """One request and its answer. Times are in monotonic seconds."""
 
@@ -37,4 +41,18 @@ class Exchange:
     grant: Grant | None = None
     """The key's grant; None if no key is required."""
     tap: Tap | None = None
-    """Counts tokens, for keys with a token limit."""
+    """Observes the answer of a replica."""
+    usage: TokenCounts = NO_USAGE
+    """The tokens, once it has ended."""
+    tally: Tally | None = None
+    """Where it is counted, once its model is known."""
+    inside: bool = False
+    """Whether code of this process sent the request, such as an answer of a knowledge base."""
+
+    background: bool = False
+    """Whether it is the server's own work for nobody in particular, such as embedding documents."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error; a client that disconnected is none."""
+        return (self.status >= 400 and self.status != LEFT) or self.outcome == "broken"

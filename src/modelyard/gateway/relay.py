@@ -6,9 +6,9 @@ After the head was sent, an error ends the answer such that no client takes it f
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from time import monotonic
 
 from modelyard.core.asgi import Headers, Send
 from modelyard.core.config import Settings
@@ -21,6 +21,8 @@ from modelyard.gateway.balancer import affinity, pick
 from modelyard.gateway.client import RequestClient
 from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.headers import error_headers, request_head, response_headers
+from modelyard.gateway.middleware.tally import Tallies
+from modelyard.gateway.middleware.tokens import Tap
 from modelyard.gateway.model_call import ModelCall
 from modelyard.gateway.parameters import with_client_names
 from modelyard.gateway.paths import PATHS
@@ -61,6 +63,7 @@ class Relay:
     settings: Settings
     traffic: Traffic
     pool: Pool
+    tallies: Tallies
     penalties: dict[str, float] = field(default_factory=dict)
     """Replica → monotonic time until which others are preferred."""
 
@@ -78,7 +81,7 @@ class Relay:
                 return
             except (ConnectFailed, UpstreamLost) as error:
                 problem = error
-                self.penalties[endpoint.replica] = time.monotonic() + PENALTY_SECONDS
+                self.penalties[endpoint.replica] = monotonic() + PENALTY_SECONDS
                 log.warning("replica %s of %s: %s", endpoint.replica, request.route.name, error)
         raise _last_error(request.route, problem)
 
@@ -93,7 +96,7 @@ class Relay:
                 )
         if len(endpoints) < 2:
             return endpoints[0] if endpoints else None
-        now = time.monotonic()
+        now = monotonic()
         self.penalties = {replica: until for replica, until in self.penalties.items() if until > now}
         key = affinity(request.call.request)
         in_flight = self.traffic.in_flight
@@ -102,6 +105,7 @@ class Relay:
     async def _attempt(self, request: RelayRequest, endpoint: Endpoint, client: RequestClient, send: Send) -> None:
         """Forward the answer of one replica. Raises `ConnectFailed` or `UpstreamLost` only if no byte of the answer arrived."""
         request.exchange.replica = endpoint.replica
+        self.tallies.begin(request.exchange)
         self.traffic.begin(endpoint.replica)
         try:
             connection = await self._send(request, endpoint, client)
@@ -122,7 +126,7 @@ class Relay:
         """
         body = adapt_body(request.call, request.route, PATHS[request.exchange.path].task)
         target = adapt_target(request.exchange.path, request.query, endpoint.address)
-        plain = request.exchange.tap is not None
+        plain = request.exchange.grant is not None and request.exchange.grant.counts_tokens
         head = request_head(target, request.headers, endpoint, request.exchange.request_id, len(body), plain)
         connection = self.pool.reuse(endpoint.address)
         while True:
@@ -157,19 +161,19 @@ class Relay:
         headers = response_headers(connection.headers, exchange.request_id)
         exchange.started_answer = True
         await send({"type": "http.response.start", "status": connection.status, "headers": headers})
-        last, tap = b"", exchange.tap
+        last, replica, last_byte = b"", exchange.replica, traffic.last_byte
+        tap = exchange.tap = self._tap(exchange, connection.headers)
 
-        def forward(data: bytes, more: bool = True) -> Awaitable[None]:
+        def forward(data: bytes) -> Awaitable[None]:
             """Runs once for each chunk, so it must stay cheap."""
             nonlocal last
             last = data
-            traffic.touch(exchange.replica)
+            now = last_byte[replica] = monotonic()
             if not exchange.first_byte:
-                exchange.first_byte = time.monotonic()
+                exchange.first_byte = now
             exchange.bytes_out += len(data)
-            if tap is not None:
-                tap.see(data)
-            return send({"type": "http.response.body", "body": data, "more_body": more})
+            tap.see(data, now)
+            return send({"type": "http.response.body", "body": data, "more_body": True})
 
         try:
             data = await connection.pump(forward)
@@ -178,7 +182,18 @@ class Relay:
             return
         client.release()
         self.pool.put_back(connection)
-        await forward(data, more=False)
+        now = last_byte[replica] = monotonic()
+        exchange.first_byte = exchange.first_byte or now
+        exchange.bytes_out += len(data)
+        tap.see_last(data, now)
+        await send({"type": "http.response.body", "body": data, "more_body": False})
+
+    def _tap(self, exchange: Exchange, headers: Headers) -> Tap:
+        """The observer of an answer."""
+        tap = Tap(exchange.bytes_in)
+        if exchange.tally is not None and (header(headers, b"content-type") or b"").startswith(b"text/event-stream"):
+            tap.time(exchange.tally.counts)
+        return tap
 
     async def _pass_error(
         self, request: RelayRequest, connection: Connection, client: RequestClient, send: Send
@@ -199,7 +214,7 @@ class Relay:
         body = with_client_names(body, request.route, PATHS[exchange.path].task, request.call)
         headers = error_headers(connection.headers, exchange.request_id, len(body))
         exchange.started_answer = True
-        exchange.first_byte, exchange.bytes_out = time.monotonic(), len(body)
+        exchange.first_byte, exchange.bytes_out = monotonic(), len(body)
         await send({"type": "http.response.start", "status": connection.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

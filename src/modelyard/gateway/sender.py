@@ -33,6 +33,8 @@ class Caller:
     admitted: bool = True
     """Whether the caller's request was checked and counted already. If not, each request to a model is checked
     for the scope of inference and the right to use the model, and counted."""
+    background: bool = False
+    """Whether it is the server's own work, which is not listed among requests."""
 
 
 Serve = Callable[[Caller, str, bytes, RequestClient, Send], Coroutine[Any, Any, None]]

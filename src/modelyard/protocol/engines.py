@@ -109,6 +109,8 @@ class EngineInfo(BaseModel):
     """Whether it has an environment of its own, which a job of the kind `engine_install` makes."""
     environment: OwnEnvironment | None = None
     """That environment, if it is there; without it the engine runs with the server's own libraries."""
+    install_job: str | None = None
+    """Id of the job that installs it now; jobs are read with the scope of their kind."""
     devices: list[str] = []
     """`cpu`, `gpu`: where it can compute."""
     uses_gpus: bool = False
@@ -123,6 +125,15 @@ class EngineInfo(BaseModel):
     """Whether it is used only by launches that name it."""
     options: dict[str, Any] = {}
     """JSON Schema of its launch options. Each has `default`, `description`, and two keywords of ours: `group`, and `advanced`."""
+
+
+class InstallRequest(BaseModel):
+    """Body of `POST /v1/engines/{engine}/install`."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    upgrade: bool = False
+    """Make the environment anew although it is there, from the lock file of this Modelyard."""
 
 
 class EngineList(BaseModel):

@@ -55,6 +55,8 @@ class KeyInfo(BaseModel):
     """Unix time."""
     revoked_at: float | None = None
     """Unix time."""
+    last_used_at: float | None = None
+    """Unix time; null if it was never used."""
     usable: bool
     """Neither revoked nor expired."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields
+from modelyard.protocol.catalog import CatalogEntry
 
 
 class RegistrationRequest(BaseModel):
@@ -20,6 +21,35 @@ class RegistrationRequest(BaseModel):
     """Whether it survives a restart, as a file in the folder `registrations`; its local files must then exist already."""
     worker_ip: str | None = None
     """Accepted without effect: every worker knows every family."""
+    dry_run: bool = False
+    """Only check the record: the answer says what it would register and what a launch of it would choose, and nothing is kept."""
+
+
+class DraftRequest(BaseModel):
+    """Body of `POST /v1/model_registrations/drafts`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+
+    source: str = Field(min_length=1, max_length=1000)
+    """The id of a repository on a hub, or a path of the server's machine: a `.gguf` file or a Hugging Face folder."""
+    model_name: str | None = None
+    """Name of the family; that of the repository or the file if left out."""
+    model_type: str | None = None
+    """`LLM`, `embedding`, …; read from the files if left out."""
+    quantization: str | None = None
+    """Which file of a GGUF repository; the best if left out."""
+    download_hub: str | None = None
+    """Hub to ask."""
+
+
+class RegistrationDraft(BaseModel):
+    """Answer of `POST /v1/model_registrations/drafts`: what files say of themselves, as a record to be edited and registered."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+
+    model_type: str
+    model: dict[str, Any]
+    """The record, for the field `model` of a registration."""
 
 
 class RegistrationSummary(BaseModel):
@@ -79,3 +109,14 @@ class FamilyRecord(BaseModel):
     context_length: int | None = None
     is_builtin: bool
     model_specs: list[SpecRecord] = []
+
+
+class RegistrationCheck(BaseModel):
+    """Answer of a registration with `dry_run`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    record: FamilyRecord
+    """The record as it would be listed."""
+    entry: CatalogEntry
+    """The family as the catalog would list it: whether it fits here, and what a launch would choose, or why none."""

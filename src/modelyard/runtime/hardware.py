@@ -15,10 +15,11 @@ CGROUP = Path("/sys/fs/cgroup")
 def inspect() -> Hardware:
     """The cores that this process may use, and every device with its total and its present free memory, in bytes."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    return Hardware(cpu_count=cores, devices=(_main_memory(), *_gpus()))
+    return Hardware(cpu_count=cores, devices=(inspect_memory(), *_gpus()))
 
 
-def _main_memory() -> Device:
+def inspect_memory() -> Device:
+    """Main memory, within the limit of the container."""
     memory = psutil.virtual_memory()
     total, free = memory.total, memory.available
     limit, used = _read_cgroup("memory.max"), _read_cgroup("memory.current")

@@ -28,6 +28,7 @@ from modelyard.files.uploads import UploadService
 from modelyard.gateway.app import Gateway
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.service import KnowledgeService
+from modelyard.monitor.service import Monitor
 from modelyard.runtime.base import Host
 
 
@@ -52,6 +53,7 @@ class Parts:
     chats: Chats = field(kw_only=True)
     files: FileService = field(kw_only=True)
     uploads: UploadService = field(kw_only=True)
+    monitor: Monitor = field(kw_only=True)
 
 
 async def parts(request: Request) -> Parts:

@@ -24,6 +24,10 @@ ANY_KEY = "any"
 """Scope of a route that accepts any key, whatever its scopes."""
 
 
+CHANGES = frozenset({"models:write", "models:register", "keys:create", "keys:manage", "users:manage", "cache:delete",
+                     "settings:write", "virtualenv:delete", "admin"})  # fmt: skip
+"""Scopes of routes that change what the server runs, or who may use it: they are audited unless they only read."""
+
 FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 }
@@ -59,6 +63,7 @@ class RouteOptions(TypedDict, total=False):
     openapi_extra: dict[str, Any]
     refuses: bool
     events: Any
+    audited: bool
 
 
 class ManagementRoute(APIRoute):
@@ -76,6 +81,7 @@ class ManagementRoute(APIRoute):
         waits: bool = False,
         refuses: bool = False,
         events: Any = None,
+        audited: bool | None = None,
         **options: Any,
     ) -> None:
         self.method = method
@@ -90,6 +96,10 @@ class ManagementRoute(APIRoute):
         """Whether it always answers with an error here."""
         self.events = events
         """Type of the data of each server-sent event, if it answers with a stream."""
+        self.audited = (method != "GET" and scope in CHANGES) if audited is None else audited
+        """Whether each request to it is written to the list of changes."""
+        self.action = f"{endpoint.__module__.rpartition('.')[2]}.{endpoint.__name__}"
+        """What it does, for the list of changes: its module and its handler, such as `models.launch`."""
         super().__init__(path, endpoint, methods={method}, **options)
 
 

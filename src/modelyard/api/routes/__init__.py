@@ -6,6 +6,7 @@ from modelyard.api.routes import (
     adapters,
     autostart,
     cache,
+    catalog,
     chats,
     cluster,
     documents,
@@ -14,8 +15,10 @@ from modelyard.api.routes import (
     jobs,
     keys,
     knowledge,
+    metrics,
     models,
     registrations,
+    server,
     uploads,
 )
 from modelyard.compat import constants
@@ -38,6 +41,7 @@ from modelyard.web.router import ManagementRoute, Router
 ROUTERS: tuple[Router, ...] = (
     constants.router,
     registrations.router,
+    catalog.router,
     lifecycle.router,
     engines.router,
     jobs.router,
@@ -47,6 +51,8 @@ ROUTERS: tuple[Router, ...] = (
     virtualenvs.router,
     adapters.router,
     cluster.router,
+    server.router,
+    metrics.router,
     keys.router,
     cache.router,
     knowledge.router,

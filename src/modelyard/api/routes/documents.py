@@ -101,7 +101,7 @@ async def list_documents(
     return bodies.DocumentList(data=[document_info(each) for each in rows], total=total)
 
 
-@router.post("/documents/delete", scope="knowledge:write", body=BodyKind.TEXT)
+@router.post("/documents/delete", scope="knowledge:write", body=BodyKind.TEXT, audited=True)
 async def delete_several(base: str, body: bodies.DocumentNames, knowledge: TheKnowledge) -> bodies.Deleted:
     """Delete documents by name, with everything derived from them."""
     missing = await knowledge.edits.delete(await knowledge.bases.get(base), body.names)
@@ -146,7 +146,7 @@ async def configure(
     return document_info(await knowledge.edits.configure(row, name, enabled=body.enabled, details=body.metadata))
 
 
-@router.delete("/documents/{document}", scope="knowledge:write")
+@router.delete("/documents/{document}", scope="knowledge:write", audited=True)
 async def delete(base: str, document: RowId, knowledge: TheKnowledge) -> bodies.Deleted:
     """Delete a document with everything derived from it."""
     row = await knowledge.bases.get(base)

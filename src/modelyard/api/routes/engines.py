@@ -1,16 +1,30 @@
-"""Routes for engines: which of them can run a model here, and the memory that it would need."""
+"""Routes for engines: what they are, their installation, which can run a model here, and the memory that it would need."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
+from fastapi import Body
+
+from modelyard.api.routes.jobs import create_job
+from modelyard.control.engine_installs import KIND, unfinished
 from modelyard.control.engine_list import engine_list
 from modelyard.control.estimating import Entry, Estimate, cache_type, engines_of, estimate_memory
+from modelyard.core.access import ADMIN
 from modelyard.core.types import ModelType
 from modelyard.engines.names import title_of
-from modelyard.protocol.engines import EngineEstimate, EngineList, EngineTable, EstimateRequest, EstimateResponse
+from modelyard.protocol.engines import (
+    EngineEstimate,
+    EngineList,
+    EngineTable,
+    EstimateRequest,
+    EstimateResponse,
+    InstallRequest,
+)
+from modelyard.protocol.jobs import CreateJob, JobInfo
 from modelyard.web.base_access import check_models
-from modelyard.web.deps import Parts, TheDeployments, TheGrant, TheParts
+from modelyard.web.deps import Parts, TheDeployments, TheGrant, TheParts, TheTrust
 from modelyard.web.file_access import check_files, check_path, may_name_files
 from modelyard.web.router import Router
 
@@ -23,7 +37,24 @@ TYPES = tuple(kind.lower() for kind in ModelType)
 async def list_engines(parts: TheParts) -> EngineList:
     """Every engine: whether it is installed, why not, what it runs, and the JSON Schema of its options and of a launch."""
     machine = await parts.deployments.machine()
-    return await asyncio.to_thread(engine_list, parts.settings.engines_folder, machine.hardware)
+    installing = {engine: job.id for engine, job in unfinished(parts.jobs).items()}
+    return await asyncio.to_thread(engine_list, parts.settings.engines_folder, machine.hardware, installing)
+
+
+@router.post("/engines/{engine}/install", scope=ADMIN)
+async def install(
+    engine: str,
+    parts: TheParts,
+    grant: TheGrant,
+    trust: TheTrust,
+    body: Annotated[InstallRequest | None, Body()] = None,
+) -> JobInfo:
+    """Make an engine's environment, as a job of the kind `engine_install`; one that is in progress is the answer.
+
+    Follow it with `GET /v1/jobs/{job}/events`.
+    """
+    parameters = {"engine": engine, "upgrade": (body or InstallRequest()).upgrade}
+    return await create_job(CreateJob(kind=KIND, parameters=parameters), parts, grant, trust)
 
 
 @router.get(

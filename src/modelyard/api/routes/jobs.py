@@ -47,7 +47,7 @@ async def list_jobs(
     return JobList(data=[job_info(job) for job in await parts.jobs.page(Owner.of(grant), kind, wanted, limit)])
 
 
-@router.post("", scope=ANY_KEY)
+@router.post("", scope=ANY_KEY, audited=True)
 async def create_job(body: CreateJob, parts: TheParts, grant: TheGrant, trust: TheTrust) -> JobInfo:
     """Create a job of a kind, with the parameters of that kind. Answers at once; follow it with `/events`."""
     form, submit = parts.jobs.creatable(body.kind)
@@ -135,7 +135,7 @@ async def resume_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
     return job_info(parts.jobs.resume(await _own(parts, grant, job)))
 
 
-@router.delete("/{job}", scope=ANY_KEY)
+@router.delete("/{job}", scope=ANY_KEY, audited=True)
 async def remove_job(job: str, parts: TheParts, grant: TheGrant) -> JobDeleted:
     """Delete a finished job with its events and its log."""
     found = await parts.jobs.get(job, Owner.of(grant))

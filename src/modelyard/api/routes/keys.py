@@ -100,8 +100,9 @@ async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) ->
 
 
 @router.get("/v1/admin/keys", scope="keys:manage")
-async def list_keys(keys: TheKeys) -> list[bodies.KeyInfo]:
+async def list_keys(keys: TheKeys, parts: TheParts) -> list[bodies.KeyInfo]:
     """Every key, revoked ones included."""
+    await parts.monitor.usage.flush()
     return [key_info(row) for row in await keys.all()]
 
 

@@ -69,7 +69,7 @@ async def list_bases(parts: TheParts, grant: TheGrant) -> bodies.BaseList:
     )
 
 
-@router.post("", scope="knowledge:write")
+@router.post("", scope="knowledge:write", audited=True)
 async def create(body: bodies.CreateBaseRequest, parts: TheParts, grant: TheGrant) -> bodies.BaseInfo:
     """Make an empty base. `warnings` names models that do not answer yet, and languages that its model does not read."""
     knowledge = parts.knowledge
@@ -121,7 +121,7 @@ async def configure(base: str, body: bodies.ChangeBaseRequest, parts: TheParts, 
     return await _info(parts, await knowledge.rename(base, _settings(body), body.name))
 
 
-@router.delete("/{base}", scope="knowledge:write")
+@router.delete("/{base}", scope="knowledge:write", audited=True)
 async def delete(base: str, knowledge: TheKnowledge) -> bodies.Deleted:
     """Delete a base with all its documents."""
     await knowledge.delete(base)

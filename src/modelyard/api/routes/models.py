@@ -53,7 +53,7 @@ async def launch(
     return LaunchResponse(model_uid=uid)
 
 
-@router.post("/plan", scope="models:write")
+@router.post("/plan", scope="models:write", audited=False)
 async def plan(body: LaunchRequest, deployments: TheDeployments, trust: TheTrust) -> LaunchPlanInfo:
     """What a launch with this body would do, or why it would be refused; nothing is started, downloaded or stored."""
     return launch_plan(await deployments.dry_run(body, trust), body)

@@ -11,16 +11,26 @@ from fastapi import Query, Response
 
 from modelyard.catalog.family import Family
 from modelyard.catalog.index import Catalog
-from modelyard.catalog.record import by_ability, prompts
+from modelyard.catalog.record import by_ability, prompts, record
 from modelyard.control.autostart import Autostarts
+from modelyard.control.catalog_list import entry_of
+from modelyard.control.drafts import draft
 from modelyard.core.access import Grant
 from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.core.trust import Trust
 from modelyard.core.types import ModelType
-from modelyard.protocol.registrations import FamilyRecord, ModelPrompt, RegistrationRequest, RegistrationSummary
+from modelyard.protocol.registrations import (
+    DraftRequest,
+    FamilyRecord,
+    ModelPrompt,
+    RegistrationCheck,
+    RegistrationDraft,
+    RegistrationRequest,
+    RegistrationSummary,
+)
 from modelyard.web.base_access import check_models
 from modelyard.web.deps import TheCatalog, TheGrant, TheParts, TheRegistrations, TheTrust
-from modelyard.web.file_access import may_name_files
+from modelyard.web.file_access import check_path, may_name_files
 from modelyard.web.router import Router
 
 router = Router(tags=["registrations"])
@@ -41,6 +51,14 @@ async def get_families(catalog: TheCatalog, grant: TheGrant) -> dict[str, list[s
     return by_ability(await asyncio.to_thread(_seen, catalog, grant))
 
 
+@router.post("/v1/model_registrations/drafts", scope="models:register")
+async def draft_registration(body: DraftRequest, grant: TheGrant, catalog: TheCatalog) -> RegistrationDraft:
+    """A record for a repository of a hub, or for files of the server's machine, as far as these describe themselves."""
+    check_path(grant, body.source)
+    kind, found = await asyncio.to_thread(draft, body, catalog, may_name_files(grant))
+    return RegistrationDraft(model_type=kind, model=found)
+
+
 @router.post("/v1/model_registrations/{model_type}", scope="models:register")
 async def register(
     model_type: str,
@@ -49,12 +67,18 @@ async def register(
     parts: TheParts,
     grant: TheGrant,
     trust: TheTrust,
-) -> None:
-    """Register a family. It can be launched by its name at once."""
+) -> RegistrationCheck | None:
+    """Register a family. It can be launched by its name at once. With `dry_run` it is only checked."""
     kind = type_named(model_type)
     family = await registrations.read(kind, body.model)
     await check_name(family.name, parts.autostarts, trust)
-    await registrations.register(kind, body.model, body.persist, may_name_files(grant))
+    if not body.dry_run:
+        await registrations.register(kind, body.model, body.persist, may_name_files(grant))
+        return None
+    family = await registrations.check(kind, body.model, body.persist, may_name_files(grant))
+    machine = await parts.deployments.machine()
+    entry = await asyncio.to_thread(entry_of, family, False, machine)
+    return RegistrationCheck(record=FamilyRecord.model_validate(record(family, built_in=False)), entry=entry)
 
 
 @router.get(

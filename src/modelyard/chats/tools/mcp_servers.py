@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from modelyard.chats.tools import mcp_config
 from modelyard.chats.tools.base import Tool
@@ -42,6 +42,18 @@ class McpTool:
     async def call(self, arguments: dict[str, Any]) -> str:
         """Call the tool and return its output as text. Raises `ToolFailed`, also if the server has ended or does not answer."""
         return await self.connection.call(self.server_name, arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class McpSummary:
+    """An MCP server as it is listed."""
+
+    name: str
+    transport: Literal["stdio", "http", "sse"]
+    tools: Sequence[Tool] | None = None
+    """Its tools; None if it was not asked, or could not be."""
+    error: str | None = None
+    """Why its tools are missing."""
 
 
 class McpServers:
@@ -77,6 +89,18 @@ class McpServers:
             name = tool_name(tool.name, taken)
             taken[name] = McpTool(name, tool.description, tool.parameters, tool.connection, tool.server_name)
         return list(taken.values())
+
+    async def summaries(self, *, ask: bool) -> list[McpSummary]:
+        """Describe every server; with `ask` they are started and asked for their tools. Raises `MissingLibrary`."""
+        tools = [tool for tool in await self.tools() if isinstance(tool, McpTool)] if ask else []
+        return [self._summary(each, tools, ask) for each in self._servers]
+
+    def _summary(self, server: mcp_config.McpServer, tools: Sequence[McpTool], asked: bool) -> McpSummary:
+        transport: Literal["stdio", "http", "sse"] = "stdio" if server.command else "sse" if server.sse else "http"
+        if not asked or (error := self.failures.get(server.name)):
+            return McpSummary(server.name, transport, error=error if asked else None)
+        own = [tool for tool in tools if tool.connection is self._connections[server.name]]
+        return McpSummary(server.name, transport, own)
 
     def _connect(self) -> None:
         if self._connections or not self._servers:

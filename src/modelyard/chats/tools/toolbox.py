@@ -13,7 +13,7 @@ from modelyard.chats.tools.base import Tool
 from modelyard.chats.tools.calculator import Calculator
 from modelyard.chats.tools.internet_search import InternetSearch
 from modelyard.chats.tools.knowledge_search import KnowledgeSearch, Search
-from modelyard.chats.tools.mcp_servers import McpServers
+from modelyard.chats.tools.mcp_servers import McpServers, McpSummary
 from modelyard.chats.tools.page_reader import PageReader, ReadPage
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured
@@ -63,10 +63,21 @@ class Toolbox:
                 continue
         return None
 
+    async def mcp_servers(self, *, ask: bool) -> list[McpSummary]:
+        """List the configured MCP servers; with `ask` they are started and asked for their tools.
+
+        Raises `InvalidParameter` for an invalid file of MCP servers, and `MissingLibrary`.
+        """
+        servers = await self._configured_servers()
+        return await servers.summaries(ask=ask) if servers is not None else []
+
     async def _mcp_tools(self) -> list[Tool]:
-        if not self._settings.mcp_servers:
-            return []
-        if self._mcp is None:
+        servers = await self._configured_servers()
+        return await servers.tools() if servers is not None else []
+
+    async def _configured_servers(self) -> McpServers | None:
+        """The MCP servers of the settings' file; None if there is no such setting."""
+        if self._settings.mcp_servers and self._mcp is None:
             servers = await asyncio.to_thread(mcp_config.read, Path(self._settings.mcp_servers).expanduser())
             self._mcp = self._mcp or McpServers(servers)
-        return await self._mcp.tools()
+        return self._mcp

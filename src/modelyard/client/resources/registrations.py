@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from modelyard.client.calls import CallGroup, S, call
-from modelyard.client.request import Request, a_list, an_object, anything, at, flag
+from modelyard.client.request import Request, a_list, an_object, anything, at, flag, given
 
 if TYPE_CHECKING:
-    from modelyard.client.form_types import EngineListDict
+    from modelyard.client.form_types import EngineListDict, RegistrationCheckDict, RegistrationDraftDict
+    from modelyard.client.job_types import JobDict
     from modelyard.client.types import EngineEntryDict, ModelVersionDict
 
 VersionList = list["ModelVersionDict"]
@@ -28,6 +29,37 @@ class RegistrationCalls(CallGroup[S]):
         text = model if isinstance(model, str) else msgspec.json.encode(model).decode()
         body = {"model": text, "worker_ip": worker_ip, "persist": persist}
         return Request("POST", at("model_registrations", model_type), anything, body=body)
+
+    @call
+    def check(
+        self, model_type: str, model: str | Mapping[str, Any], persist: bool = False
+    ) -> Request[RegistrationCheckDict]:
+        """What `register` would do: the record as it would be listed, and what a launch would choose. Keeps nothing.
+
+        Raises the errors of `register`.
+        """
+        text = model if isinstance(model, str) else msgspec.json.encode(model).decode()
+        body = {"model": text, "persist": persist, "dry_run": True}
+        return Request("POST", at("model_registrations", model_type), an_object, body=body)
+
+    @call
+    def draft(
+        self,
+        source: str,
+        model_name: str | None = None,
+        model_type: str | None = None,
+        quantization: str | None = None,
+        download_hub: str | None = None,
+    ) -> Request[RegistrationDraftDict]:
+        """A record for a hub's repository or for files on the server's machine, to be edited and registered."""
+        body = given(
+            source=source,
+            model_name=model_name,
+            model_type=model_type,
+            quantization=quantization,
+            download_hub=download_hub,
+        )
+        return Request("POST", at("model_registrations", "drafts"), an_object, body=body)
 
     @call
     def unregister(self, model_type: str, model_name: str) -> Request[None]:
@@ -79,6 +111,11 @@ class EngineCalls(CallGroup[S]):
         query |= {"reasons": "true"} if reasons else {}
         path = at("engines", model_type, model_name) if model_type else at("engines", model_name)
         return Request("GET", path, an_object, query)
+
+    @call
+    def install(self, engine: str, upgrade: bool = False) -> Request[JobDict]:
+        """Make an engine's environment as a job, or return the job that does it already; `jobs.follow` shows its progress."""
+        return Request("POST", at("engines", engine, "install"), an_object, body={"upgrade": upgrade})
 
     @call
     def list(self) -> Request[EngineListDict]:

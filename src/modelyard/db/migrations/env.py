@@ -2,7 +2,6 @@
 
 from alembic import context
 
-from modelyard.db import file_tables  # noqa: F401 - its tables join those of `Base`
 from modelyard.db.tables import Base
 
 connection = context.config.attributes["connection"]
