@@ -72,6 +72,19 @@ def test_a_file_is_stored_polled_read_and_deleted(key: Maker) -> None:
         assert caught.value.code == "file_not_found"
 
 
+def test_content_is_streamed_and_read_as_text(key: Maker, tmp_path: Path) -> None:
+    client = key()
+    file = client.files.create(file=("rows.jsonl", LINES), purpose="batch")
+    with pytest.deprecated_call():
+        assert client.files.retrieve_content(file.id) == LINES.decode()
+    with client.files.with_streaming_response.content(file.id) as answer:
+        assert b"".join(answer.iter_bytes(7)) == LINES
+    client.files.content(file.id).write_to_file(tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == LINES
+    raw = client.files.with_raw_response.list(purpose="batch", limit=1)
+    assert raw.parse().data == [file] and raw.headers["x-request-id"]
+
+
 def test_a_file_expires_when_its_upload_says(key: Maker) -> None:
     client = key()
     file = client.files.create(file=b"x", purpose="user_data", expires_after={"anchor": "created_at", "seconds": 3600})
