@@ -46,6 +46,16 @@ def test_identifiers_and_words_of_two_characters_are_found(server: Live) -> None
     assert [hit["text"][a:b] for a, b in hit["highlights"]] == ["年假", "年假"]
 
 
+def test_a_search_explains_itself_if_asked(server: Live) -> None:
+    assert base(server).search("MX-2104")["explanation"] is None
+    found = base(server).search("MX-2104 pump", top_k=1, explain=True)["explanation"]
+    assert [(each["hit"]["document"], each["rank"], each["dropped"]) for each in found["candidates"]] == [
+        ("decoy.md", 1, None),
+        ("handbook.md", None, "top_k"),
+    ]
+    assert found["candidates"][0]["terms"][0] == "mx-2104" and found["milliseconds"]["total"] > 0
+
+
 def test_without_a_model_an_answer_is_made_of_sentences(server: Live) -> None:
     found = asked(server, "How many litres does the MX-2140 deliver?")
     assert found["model"] is None and "12 litres per minute. [1]" in found["answer"]

@@ -55,6 +55,8 @@ def test_a_base_is_made_filled_asked_and_deleted(server: Served, folder: Path) -
     found = json.loads(kb(server, folder, "search", "手册", "年假", "--json").stdout)
     assert found["data"][0]["document"] == "人事/员工手册.md"
     assert "MX-2140" in kb(server, folder, "search", "手册", "MX-2140").stdout
+    explained = kb(server, folder, "search", "手册", "MX-2140", "--explain").stdout
+    assert "FUSED" in explained and "mx-2140" in explained
     assert "年假" in kb(server, folder, "chunks", "手册", "人事/员工手册.md").stdout
     assert "12 litres" in kb(server, folder, "download", "手册", "pump.txt", "-o", "-").stdout
     (folder / "pump.txt").unlink()

@@ -18,6 +18,7 @@ from modelyard.client import (
     AsyncClient,
     Client,
     account_types,
+    event_types,
     file_types,
     form_types,
     handles,
@@ -54,6 +55,7 @@ from modelyard.protocol import (
     models,
     registrations,
     server,
+    server_events,
     workers,
 )
 
@@ -206,6 +208,9 @@ BODIES: dict[str, Any] = {
     "ScoresDict": hits.Scores,
     "HitDict": hits.Hit,
     "SearchDict": hits.SearchAnswer,
+    "ExplanationDict": hits.Explanation,
+    "ExplainedBaseDict": hits.ExplainedBase,
+    "ExplainedCandidateDict": hits.ExplainedCandidate,
     "CitationDict": hits.Citation,
     "AnswerDict": knowledge.AnswerInfo,
     "FileDict": files.FileInfo,
@@ -217,6 +222,7 @@ BODIES: dict[str, Any] = {
     "JobProgressDict": jobs.JobProgressInfo,
     "JobProblemDict": jobs.JobProblem,
     "JobEventDict": jobs.JobEventInfo,
+    "ServerEventDict": server_events.ModelChanged,
     "FigureSeriesDict": metrics.FigureSeries,
     "RequestDict": metrics.RequestInfo,
     "UsageEntryDict": metrics.UsageEntry,
@@ -230,14 +236,15 @@ BODIES: dict[str, Any] = {
 
 def dicts() -> dict[str, Any]:
     modules = (
+        file_types,
         types,
         account_types,
         knowledge_types,
         job_types,
         form_types,
-        file_types,
         metrics_types,
         server_types,
+        event_types,
     )
     found = {name: each for module in modules for name, each in vars(module).items()}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}

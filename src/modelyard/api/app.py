@@ -56,6 +56,8 @@ from modelyard.knowledge.documents.web_pages import parse_page
 from modelyard.monitor.service import Monitor
 from modelyard.runtime.local import LocalHost
 from modelyard.web.deps import Parts
+from modelyard.web.detached import detaching
+from modelyard.web.event_feed import EventFeed
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +93,11 @@ class Application:
             await self._gateway(scope, receive, send)
         elif scope["type"] == "http":
             name = scope.setdefault("state", {})[REQUEST_ID] = request_id(scope["headers"])
-            await self._management(scope, receive, with_request_id(name, send))
+            waiting = detaching(scope)
+            send = with_request_id(name, send)
+            await self._management(scope, receive, send)
+            for response in waiting:
+                await response(scope, receive, send)
         else:
             await self._management(scope, receive, send)
 
@@ -122,10 +128,12 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     keys.on_change = gateway.admit
     host = LocalHost(settings, traffic.last_byte.get)
     jobs = Jobs(settings, database, host)
-    reconciler = Reconciler(settings, Journal(database, settings.folder), host, traffic, gateway.publish, jobs)
+    journal = Journal(database, settings.folder)
+    reconciler = Reconciler(settings, journal, host, traffic, gateway.publish, jobs)
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
+    events = EventFeed(deployments, aliases, jobs, reconciler.downloads, journal, traffic, host)
     monitor = Monitor(database, gateway, lambda: metrics.running_replicas(deployments))
     caching = Caching(catalog, reconciler, jobs)
     await _take_up(jobs, reconciler, settings)
@@ -133,54 +141,39 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
+    tasks = _begin_all(reconciler, autostarts, keys, jobs, events, monitor)
     try:
+        await reconciler.look()
         async with (
-            _background(reconciler, autostarts, keys, jobs, monitor),
             files_running(settings, database) as (files, uploads),
             knowledge_running(settings, database, gateway, catalog, jobs) as knowledge,
         ):
-            yield Application(
-                Parts(
-                    settings,
-                    host,
-                    traffic,
-                    deployments,
-                    gateway,
-                    catalog,
-                    adapters=Adapters(database, deployments, reconciler, settings.folder),
-                    autostarts=autostarts,
-                    keys=keys,
-                    jobs=jobs,
-                    registrations=registrations,
-                    caching=caching,
-                    downloads=reconciler.downloads,
-                    knowledge=knowledge,
-                    chats=chats,
-                    files=files,
-                    uploads=uploads,
-                    monitor=monitor,
-                )
+            parts = Parts(
+                settings,
+                host,
+                traffic,
+                deployments,
+                gateway,
+                catalog,
+                adapters=Adapters(database, deployments, reconciler, settings.folder),
+                autostarts=autostarts,
+                keys=keys,
+                jobs=jobs,
+                registrations=registrations,
+                caching=caching,
+                downloads=reconciler.downloads,
+                knowledge=knowledge,
+                chats=chats,
+                files=files,
+                uploads=uploads,
+                events=events,
+                monitor=monitor,
             )
+            yield Application(parts)
     finally:
+        await _end(*reversed(tasks))
         await _close(chats, gateway, monitor, host, database)
         lock.close()
-
-
-@asynccontextmanager
-async def _background(
-    reconciler: Reconciler, autostarts: Autostarts, keys: KeyStore, jobs: Jobs, monitor: Monitor
-) -> AsyncIterator[None]:
-    """Run the background tasks of the server during the block, which begins after the first look at what should be running."""
-    loop = _begin(reconciler.run(), "control loop", _control_loop_ended)
-    starting = _begin(autostarts.run(), "autostart", _autostart_ended)
-    looking = _begin(keys.run(), "keys", _keys_ended)
-    working = _begin(jobs.run(), "jobs", _jobs_ended)
-    recording = _begin(monitor.run(), "monitor", _monitor_ended)
-    try:
-        await reconciler.look()
-        yield
-    finally:
-        await _end(recording, looking, starting, working, loop)
 
 
 async def _close(chats: Chats, gateway: Gateway, monitor: Monitor, host: LocalHost, database: Database) -> None:
@@ -198,6 +191,20 @@ async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> No
     engine_installs.register(jobs, settings.engines_folder)
     await jobs.open(worked=frozenset(IndexingKind))
     await reconciler.downloads.adopt_records()
+
+
+def _begin_all(
+    reconciler: Reconciler, autostarts: Autostarts, keys: KeyStore, jobs: Jobs, events: EventFeed, monitor: Monitor
+) -> list[asyncio.Task[None]]:
+    """Start the background tasks of a server."""
+    return [
+        _begin(reconciler.run(), "control loop", _control_loop_ended),
+        _begin(autostarts.run(), "autostart", _autostart_ended),
+        _begin(keys.run(), "keys", _keys_ended),
+        _begin(jobs.run(), "jobs", _jobs_ended),
+        _begin(events.run(), "events", _events_ended),
+        _begin(monitor.run(), "monitor", _monitor_ended),
+    ]
 
 
 async def _end(*tasks: asyncio.Task[None]) -> None:
@@ -235,6 +242,12 @@ def _autostart_ended(task: asyncio.Task[None]) -> None:
     """Log an unexpected error; only the order and the retries of autostart are lost."""
     if not task.cancelled() and (error := task.exception()):
         log.error("autostart broke off", exc_info=error)
+
+
+def _events_ended(task: asyncio.Task[None]) -> None:
+    """Log an unexpected error; only the stream of events is lost."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("the stream of events broke off", exc_info=error)
 
 
 def _monitor_ended(task: asyncio.Task[None]) -> None:

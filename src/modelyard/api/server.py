@@ -125,7 +125,7 @@ async def _serve(
         server = UvicornServer(config)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, _end, server)
+            loop.add_signal_handler(number, _end, server, app.parts)
         urls = [base_url(listener) for listener in listeners]
         announcing = asyncio.create_task(_announce(server, urls, app.parts, requests, on_ready))
         await server.serve(sockets=list(listeners))
@@ -135,8 +135,9 @@ async def _serve(
     return 0
 
 
-def _end(server: uvicorn.Server) -> None:
-    """First signal: let answers finish for a moment. Second signal: end at once."""
+def _end(server: uvicorn.Server, parts: Parts) -> None:
+    """First signal: let answers finish for a moment, and end streams that have no end. Second signal: end at once."""
+    parts.events.ring.close()
     server.force_exit = server.should_exit
     server.should_exit = True
 

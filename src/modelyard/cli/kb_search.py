@@ -9,12 +9,12 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.conversation import Printer
-from modelyard.cli.output import json_option, note, print_json, printable
+from modelyard.cli.output import json_option, note, print_json, print_table, printable
 from modelyard.core.wording import clean, reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.knowledge_types import HitDict
+    from modelyard.client.knowledge_types import ExplainedCandidateDict, ExplanationDict, HitDict
 
 SNIPPET = 300
 """Maximum characters of a hit that are shown."""
@@ -51,6 +51,7 @@ def names_and_text(words: tuple[str, ...], what: str) -> tuple[list[str], str]:
 @click.option("--mode", type=MODES, default="hybrid", show_default=True, help="Search by words, by meaning, or both.")
 @click.option("--rerank/--no-rerank", default=None, help="Rerank; by default if the base has a rerank model.")
 @click.option("--filter", "where", type=JsonObject(), metavar="JSON", help='Filter by metadata: {"year": 2024}.')
+@click.option("--explain", is_flag=True, help="Show every candidate: its ranks, and why it was dropped.")
 @json_option
 @with_client
 def search(
@@ -60,23 +61,46 @@ def search(
     mode: str,
     rerank: bool | None,
     where: dict[str, Any] | None,
+    explain: bool,
     as_json: bool,
 ) -> None:
     """Search one or several knowledge bases; the last word, in quotes, is the query."""
     names, query = names_and_text(words, "query")
     bases = names[0] if len(names) == 1 else names
-    found = client.knowledge.search(bases, query, top_k, mode, where, rerank)
+    found = client.knowledge.search(bases, query, top_k, mode, where, rerank, explain=explain or None)
     if as_json:
         print_json(found)
         return
     for remark in found["notes"]:
         note(remark, dim=True)
+    if (explanation := found["explanation"]) is not None:
+        show_explanation(explanation, len(names) > 1)
     for number, hit in enumerate(found["data"], 1):
         score = click.style(f"{hit['score']:.3f}", fg="green")
         click.echo(f"{number}. {score}  {place(hit, len(names) > 1)}")
         click.echo(f"   {snippet(hit)}")
     if not found["data"]:
         note("Nothing was found.")
+
+
+TITLES = ("RANK", "WORDS", "VECTORS", "FUSED", "RERANK", "SCORE", "WHERE", "TERMS")
+
+
+def show_explanation(explanation: ExplanationDict, several: bool) -> None:
+    """Print how the hits of a search came about: weights and times, and the candidates as a table."""
+    for base in explanation["bases"]:
+        weights = f"words {base['words']:g}, vectors {base['vectors']:g}"
+        note(f"{base['knowledge_base']}: {weights}; {base['candidates']} candidates.", dim=True)
+    note(", ".join(f"{stage} {each:.1f} ms" for stage, each in explanation["milliseconds"].items()) + ".", dim=True)
+    print_table(TITLES, [candidate_row(each, several) for each in explanation["candidates"]])
+
+
+def candidate_row(each: ExplainedCandidateDict, several: bool) -> list[str]:
+    """A candidate as a row; in place of a rank, why it was dropped."""
+    ranks = (each[name] for name in ("lexical_rank", "vector_rank", "fused_rank", "rerank_rank"))
+    shown = ["" if rank is None else str(rank) for rank in ranks]
+    first = str(each["rank"]) if each["dropped"] is None else each["dropped"]
+    return [first, *shown, f"{each['hit']['score']:.3f}", place(each["hit"], several), " ".join(each["terms"])]
 
 
 @click.command(short_help="Ask a question of bases.")

@@ -22,6 +22,7 @@ from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from modelyard.client.connection import AsyncConnection, SyncConnection
+from modelyard.client.rejoining import AsyncRejoinedStream, RejoinedStream
 from modelyard.client.request import Request
 from modelyard.client.stream import AsyncStream, Stream
 from modelyard.core.errors import ModelyardError
@@ -165,10 +166,14 @@ async def _async_answer(sender: AsyncConnection, plan: Request[Any] | Steps[Any]
 def _send(sender: SyncConnection, request: Request[Any]) -> Any:
     if not request.streams:
         return sender.send(request)
+    if request.rejoin is not None:
+        return RejoinedStream(sender, request)
     return sender.open_bytes(request) if request.raw else sender.open(request)
 
 
 async def _async_send(sender: AsyncConnection, request: Request[Any]) -> Any:
     if not request.streams:
         return await sender.send(request)
+    if request.rejoin is not None:
+        return await AsyncRejoinedStream.opened(sender, request)
     return await (sender.open_bytes(request) if request.raw else sender.open(request))

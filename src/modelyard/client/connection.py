@@ -24,6 +24,11 @@ class HttpConnection(Generic[H]):
         self._http: H = http
 
     @property
+    def target(self) -> ServerTarget:
+        """The server that requests go to."""
+        return self._target
+
+    @property
     def base_url(self) -> str:
         """The server's base URL; OpenAI's routes are below `/v1`."""
         return self._target.url
@@ -51,13 +56,14 @@ class SyncConnection(HttpConnection[httpx.Client]):
 
     def open(self, request: Request[T]) -> Stream[T]:
         """Send any request whose answer comes in events."""
-        return Stream(self._target, self._opened(request))
+        return Stream(self._target, self.opened(request))
 
     def open_bytes(self, request: Request[bytes]) -> Iterator[bytes]:
         """Send any request whose answer is a stream of bytes. Closing the iterator closes the connection."""
-        return portions(self._target, self._opened(request))
+        return portions(self._target, self.opened(request))
 
-    def _opened(self, request: Request[Any]) -> httpx.Response:
+    def opened(self, request: Request[Any]) -> httpx.Response:
+        """The response to a request, whose body is still to be read."""
         try:
             response = self._http.send(self._http.build_request(**self._target.http_request(request)), stream=True)
             if not response.is_success:
@@ -93,13 +99,14 @@ class AsyncConnection(HttpConnection[httpx.AsyncClient]):
 
     async def open(self, request: Request[T]) -> AsyncStream[T]:
         """Send any request whose answer comes in events."""
-        return AsyncStream(self._target, await self._opened(request))
+        return AsyncStream(self._target, await self.opened(request))
 
     async def open_bytes(self, request: Request[bytes]) -> AsyncIterator[bytes]:
         """Send any request whose answer is a stream of bytes. Closing the iterator closes the connection."""
-        return async_portions(self._target, await self._opened(request))
+        return async_portions(self._target, await self.opened(request))
 
-    async def _opened(self, request: Request[Any]) -> httpx.Response:
+    async def opened(self, request: Request[Any]) -> httpx.Response:
+        """The response to a request, whose body is still to be read."""
         try:
             response = await self._http.send(
                 self._http.build_request(**self._target.http_request(request)), stream=True

@@ -168,12 +168,47 @@ class HitDict(TypedDict):
     highlights: list[tuple[int, int]]
 
 
+class ExplainedBaseDict(TypedDict):
+    """How one base was searched."""
+
+    knowledge_base: str
+    words: float
+    vectors: float
+    candidates: int
+
+
+class ExplainedCandidateDict(TypedDict):
+    """A chunk that words or vectors found, its ranks, and why it was dropped."""
+
+    hit: HitDict
+    rank: int | None
+    lexical_rank: int | None
+    vector_rank: int | None
+    fused_rank: int
+    rerank_rank: int | None
+    terms: list[str]
+    dropped: str | None
+
+
+class ExplanationDict(TypedDict):
+    """How the hits of a search came about."""
+
+    text: str
+    terms: list[str]
+    phrases: list[str]
+    excluded: list[str]
+    bases: list[ExplainedBaseDict]
+    candidates: list[ExplainedCandidateDict]
+    milliseconds: dict[str, float]
+
+
 class SearchDict(TypedDict):
-    """Hits, best first, and remarks for people."""
+    """Hits, best first, and remarks for people; `explanation` is None unless it was asked for."""
 
     object: str
     data: list[HitDict]
     notes: list[str]
+    explanation: ExplanationDict | None
 
 
 class CitationDict(HitDict):

@@ -13,6 +13,7 @@ from modelyard.client.resources.catalog import CatalogCalls
 from modelyard.client.resources.cluster import ClusterCalls
 from modelyard.client.resources.conversations import ConversationCalls
 from modelyard.client.resources.documents import DocumentCalls
+from modelyard.client.resources.events import EventCalls
 from modelyard.client.resources.files import FileCalls, UploadCalls
 from modelyard.client.resources.jobs import JobCalls
 from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
@@ -71,6 +72,11 @@ class Nouns(CallGroup[S]):
     def jobs(self) -> JobCalls[S]:
         """Background jobs of every kind: start, follow and cancel them."""
         return JobCalls(self._sender)
+
+    @property
+    def events(self) -> EventCalls[S]:
+        """Everything that changes on the server, in one stream."""
+        return EventCalls(self._sender)
 
     @property
     def autostart(self) -> AutostartCalls[S]:

@@ -35,6 +35,8 @@ class Request(Generic[T]):
     """Whether the answer is a stream, of events of type `T`, or of bytes if it is raw."""
     patient: bool = False
     """Whether to wait for the answer without a limit, because a launch may download for hours."""
+    rejoin: Callable[[T], Mapping[str, str] | None] | None = None
+    """For a stream that is joined again when it breaks: the query that continues it after an event; None after its last event."""
     key: str | None = field(default=None, repr=False)
     """A key that replaces the client's own for this request."""
 

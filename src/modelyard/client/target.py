@@ -22,6 +22,8 @@ DEFAULT_ENDPOINT = "http://127.0.0.1:9997"
 DEFAULT_TIMEOUT = 1800.0
 """Seconds of silence. The server has its own, shorter limits, whose error messages are more precise."""
 CONNECT_TIMEOUT = 5.0
+SILENCE_SECONDS = 60.0
+"""Of a stream that is joined again: the server sends a comment every 15 seconds, so the connection is dead by then."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -76,6 +78,8 @@ class ServerTarget:
             options |= {"data": dict(request.form), "files": list(request.files)}
         if request.key is not None:
             options.setdefault("headers", {})["authorization"] = f"Bearer {request.key}"
+        if request.rejoin is not None:
+            options["timeout"] = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_TIMEOUT)
         if request.patient:
             options["timeout"] = httpx.Timeout(None, connect=CONNECT_TIMEOUT)
         return options

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import select, update
@@ -63,6 +63,8 @@ class Deployments:
         self._catalog = catalog
         self.naming = asyncio.Lock()
         """Held from the check whether a name is free until the control loop has the model of that name."""
+        self.on_event: Callable[[str, str, str], None] = lambda uid, kind, content: None
+        """Called with the events of a launch: the model's uid, the kind, and the sentence."""
 
     async def create(self, request: LaunchRequest, trust: Trust) -> str:
         """Accept a launch and return its uid; the control loop starts it. Raises at once if the launch cannot work, and
@@ -81,6 +83,8 @@ class Deployments:
                 ChangedMeanwhile
             ):  # another server with this database launched the uid between our check and our write
                 raise ModelExists(launch.uid, "just launched") from None
+            for kind, sentence in _launch_events(request):
+                self.on_event(launch.uid, kind, sentence)
             await self._reconciler.look()
         return launch.uid
 
@@ -194,9 +198,8 @@ class Deployments:
                 created_at=time.time(),
             )
         )
-        session.add(Event(uid=launch.uid, at=time.time(), kind="INFO", content="Launch model"))
-        for sentence in warnings(request):
-            session.add(Event(uid=launch.uid, at=time.time(), kind="WARNING", content=sentence))
+        for kind, sentence in _launch_events(request):
+            session.add(Event(uid=launch.uid, at=time.time(), kind=kind, content=sentence))
 
     async def wait_ready(self, uid: str) -> None:
         """Wait until every replica is ready or given up, and at least one is ready.
@@ -234,6 +237,10 @@ class Deployments:
     def views(self) -> list[ModelView]:
         """Every model, oldest first."""
         return self._reconciler.views()
+
+    async def after_steps(self, look: Callable[[], None]) -> None:
+        """Call `look` after every step of the control loop, until cancelled."""
+        await self._reconciler.until(look)
 
     async def remove(self, uid: str) -> None:
         """Remove a model; returns when its last replica has ended and its memory is free."""
@@ -305,6 +312,11 @@ class Deployments:
         if name is None:
             self.view(uid)
         return name, found
+
+
+def _launch_events(request: LaunchRequest) -> list[tuple[str, str]]:
+    """The first events of a model: kind and sentence."""
+    return [("INFO", "Launch model"), *(("WARNING", sentence) for sentence in warnings(request))]
 
 
 def _role(name: str, owner: ModelView) -> str:

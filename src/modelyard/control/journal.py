@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -30,6 +31,8 @@ class Journal:
         self._events: list[Event] = []
         self._ready: set[str] = set()
         self._launches: dict[tuple[str, int], Launch] = {}
+        self.on_event: Callable[[str, str, str], None] = lambda uid, kind, content: None
+        """Called with every event: the model's uid, the kind, and the sentence."""
 
     async def load(self) -> list[Desired]:
         """Every desired model, oldest first."""
@@ -40,6 +43,7 @@ class Journal:
     def event(self, uid: str, kind: str, content: str) -> None:
         """Queue an event."""
         self._events.append(Event(uid=uid, at=time.time(), kind=kind, content=content))
+        self.on_event(uid, kind, content)
 
     def became_ready(self, uid: str) -> None:
         """Note that a model was ready once, so that it is restarted after a crash."""

@@ -112,6 +112,11 @@ class Jobs:
             found = await rows.page(session, owner, kind, state, limit)
         return [await self._seen(self.store.live.get(job.id, job)) for job in found]
 
+    async def worked(self) -> list[str]:
+        """Ids of the unfinished jobs that workers of packages run."""
+        async with self._database.session() as session:
+            return [job.id for job in await rows.unfinished(session) if job.id not in self.store.live]
+
     async def _seen(self, job: Job) -> Job:
         """A job with the progress that its kind sees now."""
         kind = self.kinds.get(job.kind)
@@ -142,7 +147,7 @@ class Jobs:
             return self.stop(job)
         states.cancelled(job)
         await kind.work.cancel(job)
-        self.store.signal(job.id)
+        self.store.signal_worked()
         return await self.get(job.id)
 
     def stop(self, job: Job) -> Job:
@@ -170,7 +175,7 @@ class Jobs:
         """Delete a finished job with its events and its log. Raises `Conflict` for one that is under way."""
         if not job.finished:
             raise Conflict(f"The job '{job.id}' is {job.state}; cancel it first.")
-        self.store.discard(job.id)
+        self.store.discard(job)
         await self.store.flush()
         self._host.remove_logs(log_name(job.id))
 

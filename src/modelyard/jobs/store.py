@@ -43,6 +43,12 @@ class JobStore:
         self._database = database
         self.on_state: Callable[[Job], None] = lambda job: None
         """Called after every change of a job's state."""
+        self.on_change: Callable[[str], None] = lambda job: None
+        """Called with the id of a job after every change of it, also of its progress."""
+        self.on_removed: Callable[[Job], None] = lambda job: None
+        """Called after a job was deleted."""
+        self.on_worked: Callable[[], None] = lambda: None
+        """Called when something is new about some of the jobs that workers of packages run."""
         self.live: dict[str, Job] = {}
         """Jobs that this server runs, or has run and not cleared away yet."""
         self._dirty: set[str] = set()
@@ -75,12 +81,13 @@ class JobStore:
         if before is None or before.state is not job.state:
             self._events.append(rows.state_event(job.id, job.state, job.error))
             self.on_state(job)
+        self.on_change(job.id)
         self.signal(job.id)
         return job
 
     def renew(self, job: Job) -> Job:
         """Keep a job in the place of a finished one of its id, whose events are dropped."""
-        self.discard(job.id)
+        self._discard(job.id)
         return self.put(replace(job, created_at=job.created_at or time.time()))
 
     def event(self, job: str, type: str, data: Mapping[str, Any]) -> None:
@@ -89,8 +96,12 @@ class JobStore:
         self._dirty.add(job)
         self.signal(job)
 
-    def discard(self, job: str) -> None:
+    def discard(self, job: Job) -> None:
         """Delete a job with its events."""
+        self._discard(job.id)
+        self.on_removed(job)
+
+    def _discard(self, job: str) -> None:
         self.live.pop(job, None)
         self._dirty.discard(job)
         self._events = [event for event in self._events if event.job_id != job]
@@ -151,7 +162,10 @@ class JobStore:
             found = await rows.expired(session, time.time() - seconds, keep)
         old = [name for name in found if name not in self.live or self.live[name].finished]
         for name in old:
-            self.discard(name)
+            if (job := self.live.get(name)) is not None:
+                self.discard(job)
+            else:
+                self._discard(name)
         await self.flush()
         return old
 
@@ -164,6 +178,7 @@ class JobStore:
         """Something is new about some of the jobs that workers of packages run."""
         for job in [name for name in self._signals if name not in self.live]:
             self.signal(job)
+        self.on_worked()
 
     async def follow(self, job: str, after: int, view: JobLook) -> AsyncIterator[JobEvent]:
         """Events of a job with numbers larger than `after`, as they happen, and its progress whenever that has changed.

@@ -69,6 +69,53 @@ class Citation(Hit, frozen=True, kw_only=True):
         return cls(**{**msgspec.structs.asdict(hit.rounded()), "number": number, "before": before, "after": after})
 
 
+class ExplainedBase(Documented, frozen=True, kw_only=True):
+    """How one base was searched."""
+
+    knowledge_base: str
+    words: float
+    """The weight of words; 0 leaves them out."""
+    vectors: float
+    """The weight of vectors, as the base's probe says for the script of the query; 0 leaves them out."""
+    candidates: int
+    """Chunks that words or vectors found."""
+
+
+class ExplainedCandidate(Documented, frozen=True, kw_only=True):
+    """A chunk that words or vectors found, and what became of it. Ranks are from 1; null where it is in no such list."""
+
+    hit: Hit
+    rank: int | None
+    """Among the hits; null if it was dropped."""
+    lexical_rank: int | None
+    """By BM25, among the candidates."""
+    vector_rank: int | None
+    """By the cosine, among the candidates."""
+    fused_rank: int
+    """By the fused score."""
+    rerank_rank: int | None
+    terms: Sequence[str]
+    """The terms of the query that it has."""
+    dropped: str | None
+    """Why it is no hit: `phrase` (it lacks a phrase, or has an excluded word), `min_score` or `top_k`."""
+
+
+class Explanation(Documented, frozen=True, kw_only=True):
+    """How the hits of a search came about."""
+
+    text: str
+    """What was searched for: the query without its syntax."""
+    terms: Sequence[str]
+    """Its terms as the index has them, without function words."""
+    phrases: Sequence[str]
+    excluded: Sequence[str]
+    bases: Sequence[ExplainedBase]
+    candidates: Sequence[ExplainedCandidate]
+    """In the order of the fused scores."""
+    milliseconds: dict[str, float]
+    """Stage → its time: `embed` and `match` (of the slowest base), `read`, `filter`, `rerank`, `total`."""
+
+
 class SearchAnswer(Documented, frozen=True, kw_only=True):
     """Answer of a search."""
 
@@ -76,3 +123,5 @@ class SearchAnswer(Documented, frozen=True, kw_only=True):
     data: Sequence[Hit]
     notes: Sequence[str] = ()
     """For people: that a base is searched by words alone, say."""
+    explanation: Explanation | None = None
+    """How the hits came about, if the request asks for it (`explain`)."""

@@ -296,6 +296,8 @@ class SearchBaseRequest(SearchOptions):
 
     query: str
     rerank_model: str | None = None
+    explain: bool = False
+    """Whether the answer says how its hits came about: ranks in each list, what was dropped, times."""
 
 
 class SearchSeveralRequest(SearchBaseRequest):

@@ -30,6 +30,7 @@ from modelyard.jobs.service import Jobs
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.monitor.service import Monitor
 from modelyard.runtime.base import Host
+from modelyard.web.event_feed import EventFeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Parts:
     chats: Chats = field(kw_only=True)
     files: FileService = field(kw_only=True)
     uploads: UploadService = field(kw_only=True)
+    events: EventFeed = field(kw_only=True)
     monitor: Monitor = field(kw_only=True)
 
 

@@ -1,7 +1,8 @@
-"""Converts the control loop's views of models, replicas, adapters and downloads to response bodies."""
+"""Converts the control loop's views of models, replicas, adapters and downloads, and jobs, to response bodies."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from modelyard.catalog.inventory import InventoryEntry
@@ -12,9 +13,10 @@ from modelyard.core.traffic import Traffic
 from modelyard.core.types import Model, ModelType, ReplicaState
 from modelyard.engines import ENGINES
 from modelyard.engines.names import title_of
-from modelyard.jobs.types import JobState
+from modelyard.jobs.types import Job, JobState
 from modelyard.protocol.adapters import AdapterInfo
 from modelyard.protocol.cache import CachedModel, DownloadInfo
+from modelyard.protocol.jobs import JobInfo, JobProblem, JobProgressInfo
 from modelyard.protocol.models import LaunchProgress, ModelInfo, ReplicaInfo, ReplicaProgress
 
 STATUS = {
@@ -287,4 +289,22 @@ def cached_model(entry: InventoryEntry) -> CachedModel:
         real_path=str(path.resolve()),
         actor_ip_address=WORKER,
         size_bytes=entry.cached.size,
+    )
+
+
+def job_info(job: Job) -> JobInfo:
+    """A job in lists and descriptions."""
+    return JobInfo(
+        id=job.id,
+        kind=job.kind,
+        state=job.state.value,
+        progress=JobProgressInfo(**asdict(job.progress)),
+        owner=job.owner,
+        parameters=dict(job.parameters),
+        result=None if job.result is None else dict(job.result),
+        error=None if job.error is None else JobProblem(code=job.error.code, message=job.error.message),
+        attempts=job.attempts,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
     )

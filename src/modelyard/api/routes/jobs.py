@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import Header, Query
@@ -22,12 +21,11 @@ from modelyard.protocol.jobs import (
     JobInfo,
     JobList,
     JobLogs,
-    JobProblem,
-    JobProgressInfo,
 )
 from modelyard.web.deps import Parts, TheGrant, TheParts, TheTrust
 from modelyard.web.router import ANY_KEY, Router
 from modelyard.web.sse import event, streamed
+from modelyard.web.views import job_info
 
 router = Router("/v1/jobs", tags=["jobs"])
 
@@ -156,21 +154,3 @@ def check_scope(kind: JobKind, grant: Grant | None) -> None:
     """Raise `PermissionDenied` for a key that may not use jobs of this kind."""
     if grant is not None:
         grant.check(kind.scope)
-
-
-def job_info(job: Job) -> JobInfo:
-    """A job in lists and descriptions."""
-    return JobInfo(
-        id=job.id,
-        kind=job.kind,
-        state=job.state.value,
-        progress=JobProgressInfo(**asdict(job.progress)),
-        owner=job.owner,
-        parameters=dict(job.parameters),
-        result=None if job.result is None else dict(job.result),
-        error=None if job.error is None else JobProblem(code=job.error.code, message=job.error.message),
-        attempts=job.attempts,
-        created_at=job.created_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-    )

@@ -160,11 +160,14 @@ async def _search(
         rerank_model=body.rerank_model,
         min_score=body.min_score,
         models=models_for(parts, grant),
+        explain=body.explain,
     )
     if query.asks_models:
         parts.gateway.count(grant)
     result = await parts.knowledge.search.search(query)
-    answer = SearchAnswer(data=[hit.rounded() for hit in result.hits], notes=result.notes)
+    answer = SearchAnswer(
+        data=[hit.rounded() for hit in result.hits], notes=result.notes, explanation=result.explanation
+    )
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 

@@ -91,13 +91,15 @@ class KnowledgeCalls(CallGroup[S]):
         rerank: bool | None = None,
         rerank_model: str | None = None,
         min_score: float = 0.0,
+        explain: bool | None = None,
     ) -> Request[SearchDict]:
         """Search a base, or several whose hits are ranked together; hits are in `data`, best first, remarks in `notes`.
 
         `mode` is `hybrid`, `lexical` or `vector`; without `rerank`, the base's rerank model is used if it answers.
+        With `explain`, `explanation` has every candidate with its ranks, and why it was dropped.
         """
         body = {"query": query, "top_k": top_k, "mode": mode, "filter": dict(filter or {}), "min_score": min_score}
-        return _to_bases(bases, "search", body | given(rerank=rerank, rerank_model=rerank_model))
+        return _to_bases(bases, "search", body | given(rerank=rerank, rerank_model=rerank_model, explain=explain))
 
     @call
     def ask(

@@ -20,13 +20,14 @@ from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.probes import USUAL_WEIGHT, Probes, probe_of
 from modelyard.knowledge.indexing.scripts import script_of
 from modelyard.knowledge.indexing.vectors import as_vector, unit
+from modelyard.knowledge.search.explain import SearchStages, Stopwatch, explanation
 from modelyard.knowledge.search.filters import matching
 from modelyard.knowledge.search.fusion import Weights, fused
 from modelyard.knowledge.search.highlights import highlights
 from modelyard.knowledge.search.pages import matched_page
-from modelyard.knowledge.search.syntax import is_identifier, parse
+from modelyard.knowledge.search.syntax import ParsedQuery, is_identifier, parse
 from modelyard.knowledge.types import Models
-from modelyard.protocol.hits import Hit, Scores
+from modelyard.protocol.hits import Explanation, Hit, Scores
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,8 @@ class Query:
     """Whether hits found by words only also get a cosine similarity."""
     models: Models | None = None
     """The models on behalf of a caller, so that tokens count for it; None for those of the server."""
+    explain: bool = False
+    """Whether the result explains how its hits came about."""
 
     @property
     def asks_models(self) -> bool:
@@ -93,6 +96,8 @@ class SearchResult:
     hits: Sequence[Hit]
     notes: Sequence[str] = ()
     """Sentences for people, such as that a base has no embedding model, or that the rerank model did not answer."""
+    explanation: Explanation | None = None
+    """If the query asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class BaseMatches:
     """The scores of the chunks that one base found."""
 
     scores: Mapping[int, Scores]
+    weights: Weights
     notes: Sequence[str] = ()
 
 
@@ -166,32 +172,49 @@ class Search:
             raise InvalidParameter("rerank", "no model for it is named, and the knowledge base has none.")
         parsed = parse(query.text)
         depth = max(FILTERED_CANDIDATES if parsed.filters else FEWEST_CANDIDATES, (4 if reranks else 2) * query.k)
-        query = replace(query, text=parsed.text)
-        found = await asyncio.gather(*(self._matches(base, query, depth) for base in query.bases))
+        query, watch = replace(query, text=parsed.text), Stopwatch()
+        with watch.stage("total"):
+            result = await self._ranked(query, parsed, depth, model if reranks else None, watch)
+        if result.explanation is not None:
+            result.explanation.milliseconds.update(watch.milliseconds)
+        return result
+
+    async def _ranked(
+        self, query: Query, parsed: ParsedQuery, depth: int, model: str | None, watch: Stopwatch
+    ) -> SearchResult:
+        """The best of `depth` candidates. Without `model`, none is reranked."""
+        found = await asyncio.gather(*(self._matches(base, query, depth, watch) for base in query.bases))
         scores = {number: each for matches in found for number, each in matches.scores.items()}
         notes = list(dict.fromkeys([*parsed.notes, *(note for each in found for note in each.notes)]))
-        kept = depth if reranks or parsed.filters else query.k + 5
+        kept = depth if model or parsed.filters or query.explain else query.k + 5
         best = sorted(scores, key=lambda number: -scores[number].fused)[:kept]
-        chunks = await self._chunks(best, {base.id: base.name for base in query.bases})
+        with watch.stage("read"):
+            chunks = await self._chunks(best, {base.id: base.name for base in query.bases})
         if len(chunks) < len(best) and (fresh := await self._moved_on(query)) is not None:
             raise Outdated(fresh)
-        hits = [
+        hits = candidates = [
             msgspec.structs.replace(chunks[number], score=scores[number].fused, scores=scores[number])
             for number in best
             if number in chunks
         ]
         if parsed.filters:
-            hits = await asyncio.to_thread(lambda: [hit for hit in hits if parsed.admits(hit.text)])
-        if reranks and hits:
-            assert model is not None
-            hits, note = await self._reranked(model, query, hits)
+            with watch.stage("filter"):
+                hits = await asyncio.to_thread(lambda: [hit for hit in candidates if parsed.admits(hit.text)])
+        if model and hits:
+            with watch.stage("rerank"):
+                hits, note = await self._reranked(model, query, hits)
             notes += note
-        hits = [each for each in hits if each.score >= query.min_score][: query.k]
+        ranked, hits = hits, [each for each in hits if each.score >= query.min_score][: query.k]
         if query.similarities:
             hits = await self._with_similarities(query, hits)
-        return SearchResult([_with_highlights(query.text, each) for each in hits], notes)
+        hits = [_with_highlights(query.text, each) for each in hits]
+        if not query.explain:
+            return SearchResult(hits, notes)
+        weights = [(base.name, each.weights, len(each.scores)) for base, each in zip(query.bases, found, strict=True)]
+        stages = SearchStages(candidates, ranked, hits, query.min_score)
+        return SearchResult(hits, notes, await asyncio.to_thread(explanation, parsed, stages, weights))
 
-    async def _matches(self, base: KnowledgeBase, query: Query, depth: int) -> BaseMatches:
+    async def _matches(self, base: KnowledgeBase, query: Query, depth: int, watch: Stopwatch) -> BaseMatches:
         """The `depth` best chunks of one base by words, and as many by vectors, with their scores."""
         notes: list[str] = []
         vector: Sequence[float] | None = None
@@ -199,14 +222,16 @@ class Search:
         if query.mode is Mode.HYBRID:
             weights = replace(weights, vectors=self._weight(base, query.text, notes))
         if query.mode is not Mode.LEXICAL and weights.vectors:
-            vector = await self._vector(base, query, notes)
+            with watch.stage("embed"):
+                vector = await self._vector(base, query, notes)
         if vector is None:
             weights = Weights(vectors=0.0)
         documents = await self._documents(base, query.where)
         words = None if query.mode is Mode.VECTOR else query.text
-        matches = await self._indexes.use(base, lambda store: store.matches(words, vector, depth, documents))
+        with watch.stage("match"):
+            matches = await self._indexes.use(base, lambda store: store.matches(words, vector, depth, documents))
         prior = [] if vector is None else await self._usual(base, query.text, vector)
-        return BaseMatches(fused(matches, weights, prior), notes)
+        return BaseMatches(fused(matches, weights, prior), weights, notes)
 
     def _weight(self, base: KnowledgeBase, text: str, notes: list[str]) -> float:
         """The weight of vectors for a query of a base. A note says why there are none."""
