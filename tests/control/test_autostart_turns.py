@@ -260,6 +260,12 @@ def test_an_entry_of_another_version_keeps_no_server_from_starting(on: Callable[
     on(work, [entry("odd", launch={"model_name": 3, "replica": "many"}, max_retries=0)])
 
 
+def test_an_entry_is_enabled_and_tried_four_times_in_two_minutes_unless_it_says_otherwise() -> None:
+    found = AutostartRow(uid="m", launch={})
+    assert (found.enabled, found.priority, found.max_retries, found.retry_interval_seconds) == (True, 100, 3, 30.0)
+    assert found.trusted, "as those of versions without the field"
+
+
 def test_entries_are_put_together_and_removed_one_by_one(on: Callable[..., None]) -> None:
     async def work(start: Start) -> None:
         autostarts = start.autostarts

@@ -224,3 +224,88 @@ def test_an_engine_that_has_the_options_is_chosen(tmp_path: Path) -> None:
     assert engines(max_model_len=512) == {"transformers", "vllm"}
     assert engines(tensor_parallel_size=2) == {"vllm"}
     assert engines(n_ctx=512) == {"transformers", "vllm"}
+
+
+# The order of candidates
+
+
+def bits_of(*names: str, weights: int = GIB, size: float = 7, format: str = "ggufv2") -> str | None:
+    """The quantisation that is chosen of these."""
+    found = choose([sized(name, weights, size, format) for name in names])
+    assert found is not None
+    return found.model.quantization
+
+
+def sized(name: str, weights: int, size: float = 7, format: str = "ggufv2", **more: Any) -> Candidate:
+    model = Model("some", format=format, size_in_billions=size, quantization=name, weights_bytes=weights)
+    fields: dict[str, Any] = {"need": Footprint(weights, 0, 0), "capacity": 64 * GIB, **more}
+    return Candidate(model, "an engine", 80, **fields)
+
+
+BIG = 40 * GIB
+"""Bytes of weights that only just fit."""
+
+
+def test_with_room_the_most_bits_of_the_usual_ones_are_taken() -> None:
+    assert bits_of("q4_0", "q4_k_m", "q6_k", "q5_k_m") == "q6_k"
+    assert bits_of("f16", "q8_0", "q4_0") == "q8_0", "more bits than the usual cost memory alone"
+    assert bits_of("f16", "q4_0") == "q4_0", "of unusual ones the nearest to five bits"
+    assert bits_of("4-bit", "8-bit", format="mlx") == "8-bit"
+
+
+def test_short_of_room_the_nearest_below_five_bits_is_taken() -> None:
+    assert bits_of("q2_k", "q8_0", "q4_k_m", "q3_k_m", weights=BIG) == "q4_k_m"
+    assert bits_of("q8_0", "q6_k", weights=BIG) == "q6_k", "of larger ones the smallest"
+    assert bits_of("q2_k", "q3_k_m", weights=BIG) == "q3_k_m", "of smaller ones the largest"
+    assert bits_of("q4_1", "q4_k_m", weights=BIG) == "q4_k_m", "and usual ones before others"
+
+
+def test_with_room_the_larger_model_is_taken_unless_it_has_too_few_bits() -> None:
+    small, large, poor = sized("q8_0", GIB, 1), sized("q4_k_m", GIB, 7), sized("q2_k", GIB, 14)
+    assert choose([small, large, poor]) == large
+    assert choose([small, poor]) == small
+
+
+def test_files_that_are_here_go_before_comfort_and_comfort_before_the_engine() -> None:
+    here, comfortable = sized("q4_k_m", BIG), sized("q4_k_m", GIB, here=False)
+    assert choose([comfortable, here]) == here
+    better = replace(sized("q4_k_m", BIG), score=100)
+    assert choose([sized("q4_k_m", GIB), better]) == sized("q4_k_m", GIB)
+    assert choose([sized("q4_k_m", BIG, 14), sized("q4_k_m", BIG, 7)]) == sized("q4_k_m", BIG, 7), "the smaller fits"
+
+
+GB = 10**9
+
+
+@pytest.mark.parametrize(
+    ("more", "comfortable"),
+    [
+        ({"weights": 5 * GB}, True),
+        ({"weights": 5_500_000_000}, True),
+        ({"weights": 5_500_000_001}, False),
+        ({"weights": 20 * GB, "gpus": 1}, True),
+        ({"weights": 20 * GB + 1, "gpus": 1}, False),
+        ({"weights": GB, "need": Footprint(32 * GIB, 0, 0)}, True),
+        ({"weights": GB, "need": Footprint(32 * GIB, 1, 0)}, False),
+        ({"weights": 5 * GB, "here": False}, True),
+        ({"weights": 20 * GB, "here": False, "gpus": 1}, True),
+        ({"weights": 21 * GB, "here": False, "gpus": 1}, False),
+    ],
+    ids=str,
+)
+def test_what_is_comfortable_to_run(more: dict[str, Any], comfortable: bool) -> None:
+    assert sized("q4_k_m", **{"capacity": 64 * GIB, **more}).comfortable is comfortable
+
+
+def test_a_refusal_of_a_path_has_the_reasons_of_each_engine_that_was_asked() -> None:
+    model = Model("x", format="mlx")
+    with pytest.raises(NoEngineFits, match=r"MLX: could run it, but this server does not have that") as caught:
+        decide("x", [(model, None)], Requirements("x"), machine(64), nowhere)
+    assert "It would take" not in caught.value.message and caught.value.memory is None, "its size is not known"
+    known = replace(model, weights_bytes=10 * GIB)
+    with pytest.raises(NoEngineFits, match=r"It would take about 12\.\d GiB \(weights 10\.0 GiB") as caught:
+        decide("x", [(model, None), (known, None)], Requirements("x"), machine(64), nowhere)
+    assert caught.value.memory is not None and caught.value.memory["engine"] == "MLX"
+    with pytest.raises(NoEngineFits) as caught:
+        decide("x", [(model, None)], Requirements("x", "fake"), machine(64), nowhere)
+    assert "fake cannot run 'x'" in caught.value.message and "MLX" not in caught.value.message

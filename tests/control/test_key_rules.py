@@ -164,7 +164,9 @@ LIMITS: list[tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("own", "good", "wider"), LIMITS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("own", "good", "wider"), LIMITS, ids=("scopes", "models", "bases", "requests", "tokens", "time")
+)
 def test_each_limit_of_a_key_bounds_those_that_it_makes(
     on: On, own: dict[str, Any], good: dict[str, Any], wider: list[dict[str, Any]]
 ) -> None:

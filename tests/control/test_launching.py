@@ -11,16 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from modelyard.control.launching import checked_uid, plan_launch
+from modelyard.control.launching import checked_hub, checked_uid, plan_launch
 from modelyard.control.other_engines import naming_others
 from modelyard.control.placement import Machine
 from modelyard.control.privileges import Permit
-from modelyard.core.errors import InvalidParameter, ModelyardError, UnknownName, UnknownOption
+from modelyard.core.errors import BadRequest, InvalidParameter, ModelyardError, NoEngineFits, UnknownName, UnknownOption
 from modelyard.core.trust import OWNER
-from modelyard.core.types import Address, Device, Hardware, Launch, Model, ModelType
+from modelyard.core.types import Address, Device, Hardware, Json, Launch, Model, ModelType
 from modelyard.engines import ENGINES
 from modelyard.engines.names import canonical_name
 from modelyard.protocol.models import LaunchRequest
+from tests import make_gguf
+from tests.adapter_files import peft_adapter
 from tests.parameter_rules import refused
 
 MACHINE = Machine(Hardware(2, (Device("cpu", "main memory", 2**34, 2**34),)))
@@ -235,3 +237,86 @@ def test_a_template_that_is_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidParameter, match="UTF-8") as refused:
         plan_launch(LaunchRequest.model_validate(body), MACHINE, permit=Permit(OWNER))
     assert refused.value.param == "chat_template"
+
+
+# Names and files
+
+
+def launched(**body: Any) -> Launch:
+    return plan_launch(LaunchRequest.model_validate(body), MACHINE, permit=Permit(OWNER))
+
+
+def test_a_file_is_launched_by_its_path_under_a_name_of_its_own(tmp_path: Path) -> None:
+    file = make_gguf.chat_model(tmp_path / "made.gguf")
+    by_name, by_path = launched(model_name=str(file)), launched(model_path=str(file))
+    assert by_name.model.path == by_path.model.path == str(file)
+    assert by_name.uid == by_path.uid == by_name.model.name
+    named = launched(model_name="mine", model_path=str(file), model_type="llm")
+    assert (named.uid, named.model.name, named.model.path) == ("mine", "mine", str(file))
+    assert launched(model_name="mine", model_path=str(file), model_uid="x").uid == "x"
+    with pytest.raises(BadRequest, match="is a model of type LLM, not embedding"):
+        launched(model_path=str(file), model_type="embedding")
+
+
+def test_a_model_without_files_is_what_the_request_says() -> None:
+    fake = {"model_engine": "fake"}
+    assert launched(model_uid="m", **fake).model == Model("m", format="fake")
+    found = launched(model_name="m", model_type="Embedding", model_uid="u", request_limits=3, **fake)
+    assert (found.uid, found.model.name, found.model.type, found.request_limit) == ("u", "m", ModelType.EMBEDDING, 3)
+    with pytest.raises(InvalidParameter, match="'model_name': is required"):
+        launched(**fake)
+    for kind in ("", None):
+        assert launched(model_name="m", model_type=kind, **fake).model.type is ModelType.LLM
+
+
+@pytest.mark.parametrize("name", ["a" * 101, " a", "a/"])
+def test_names_of_adapters_are_those_of_models(tmp_path: Path, name: str) -> None:
+    modules = [{"name": name, "path": str(peft_adapter(tmp_path / "one"))}]
+    with pytest.raises(InvalidParameter) as refused:
+        launched(model_name="m", model_engine="fake", lora_modules=modules)
+    assert refused.value.param == "lora_modules"
+    modules[0]["name"] = "a"
+    found = launched(model_name="m", model_engine="fake", lora_modules=modules)
+    assert [(each.name, each.scale) for each in found.adapters] == [("a", 1.0)]
+
+
+@pytest.mark.parametrize(("given", "name"), [(None, None), ("", None), ("auto", "auto"), ("modelscope", "modelscope")])
+def test_hubs_are_known_by_name(given: str | None, name: str | None) -> None:
+    assert checked_hub(given) == name
+
+
+@pytest.mark.parametrize("given", ["Hugging Face", 5, True, ["auto"]])
+def test_other_hubs_are_refused(given: Json) -> None:
+    with pytest.raises(InvalidParameter, match="is none of auto, huggingface, modelscope") as refused:
+        checked_hub(given)
+    assert refused.value.param == "download_hub"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"n_gpu": -1}, "must not be negative"),
+        ({"n_gpu": 1.5}, "n_gpu|number"),
+        ({"gpu_idx": -1}, "there is no GPU -1"),
+        ({"gpu_idx": 2}, "there is no GPU 2: this machine has cuda:0 with 23.0 GiB free"),
+    ],
+)
+def test_gpus_that_are_not_there_are_refused(body: dict[str, Any], words: str) -> None:
+    with pytest.raises((InvalidParameter, ValidationError), match=words):
+        plan_launch(LaunchRequest.model_validate({"model_name": "m", "model_engine": "fake", **body}), WITH_GPUS)
+
+
+def test_thinking_and_engine_are_taken_from_their_own_keys() -> None:
+    for key in ("engine", "model_engine"):
+        found = launched(model_name="modelyard-demo", enable_thinking=False, **{key: "llama.cpp"})
+        assert (found.engine, found.options) == ("llama_cpp", {"enable_thinking": False})
+    with pytest.raises(NoEngineFits, match=r"TRT-LLM cannot run 'm': this server does not have that engine; it has"):
+        launched(model_name="m", model_engine="TRT-LLM")
+    assert launched(model_name="modelyard-demo", trust_remote_code=True).options == {}
+
+
+@pytest.mark.parametrize("uid", ["x", "x" * 100])
+def test_names_have_a_length(uid: str) -> None:
+    assert checked_uid(uid) == uid
+    with pytest.raises(InvalidParameter, match="1 to 100 characters"):
+        checked_uid("x" * 101)

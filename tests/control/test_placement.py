@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelyard.control.placement import GIB, Claims, place, show
+from modelyard.control.placement import GIB, Claims, Machine, Placement, capacity, fits_on, place, show
 from modelyard.core.errors import NotEnoughMemory
 from modelyard.core.types import Device, Footprint, Hardware, Launch, Model
 
@@ -74,3 +74,51 @@ def test_an_engine_that_takes_a_share_of_each_gpu() -> None:
     with pytest.raises(NotEnoughMemory, match=r"needs 15\.0 GiB .* 12\.0 GiB of 24\.0 GiB can be used"):
         place(launch(gpus=1), Footprint(15 * GIB, 0, 0, share=0.5), GPUS, NONE, 0.05)
     assert place(launch(), small, MACHINE, NONE, 0.05).bytes_each == 2 * GIB, "there is no share of main memory"
+
+
+@pytest.mark.parametrize(("need_gib", "fits"), [(9.5, True), (9.6, False)])
+def test_headroom_and_free_memory_bound_a_replica(need_gib: float, fits: bool) -> None:
+    free = Device("cpu", "main memory", 10 * GIB, 10 * GIB)
+    if fits:
+        assert place(launch(), need(need_gib), Hardware(4, (free,)), NONE, 0.05).bytes_each == int(need_gib * GIB)
+        return
+    with pytest.raises(NotEnoughMemory):
+        place(launch(), need(need_gib), Hardware(4, (free,)), NONE, 0.05)
+
+
+def test_claims_add_up_by_device() -> None:
+    claims = Claims().plus(Placement(("cuda:0", "cuda:1"), 5), loading=True)
+    claims = claims.plus(Placement(("cuda:1",), 3), loading=False).plus(Placement(("cpu",), 1), loading=True)
+    assert (claims.held, claims.loading) == ({"cuda:0": 5, "cuda:1": 8, "cpu": 1}, {"cuda:0": 5, "cuda:1": 5, "cpu": 1})
+
+
+def test_a_replica_takes_equal_parts_of_its_gpus() -> None:
+    spot = place(launch(gpus=2), Footprint(10, 1, 0), GPUS, NONE, 0.05)
+    assert (spot.devices, spot.bytes_each) == (("cuda:2", "cuda:1"), 6), "rounded up"
+    assert Placement(("cpu",), 1).gpu_indexes == ()
+    with pytest.raises(NotEnoughMemory) as caught:
+        place(launch(gpus=2), need(42), GPUS, NONE, 0.05)
+    assert caught.value.memory is not None
+    assert (caught.value.memory["each"], caught.value.memory["device"]) == (21 * GIB, "cuda:1")
+
+
+def test_gpus_that_are_held_are_less_free() -> None:
+    held = Claims(held={"cuda:2": 10 * GIB}, loading={"cuda:2": 10 * GIB})
+    assert place(launch(gpus=1), need(5), GPUS, held, 0.05).gpu_indexes == (1,)
+    assert place(launch(gpus=2), need(5), GPUS, held, 0.05).gpu_indexes == (1, 2)
+
+
+def test_the_memory_of_the_devices_that_a_replica_would_use() -> None:
+    assert capacity(launch(), GPUS) == 16 * GIB
+    assert capacity(launch(gpus=2), GPUS) == 48 * GIB
+    assert capacity(launch(gpus=5), GPUS) == 72 * GIB
+    assert capacity(launch(gpus=1, gpu_idx=(0,)), GPUS) == 24 * GIB
+
+
+def test_where_a_replica_fits_now() -> None:
+    where = Machine(GPUS, Claims(held={"cuda:2": 20 * GIB}), 0.0)
+    assert fits_on(need(8), where) == {"cpu": True, "cuda:0": True, "cuda:1": True, "cuda:2": False}
+    assert fits_on(need(10), where) == {"cpu": True, "cuda:0": False, "cuda:1": True, "cuda:2": False}
+    assert fits_on(need(11), where)["cpu"] is False
+    assert fits_on(need(12), where, share=0.5) == {"cpu": False, "cuda:0": False, "cuda:1": True, "cuda:2": False}
+    assert not any(fits_on(need(12.1), where, share=0.5).values())

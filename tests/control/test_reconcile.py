@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from modelyard.control.views import ModelView
 from modelyard.core.config import Settings
 from modelyard.core.errors import LaunchCancelled, LaunchFailed, ModelExists, ModelNotFound, NotEnoughMemory
+from modelyard.core.fetching import HOSTS_VARIABLE
 from modelyard.core.types import ReplicaState
 from tests.adapter_files import peft_adapter
 from tests.control.plane import Plane, play, ready
@@ -20,16 +23,24 @@ from tests.processes import alive
 
 def test_launched_listed_terminated(settings: Settings, database_url: str) -> None:
     async def scenario(made: Plane) -> None:
-        view = await made.launch(replica=2)
+        view = await made.launch(replica=2, envs={"OMP_NUM_THREADS": "7", HOSTS_VARIABLE: "*"})
         assert view.state is ReplicaState.READY
         assert len(made.table.routes["m"].endpoints) == 2
         pids = [each.pid for each in view.replicas if each.pid]
         assert len(pids) == 2 and all(alive(pid) for pid in pids)
+        given = psutil.Process(pids[0]).environ()
+        assert given["OMP_NUM_THREADS"] == "7" and "CUDA_VISIBLE_DEVICES" not in given
+        assert given[HOSTS_VARIABLE] == settings.fetch_hosts, "which hosts are read from is the server's to say"
+        assert made.reconciler.claims().held == {"cpu": 2 * 2**20}
         await made.deployments.remove("m")
+        assert made.reconciler.claims().held == {}
         assert not any(alive(pid) for pid in pids)
         assert "m" not in made.table.routes
-        said = [event.content for event in await made.deployments.events("m")]
+        said = [re.sub(r"\d+\.\d s", "so long", event.content) for event in await made.deployments.events("m")]
         assert said[0] == "Launch model" and said[-1] == "Terminated"
+        for ordinal in (0, 1):
+            mine = [each.removeprefix(f"Replica {ordinal} ") for each in said if each.startswith(f"Replica {ordinal}")]
+            assert mine == ["is starting on fake", "is ready after so long", "is stopping"]
         with pytest.raises(ModelNotFound):
             made.deployments.view("m")
 

@@ -200,6 +200,17 @@ def test_what_an_app_raises_is_the_answer_or_its_last_event(yard: Yard, replica:
     until(lambda: replica.stats()["active"] == 0, "the engine went on")
 
 
+def test_the_first_byte_of_an_app_is_timed(yard: Yard) -> None:
+    def count() -> float:
+        text = yard.gateway.meter.render().decode()
+        name = 'modelyard_time_to_first_byte_seconds_count{model="",path="/v1/dialect"} '
+        return sum(float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name))
+
+    before = count()
+    assert yard.post(body_for(DIALECT), DIALECT).status == 200
+    until(lambda: count() == before + 1, "its first byte was not timed")
+
+
 def test_errors_are_raised_as_the_class_that_they_are(yard: Yard) -> None:
     def asking(**more: Any) -> Callable[[Sender], Any]:
         return lambda sender: sender(CHAT, msgspec.json.encode(chat(**more)))

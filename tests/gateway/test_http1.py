@@ -65,11 +65,11 @@ class App:
 class BoundedServer:
     """A server of one connection class, in a thread."""
 
-    def __init__(self, **bounds: Any) -> None:
+    def __init__(self, app: App | None = None, **bounds: Any) -> None:
         protocol = type("Tested", (BoundedProtocol,), {"bounds": Bounds(**bounds)})
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.loop = uvloop.new_event_loop()
-        self.app = App()
+        self.app = app or App()
         self.mishaps: list[str] = []
         self.loop.set_exception_handler(lambda _, context: self.mishaps.append(str(context)))
         config = uvicorn.Config(self.app, http=protocol, lifespan="off", log_config=None, access_log=False)

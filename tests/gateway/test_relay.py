@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from modelyard.core.types import Address, Endpoint
+from modelyard.gateway.relay import PENALTY_SECONDS
 from tests.gateway.conftest import Replica, Yard, chat, route, until
 
 
@@ -127,6 +128,10 @@ def test_a_dead_replica_is_passed_over(yard: Yard, replica: Replica, stream: boo
     yard.publish(route(*dead, replica.endpoint))
     for _ in range(5):
         assert yard.post(chat(stream=stream)).status == 200
+    yard.publish(route(*dead))
+    assert yard.post(chat(stream=stream)).status == 503
+    ends, now = yard.on_loop(lambda: dict(yard.gateway._relay.penalties)), time.monotonic()
+    assert all(now < ends[each.replica] <= now + PENALTY_SECONDS for each in dead), "they are avoided for a while"
 
 
 def test_a_replica_that_dies_before_its_answer_is_retried(
