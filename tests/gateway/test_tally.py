@@ -155,3 +155,13 @@ def test_requests_over_a_socket_are_counted_by_model(yard: Yard, replica: Replic
     assert (found[tally.REQUESTS], found[tally.ERRORS]) == (3, 1)
     assert found[tally.TOKENS_OUT] == 20 + 7
     assert sum(found.get(tally.TTFT + bucket, 0) for bucket in range(BUCKETS)) == 1
+
+
+def test_times_count_from_the_arrival_of_the_request() -> None:
+    tallies = Tallies()
+    exchange = begun(tallies, began=100.0)
+    streaming(tallies, exchange).see(EVENT, 101.0)
+    exchange.ended = 103.0
+    tallies.end(exchange)
+    found = taken(tallies)
+    assert found[tally.DURATION + bisect(BOUNDS, 3.0)] == found[tally.TTFT + bisect(BOUNDS, 1.0)] == 1
