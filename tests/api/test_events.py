@@ -331,7 +331,7 @@ def test_the_snippets_of_the_page(
     for snippet in snippets:
         real = snippet.replace("http://127.0.0.1:9997", server.url)
         exec(real.replace('"modelyard-demo"', '"echo", model_engine="fake"'), {})
-    assert capsys.readouterr().out == "READY\n"
+    assert capsys.readouterr().out == "READY\nTrue\n"
 
 
 def test_the_page_names_every_topic_and_type() -> None:

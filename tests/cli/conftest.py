@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,17 +30,18 @@ def stub() -> Iterator[Stub]:
 
 
 @pytest.fixture
-def call(
-    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Printed]:
+def call(stub: Stub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Printed]]:
     """Run a command in this process, against the scripted server: milliseconds where a process of its own takes 300."""
-    monkeypatch.setenv("MODELYARD_ENDPOINT", stub.url)
-    monkeypatch.setenv("MODELYARD_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TZ", "UTC")
 
     def call(*arguments: str) -> Printed:
         code = run(arguments)
         out, err = capsys.readouterr()
         return Printed(code, out, err)
 
-    return call
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODELYARD_ENDPOINT", stub.url)
+        patch.setenv("MODELYARD_HOME", str(tmp_path / "home"))
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield call
+    time.tzset()

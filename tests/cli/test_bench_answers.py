@@ -86,11 +86,7 @@ def test_times_of_a_stream_are_between_its_events() -> None:
     for second, data in ((1, delta(content="a")), (3, delta(content="b")), (3.5, delta(content="c")), (7, END)):
         answer.feed(data, answer._began + second, 200)
     answer.end(answer._began + 9, 200)
-    assert (sample.ttft, list(sample.itls), sample.latency) == (
-        pytest.approx(1),
-        pytest.approx([2, 0.5]),
-        pytest.approx(7),
-    )
+    assert [sample.ttft, *sample.itls, sample.latency] == pytest.approx([1, 2, 0.5, 7])
     assert ("".join(sample.text), sample.output_tokens) == ("abc", 3)
 
 

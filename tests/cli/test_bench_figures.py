@@ -253,3 +253,84 @@ def test_axes_hold_their_values() -> None:
 def test_the_progress_line_has_counts_and_rates() -> None:
     outcome = LoadOutcome(total=4, samples=RUN[:2], running=2, completed=1, tokens=30, began=1.0)
     assert line(outcome, 2.0) == "████████████░░░░░░░░░░░░  2/4  2 running  1 failed  0.5 req/s  15 tok/s  2 s"
+
+
+DOTS = plot.Panel("A < B", "seconds", "ms", [plot.Series("x", "#123456", [(0.0, 0.0), (4.0, 8.0), (2.0, 4.0)])])
+
+
+def test_a_diagram_has_its_points_ticks_and_grid_in_their_places() -> None:
+    drawing = ET.fromstring(plot.svg(DOTS))
+    space = "{http://www.w3.org/2000/svg}"
+    assert drawing.get("viewBox") == "0 0 760 300" and drawing.findtext(f"{space}title") == "A < B"
+    points = [(each.get("cx"), each.get("cy"), each.get("r")) for each in drawing.iter(f"{space}circle")]
+    assert points == [("64.0", "256.0", "2.2"), ("736.0", "28.0", "2.2"), ("400.0", "142.0", "2.2")]
+    lines = [[each.get(name) for name in ("x1", "x2", "y1", "y2")] for each in drawing.iter(f"{space}line")]
+    assert lines == [["64", "736", y, y] for y in ("256.0", "199.0", "142.0", "85.0", "28.0")]
+    texts = [
+        (each.get("x"), each.get("y"), each.get("text-anchor"), each.text) for each in drawing.iter(f"{space}text")
+    ]
+    across = [
+        (f"{x:.1f}", "274", "middle", f"{tick}") for x, tick in zip((64, 232, 400, 568, 736), range(5), strict=True)
+    ]
+    up = [
+        ("56", f"{y:.1f}", "end", f"{tick}") for y, tick in zip((260, 203, 146, 89, 32), range(0, 10, 2), strict=True)
+    ]
+    assert texts == [*across, *up, ("400.0", "294", "middle", "seconds"), ("64", "16", None, "ms")]
+
+
+@pytest.mark.parametrize(("count", "line", "tags"), [(1, True, "circle"), (2, True, "polyline"), (2, False, "circle")])
+def test_a_line_needs_two_points(count: int, line: bool, tags: str) -> None:
+    series = plot.Series("", "#000", [(float(at), 1.0) for at in range(count)], line)
+    assert f"<{tags} " in plot.drawn(series, float, float)
+    assert ("<polyline" in plot.drawn(series, float, float)) is (tags == "polyline")
+
+
+@pytest.mark.parametrize(("points", "dots"), [(0, 0), (1, 1), (4000, 4000), (4001, 2001), (8001, 2667)])
+def test_at_most_four_thousand_points_are_drawn(points: int, dots: int) -> None:
+    series = plot.Series("", "#000", [(0.0, 0.0)] * points)
+    if points:
+        assert plot.drawn(series, float, float).count("<circle") == dots
+
+
+@pytest.mark.parametrize(
+    ("values", "points"),
+    [
+        ([], []),
+        ([0.5], [(500.0, 100.0)]),
+        ([0.1, 0.2], [(100.0, 50.0), (200.0, 100.0)]),
+    ],
+)
+def test_a_distribution_ends_at_all_values(values: list[float], points: list[tuple[float, float]]) -> None:
+    assert plot.distribution(values) == points
+
+
+def test_a_long_distribution_is_thinned_out() -> None:
+    values = [float(at) for at in range(1999)]
+    points = plot.distribution(values)
+    assert len(points) == 501 and points[0] == (0.0, 100 / 1999) and points[-1] == (1998000.0, 100.0)
+    assert len(plot.distribution(values[:799])) == 799
+
+
+def test_only_what_was_measured_is_drawn() -> None:
+    shown = plot.panels(RUN)
+    assert [panel.title for panel in shown] == ["Latency of each request", "How many were no slower", "Output tokens"]
+    latency, spread, flow = shown
+    assert [(each.name, len(each.points), each.line) for each in latency.series] == [
+        ("Time to first token", 3, False), ("End-to-end latency", 3, False),
+    ]  # fmt: skip
+    assert latency.series[0].points[0] == (0.0, 100.0) and spread.logarithmic and not latency.logarithmic
+    assert [len(each.points) for each in spread.series] == [3, 2, 3, 3] and all(each.line for each in spread.series)
+    assert [x for x, _ in flow.series[0].points] == [0.0, 1.0] and sum(y for _, y in flow.series[0].points) == 10
+    assert plot.panels([]) == []
+    nothing = {**figures([], 1.0, FigureOptions()), "model_id": "m"}
+    assert "No request was completed." in plot.html([], nothing)
+
+
+def test_the_table_of_a_page_has_each_metric_and_kind() -> None:
+    result = {"mean_ttft_ms": 1.0, "p99_ttft_ms": 2.5, "mean_itl_ms": 3.0, "p99_itl_ms": 4.0}
+    assert plot.table(result) == (
+        "<table><tr><th>ms</th><th>mean</th><th>p99</th></tr><tr><td>Time to first token</td><td>1.00</td><td>2.50</td></tr>"
+        "<tr><td>Inter-token latency</td><td>3.00</td><td>4.00</td></tr></table>"
+    )
+    assert plot.table({}) == ""
+    assert plot.legend(DOTS) == '<span style="color:#123456">● x</span> &#160; '

@@ -56,7 +56,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest
 def options_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Options:
     """The options of a run that is not made."""
     found: list[Options] = []
-    monkeypatch.setattr(serving, "bench", lambda options: found.append(options) or 0)
+
+    def keep(options: Options) -> int:
+        found.append(options)
+        return 0
+
+    monkeypatch.setattr(serving, "bench", keep)
     assert run(["bench", "serve", *arguments]) == 0
     return found[0]
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cli import terminal
+from tests.cli.conftest import Printed
 from tests.cli.served import Served
 from tests.cli.terminal import Terminal, columns, run, words_of
 from tests.client.stub import Stub, error_answer, json_answer
+
+Call = Callable[..., Printed]
 
 DEMO = Path(__file__).parents[2] / "src/modelyard/catalog/demo/modelyard-demo.gguf"
 VERSION = "qwen--0_5B--ggufv2--q4_0"
@@ -28,17 +30,17 @@ FAMILIES = [
 ]
 
 
-def test_registrations_lists_families(stub: Stub) -> None:
+def test_registrations_lists_families(stub: Stub, call: Call) -> None:
     stub.routes["GET /v1/model_registrations/LLM"] = json_answer(FAMILIES)
-    done = run("registrations", "-t", "LLM", "-e", stub.url)
-    assert columns(done.stdout)[1:] == [
+    done = call("registrations", "-t", "LLM", "-e", stub.url)
+    assert columns(done.out)[1:] == [
         ["qwen", "LLM", "0.5B, 7B", "en, zh, de, fr +1", "chat, tools", "built-in"],
         ["我的", "LLM", "-", "zh", "-", "registered"],
     ]
     assert stub.last().path == "/v1/model_registrations/LLM?detailed=true"
-    assert json.loads(run("registrations", "--json", "-e", stub.url).stdout) == FAMILIES
+    assert json.loads(call("registrations", "--json", "-e", stub.url).out) == FAMILIES
     stub.routes["GET /v1/model_registrations/x"] = error_answer("invalid_parameter", "There is no type x.", 400)
-    assert run("registrations", "--model-type", "x", "-e", stub.url).stderr == "Error: There is no type x.\n"
+    assert call("registrations", "--model-type", "x", "-e", stub.url).err == "Error: There is no type x.\n"
 
 
 def test_a_family_is_registered_and_unregistered(stub: Stub, tmp_path: Path) -> None:
@@ -60,7 +62,7 @@ def test_a_family_is_registered_and_unregistered(stub: Stub, tmp_path: Path) -> 
     assert run("register", "-f", str(tmp_path / "none.json"), "-e", stub.url).returncode == 2
 
 
-def test_cached_lists_versions_with_their_sizes(stub: Stub) -> None:
+def test_cached_lists_versions_with_their_sizes(stub: Stub, call: Call) -> None:
     found = [
         {
             "model_name": "qwen",
@@ -73,12 +75,12 @@ def test_cached_lists_versions_with_their_sizes(stub: Stub) -> None:
         }
     ]
     stub.routes["GET /v1/cache/models"] = json_answer({"list": found})
-    done = run("cached", "-n", "qwen", "-e", stub.url)
-    assert columns(done.stdout)[1] == ["qwen", "LLM", "ggufv2", "0.5B", "q4_0", "1.0 MB", VERSION]
+    done = call("cached", "-n", "qwen", "-e", stub.url)
+    assert columns(done.out)[1] == ["qwen", "LLM", "ggufv2", "0.5B", "q4_0", "1.0 MB", VERSION]
     assert stub.last().path == "/v1/cache/models?model_name=qwen"
-    assert json.loads(run("cached", "--json", "-e", stub.url).stdout) == found
+    assert json.loads(call("cached", "--json", "-e", stub.url).out) == found
     stub.routes["GET /v1/cache/models"] = json_answer({"list": []})
-    assert run("cached", "--model_name", "qwen", "-e", stub.url).stderr == "No files of qwen are on the server.\n"
+    assert call("cached", "--model_name", "qwen", "-e", stub.url).err == "No files of qwen are on the server.\n"
 
 
 @pytest.fixture
@@ -104,52 +106,22 @@ def test_removing_asks_first(cache: Stub, typed: str, code: int) -> None:
     assert deleted(cache) is (code == 0)
 
 
-def test_removing_with_yes_asks_nothing(cache: Stub) -> None:
-    nobody = run("remove-cache", "-n", VERSION, "-e", cache.url)
-    assert nobody.returncode == 1 and not deleted(cache)
-    assert run("remove-cache", "--model_version", VERSION, "--check", "-e", cache.url).stdout == f"{VERSION} removed\n"
+def test_removing_with_yes_asks_nothing(cache: Stub, call: Call) -> None:
+    nobody = call("remove-cache", "-n", VERSION, "-e", cache.url)
+    assert nobody.code == 1 and not deleted(cache)
+    assert call("remove-cache", "--model_version", VERSION, "--check", "-e", cache.url).out == f"{VERSION} removed\n"
     assert deleted(cache)
-    assert run("remove-cache", "-e", cache.url).returncode == 2
+    assert call("remove-cache", "-e", cache.url).code == 2
 
 
-ENGINES: dict[str, Any] = {
-    "llama.cpp": [
-        {
-            "model_name": "qwen",
-            "model_format": "ggufv2",
-            "model_size_in_billions": "0_5",
-            "quantizations": ["q4_0", "q8_0"],
-        }
-    ],
-    "Transformers": [{"model_name": "qwen", "model_format": "pytorch", "quantization": "none"}],
-    "vLLM": "it is not installed",
-}
-
-
-def test_engine_lists_formats_and_reasons(stub: Stub) -> None:
-    stub.routes["GET /v1/engines/LLM/qwen"] = json_answer(ENGINES)
-    done = run("engine", "-n", "qwen", "-e", stub.url)
-    assert columns(done.stdout)[1:] == [
-        ["llama.cpp", "qwen", "ggufv2", "0.5", "q4_0"],
-        ["llama.cpp", "qwen", "ggufv2", "0.5", "q8_0"],
-        ["Transformers", "qwen", "pytorch", "-", "none"],
-    ]
-    assert done.stderr == "vLLM: it is not installed\n"
-    words = words_of("engine qwen -en Llama_cpp -f ggufv2 -s 0_5B -q Q8_0")
-    assert len(columns(run(*words, "-e", stub.url).stdout)) == 2
-    none = run("engine", "qwen", "-f", "awq", "-e", stub.url)
-    assert none.returncode == 1 and "No engine can run qwen that way." in none.stderr
-    assert json.loads(run("engine", "qwen", "--json", "-e", stub.url).stdout) == ENGINES
-
-
-def test_memory_of_a_launch_is_a_table(stub: Stub) -> None:
+def test_memory_of_a_launch_is_a_table(stub: Stub, call: Call) -> None:
     figures = {"weights": 2**30, "kv_cache": 2**20, "activations": 0, "overhead": 2**20, "total": 2**30 + 2**21}
     answer = {"model_name": "qwen", "model_format": "ggufv2", "context_length": 4096, "model_engine": "llama.cpp"}
     stub.routes["POST /v1/models/estimate"] = json_answer({**answer, **figures})
     words = words_of("cal-model-mem -n qwen -s 0_5 -f ggufv2 -q q4_0 -c 4096 --kv-cache-dtype 8")
-    done = run(*words, "-e", stub.url)
-    assert done.stdout.startswith("qwen, ggufv2, 4096 tokens, on llama.cpp\n")
-    assert "total        1.0 GB" in done.stdout
+    done = call(*words, "-e", stub.url)
+    assert done.out.startswith("qwen, ggufv2, 4096 tokens, on llama.cpp\n")
+    assert "total        1.0 GB" in done.out
     assert stub.last().body == {
         "model_name": "qwen",
         "model_size_in_billions": "0_5",
@@ -158,13 +130,13 @@ def test_memory_of_a_launch_is_a_table(stub: Stub) -> None:
         "context_length": 4096,
         "kv_cache_dtype": 8,
     }
-    assert json.loads(run(*words, "--json", "-e", stub.url).stdout)["total"] == figures["total"]
+    assert json.loads(call(*words, "--json", "-e", stub.url).out)["total"] == figures["total"]
 
 
-def test_vllm_models_lists_architectures(stub: Stub) -> None:
+def test_vllm_models_lists_architectures(stub: Stub, call: Call) -> None:
     stub.routes["GET /v1/models/vllm-supported"] = json_answer({"chat": ["Qwen2ForCausalLM"], "generate": []})
-    done = run("vllm-models", "-e", stub.url)
-    assert columns(done.stdout) == [["ARCHITECTURE", "ABILITY"], ["Qwen2ForCausalLM", "chat"]]
+    done = call("vllm-models", "-e", stub.url)
+    assert columns(done.out) == [["ARCHITECTURE", "ABILITY"], ["Qwen2ForCausalLM", "chat"]]
 
 
 def test_stopping_the_cluster_asks_first(stub: Stub) -> None:

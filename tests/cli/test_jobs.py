@@ -30,7 +30,7 @@ Json = dict[str, Any]
 def job(state: str = "running", **fields: Any) -> Json:
     """A job as the server shows it."""
     progress = {"done": 1, "total": 4, "unit": "documents", "message": "", **fields.pop("progress", {})}
-    whole = {"object": "job", "owner": "", "result": None, "error": None, "attempts": 1, "parameters": {}}
+    whole: Json = {"object": "job", "owner": "", "result": None, "error": None, "attempts": 1, "parameters": {}}
     times = {"created_at": 0.0, "started_at": None, "finished_at": None}
     return {"id": "j", "kind": "index", "state": state, "progress": progress, **whole, **times, **fields}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,11 @@ import click
 import pytest
 
 from modelyard.cli.launch import absolute, separate_adapters, split_words
-from tests.cli.terminal import Terminal, run, start, words_of
+from tests.cli.conftest import Printed
+from tests.cli.terminal import Terminal, start, words_of
 from tests.client.stub import Answer, Stub, StubRequest, Write, error_answer, json_answer, model
+
+Call = Callable[..., Printed]
 
 PROGRESS = "GET /v1/models/m/progress"
 LOADING = {"progress": 0.5, "stage": "loading", "info": "reading weights", "replicas": []}
@@ -61,12 +64,12 @@ def test_unknown_options_go_to_the_engine(rest: list[str], expected: object) -> 
     assert split_words(rest) == expected
 
 
-def test_an_unknown_short_option_is_refused() -> None:
+def test_an_unknown_short_option_is_refused(call: Call) -> None:
     with pytest.raises(click.NoSuchOption):
         split_words(["demo", "-x", "1"])
-    assert run("launch", "demo", "-x", "1").returncode == 2
-    assert run("launch", "a", "b").returncode == 2
-    assert run("launch").returncode == 2
+    assert call("launch", "demo", "-x", "1").code == 2
+    assert call("launch", "a", "b").code == 2
+    assert call("launch").code == 2
 
 
 def test_paths_are_made_absolute_and_names_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,10 +82,10 @@ def test_paths_are_made_absolute_and_names_are_not(tmp_path: Path, monkeypatch: 
     assert absolute("Qwen/Qwen3-0.6B") == "Qwen/Qwen3-0.6B"
 
 
-def test_a_launch_sends_what_its_options_say(launching: Stub) -> None:
+def test_a_launch_sends_what_its_options_say(launching: Stub, call: Call) -> None:
     words = "launch demo -u m -en llama.cpp -s 0.5 -r 2 --n-gpu none --gpu-idx 0,1 --context-length 2048 -ev A 1 -ev B 2 -lm x y"
-    done = run(*words.split(), "--flash-attn", "--n-parallel=4", "--no-wait", "-e", launching.url)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "m\n", "")
+    done = call(*words.split(), "--flash-attn", "--n-parallel=4", "--no-wait", "-e", launching.url)
+    assert (done.code, done.out, done.err) == (0, "m\n", "")
     assert launching.last().path == "/v1/models?wait_ready=false"
     assert launching.last().body == {
         "model_name": "demo",
@@ -101,29 +104,29 @@ def test_a_launch_sends_what_its_options_say(launching: Stub) -> None:
     }
 
 
-def test_the_uid_is_printed_when_the_model_is_ready(launching: Stub) -> None:
+def test_the_uid_is_printed_when_the_model_is_ready(launching: Stub, call: Call) -> None:
     launching.routes[PROGRESS] = then(step(0.0, "pending"), LOADING, LOADING, step(1.0, "completed"))
-    done = run("launch", "demo", "-e", launching.url)
-    assert (done.returncode, done.stdout) == (0, "m\n")
-    assert done.stderr == "m: pending\nm: loading: reading weights\nm: completed\n"
+    done = call("launch", "demo", "-e", launching.url)
+    assert (done.code, done.out) == (0, "m\n")
+    assert done.err == "m: pending\nm: loading: reading weights\nm: completed\n"
 
 
-def test_a_failed_launch_says_why(launching: Stub) -> None:
+def test_a_failed_launch_says_why(launching: Stub, call: Call) -> None:
     launching.routes[PROGRESS] = json_answer(step(1.0, "failed", "CUDA out of memory (exit code 1)"))
     launching.routes["GET /v1/models/m/logs"] = json_answer({"uid": "m", "replica": None, "lines": ["boom", "bang"]})
-    done = run("launch", "demo", "-e", launching.url)
-    assert (done.returncode, done.stdout) == (1, "")
+    done = call("launch", "demo", "-e", launching.url)
+    assert (done.code, done.out) == (1, "")
     end = "  boom\n  bang\nError: Launching m failed: CUDA out of memory (exit code 1)\n"
-    assert done.stderr == f"m: failed\n{end}"
+    assert done.err == f"m: failed\n{end}"
 
 
-def test_a_refused_or_vanished_launch_is_one_sentence(launching: Stub) -> None:
+def test_a_refused_or_vanished_launch_is_one_sentence(launching: Stub, call: Call) -> None:
     launching.routes[PROGRESS] = json_answer(step(0.0, "pending"))
     launching.routes["GET /v1/models/m"] = error_answer("model_not_found", "Model 'm' not found.", 404)
-    done = run("launch", "demo", "-e", launching.url)
-    assert (done.returncode, done.stderr) == (1, "Error: Model 'm' not found.\n")
+    done = call("launch", "demo", "-e", launching.url)
+    assert (done.code, done.err) == (1, "Error: Model 'm' not found.\n")
     launching.routes["POST /v1/models"] = error_answer("model_exists", "Model 'm' is already here.", 409)
-    assert run("launch", "demo", "-e", launching.url).stderr == "Error: Model 'm' is already here.\n"
+    assert call("launch", "demo", "-e", launching.url).err == "Error: Model 'm' is already here.\n"
 
 
 def test_ctrl_c_without_a_terminal_cancels(launching: Stub) -> None:
@@ -172,7 +175,7 @@ def test_a_terminal_shows_a_bar(launching: Stub) -> None:
     assert terminal.seen.splitlines()[-1].endswith("m")
 
 
-def test_every_flag_of_xinference_is_taken(launching: Stub) -> None:
+def test_every_flag_of_xinference_is_taken(launching: Stub, call: Call) -> None:
     words = [
         *words_of("launch --model-name demo --model-type LLM --model-engine vLLM --model-uid m --size-in-billions 1_8"),
         *words_of(
@@ -182,8 +185,8 @@ def test_every_flag_of_xinference_is_taken(launching: Stub) -> None:
         *words_of("-ld scale 1 -fd fuse 2 -qc load_in_4bit True --disable-virtual-env -vp torch -vp numpy"),
         *words_of('--replica-config [{"role":"hybrid"}] --gpu_memory_utilization 0.8 --no-wait'),
     ]
-    done = run(*words, "-e", launching.url)
-    assert done.returncode == 0, done.stderr
+    done = call(*words, "-e", launching.url)
+    assert done.code == 0, done.err
     body = launching.last().body
     adapters = [{"lora_name": "a", "local_path": "/x"}, {"lora_name": "b", "local_path": "/y"}]
     assert body == {
@@ -212,12 +215,12 @@ def test_every_flag_of_xinference_is_taken(launching: Stub) -> None:
         "trust_remote_code": "True",
         "gpu_memory_utilization": "0.8",
     }
-    wrong = run("launch", "demo", "--replica-config", "{", "-e", launching.url)
-    assert wrong.returncode == 2 and "is not JSON" in wrong.stderr
+    wrong = call("launch", "demo", "--replica-config", "{", "-e", launching.url)
+    assert wrong.code == 2 and "is not JSON" in wrong.err
 
 
-def test_every_alias_is_sent(launching: Stub) -> None:
-    assert run(*words_of("launch demo --alias gpt-4o --alias claude-x --no-wait"), "-e", launching.url).returncode == 0
+def test_every_alias_is_sent(launching: Stub, call: Call) -> None:
+    assert call(*words_of("launch demo --alias gpt-4o --alias claude-x --no-wait"), "-e", launching.url).code == 0
     assert launching.last().body["aliases"] == ["gpt-4o", "claude-x"]
 
 

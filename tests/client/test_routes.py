@@ -19,6 +19,7 @@ from modelyard.client import (
     Client,
     account_types,
     event_types,
+    file_types,
     form_types,
     handles,
     job_types,
@@ -33,6 +34,7 @@ from modelyard.client import (
 from modelyard.client.calls import CallGroup, ClientMethod
 from modelyard.client.request import Request
 from modelyard.client.resources.documents import upload_batch
+from modelyard.client.resources.files import upload_request
 from modelyard.protocol import (
     adapters,
     cache,
@@ -41,6 +43,7 @@ from modelyard.protocol import (
     conversation_imports,
     conversations,
     engines,
+    files,
     hits,
     jobs,
     keys,
@@ -68,6 +71,9 @@ SAMPLES = {
     "file": ("a.txt", b"a"),
     "persist": False,
     "documents": ["a"],
+    "part_ids": ["a"],
+    "data": b"a",
+    "size": 1,
     **dict.fromkeys(("image", "images", "mask_image", "first_frame", "last_frame", "audio"), b"a"),
 }
 """Arguments of calls that are no text, by name."""
@@ -88,6 +94,7 @@ def calls() -> Iterator[tuple[str, ClientMethod[Any, Any]]]:
 def requests() -> Iterator[tuple[str, Request[Any]]]:
     """A request of every call; those that send several are made of others, but for uploads."""
     yield "DocumentCalls.upload", upload_batch("x", [("a.txt", b"a")])
+    yield "FileCalls.upload", upload_request("a.txt", b"a", "user_data")
     for name, method in calls():
         parameters = list(inspect.signature(method.build).parameters.values())[1:]
         arguments = {
@@ -140,6 +147,7 @@ BODIES: dict[str, Any] = {
     "EventDict": models.ModelEvent,
     "ScaleDict": models.ScaleResponse,
     "LogsDict": models.ModelLogs,
+    "LogPortionDict": models.LogPortion,
     "ReplicaStatusDict": lifecycle.ReplicaStatus,
     "InstanceDict": lifecycle.Instance,
     "ModelVersionDict": lifecycle.ModelVersionInfo,
@@ -206,6 +214,10 @@ BODIES: dict[str, Any] = {
     "ExplainedCandidateDict": hits.ExplainedCandidate,
     "CitationDict": hits.Citation,
     "AnswerDict": knowledge.AnswerInfo,
+    "FileDict": files.FileInfo,
+    "FilePageDict": files.FilePage,
+    "FileUploadDict": files.UploadInfo,
+    "UploadPartDict": files.UploadPartInfo,
     "KnowledgeJobDict": knowledge_jobs.KnowledgeJobInfo,
     "JobDict": jobs.JobInfo,
     "JobProgressDict": jobs.JobProgressInfo,
@@ -224,7 +236,17 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    modules = (types, account_types, knowledge_types, job_types, form_types, metrics_types, server_types, event_types)
+    modules = (
+        file_types,
+        types,
+        account_types,
+        knowledge_types,
+        job_types,
+        form_types,
+        metrics_types,
+        server_types,
+        event_types,
+    )
     found = {name: each for module in modules for name, each in vars(module).items()}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 

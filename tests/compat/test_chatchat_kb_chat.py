@@ -108,3 +108,6 @@ def test_openais_client_gets_answers_and_sources(server: Live, model: Scripted) 
         elsewhere = client.with_options(base_url=f"{server.url}/knowledge_base/local_kb/无")
         with pytest.raises(NotFoundError, match="无"):
             elsewhere.chat.completions.create(model="script", messages=messages)
+        engine = client.with_options(base_url=f"{server.url}/knowledge_base/search_engine/x")
+        with pytest.raises(BadRequestError, match="未支持搜索引擎 x"):
+            engine.chat.completions.create(model="script", messages=messages)

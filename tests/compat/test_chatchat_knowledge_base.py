@@ -182,6 +182,14 @@ def test_rebuilding_the_index_streams_each_document(server: Live, base: str) -> 
     assert missing.text == 'data: {"code": 404, "msg": "未找到知识库 ‘nope’"}\r\n\r\n'
 
 
+def test_rebuilding_keeps_the_model_of_the_base_unless_another_is_chosen(server: Live, base: str) -> None:
+    server.launched("another", model_type="embedding", model_name="fake")
+    for chosen, model in (("bge-large-zh-v1.5", "vectors"), ("another", "another"), ("bge-large-zh-v1.5", "another")):
+        raw(server, "recreate_vector_store", {"knowledge_base_name": base, "embed_model": chosen})
+        assert server.http.get(f"/v1/knowledge_bases/{base}").json()["embedding_model"] == model
+    assert server.http.delete("/v1/models/another").status_code == 200
+
+
 def test_a_base_can_be_described(server: Live, base: str) -> None:
     reply = post(server, "update_info", {"knowledge_base_name": base, "kb_info": "关于"})
     assert reply == {"code": 200, "msg": "知识库介绍修改完成", "data": {"kb_info": "关于"}}

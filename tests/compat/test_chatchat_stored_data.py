@@ -78,8 +78,11 @@ def test_the_data_is_found_wherever_chatchat_keeps_it(tmp_path: Path) -> None:
         bases_folder(there.bases / "人事")
     with pytest.raises(BadRequest, match="no Langchain-Chatchat data"):
         bases_folder(tmp_path)
-    with pytest.raises(BadRequest, match="There is no folder"):
-        bases_folder(tmp_path / "nothing")
+    other = there.bases / "other.db"
+    other.touch()
+    for path in (tmp_path / "nothing", other):
+        with pytest.raises(BadRequest, match="There is no folder"):
+            bases_folder(path)
 
 
 def test_a_database_of_0_2_4_has_fewer_columns(tmp_path: Path) -> None:
@@ -137,7 +140,7 @@ def test_rows_without_a_name_or_of_unknown_bases_are_left_out(tmp_path: Path) ->
 
 def test_without_a_database_there_are_only_files(tmp_path: Path) -> None:
     there = v03(tmp_path / "there")
-    elsewhere = shutil.move(there.database, tmp_path / "elsewhere.db")
+    elsewhere = there.database.rename(tmp_path / "elsewhere.db")
     found = read_data(there.root)
     assert (found.database, found.conversations, found.problems) == (None, [], [])
     assert [(base.name, base.missing) for base in found.bases] == [("samples", []), ("人事", [])]
@@ -267,7 +270,7 @@ def test_messages_without_a_conversation_are_one_for_each_day() -> None:
     st.lists(st.sampled_from([0, 1, 2, MESSAGES_AT_ONCE - 2, MESSAGES_AT_ONCE - 1, MESSAGES_AT_ONCE, 1201]), max_size=6)
 )
 def test_portions_have_every_message_once_and_stay_small(sizes: list[int]) -> None:
-    talks = [
+    talks: list[dict[str, Any]] = [
         {"id": str(place), "messages": [{"id": f"{place}/{number}"} for number in range(size)]}
         for place, size in enumerate(sizes)
     ]

@@ -191,6 +191,11 @@ def test_a_key_needs_to_write_the_base(tmp_path_factory: pytest.TempPathFactory)
         post(server, "/knowledge_base/create_knowledge_base", {"knowledge_base_name": "docs"})
         given = {"name": "reader", "scopes": ["knowledge:read", "models:read"]}
         key = server.http.post("/v1/admin/keys", json=given).json()["key"]
+        elsewhere = server.http.post("/v1/admin/keys", json={**given, "bases": {"other": "read"}}).json()["key"]
+        search = {"knowledge_base_name": "docs", "query": "x"}
+        for each, status in ((key, 200), (elsewhere, 403)):
+            header = {"authorization": f"Bearer {each}"}
+            assert server.http.post("/knowledge_base/search_docs", json=search, headers=header).status_code == status
         with httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {key}"}) as reader:
             body = {"knowledge_base_name": "docs", "file_name": "x", "doc_ids": ["1"]}
             for name in (ONE, ALL):

@@ -50,6 +50,7 @@ def test_a_chat_without_tools_is_the_models(server: Live, client: OpenAI, model:
     assert "".join(each.choices[0].delta.content or "" for each in chunks if each.choices) == ANSWER
     kept = server.http.get("/v1/chats/talk/messages").json()["data"]
     assert [each["answer"] for each in kept] == [ANSWER, ANSWER]
+    assert whole.model_extra and whole.model_extra["message_id"] == kept[0]["id"]
     assert chunks[0].model_extra and chunks[0].model_extra["message_id"] == kept[1]["id"]
 
 
@@ -76,7 +77,8 @@ def test_a_chosen_tool_must_be_called(client: OpenAI, model: Scripted) -> None:
     (ended,) = whole.choices[0].message.tool_calls or []
     assert whole.choices[0].message.content == ANSWER and ended.model_extra
     assert ended.model_extra["tool_output"] == "42"
-    assert model.bodies[0]["tool_choice"]["function"]["name"] == "calculator" and "tool_choice" not in model.bodies[1]
+    assert model.bodies[0]["tool_choice"] == {"type": "function", "function": {"name": "calculator"}}
+    assert "tool_choice" not in model.bodies[1]
 
 
 def test_tool_input_calls_the_tool_first(client: OpenAI, model: Scripted) -> None:

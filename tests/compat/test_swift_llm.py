@@ -149,6 +149,7 @@ def test_answers_come_in_order_with_the_history_and_figures(
     assert REQUESTS[1]["history"] == [["Hello", "Hi"]] and "logprobs" not in first
     assert set(figures) == FIGURES and figures["num_samples"] == 2 and figures["num_generated_tokens"] > 2
     assert 0 < figures["runtime"] <= time.perf_counter() - began
+    assert figures["num_prompt_tokens"] > 10
     assert f"[PROMPT]{REQUESTS[0]['query']}[OUTPUT]{first['response']}" in capsys.readouterr().out
 
 

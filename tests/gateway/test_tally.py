@@ -37,11 +37,17 @@ def taken(tallies: Tallies) -> dict[int, int]:
     return found
 
 
-def streaming(tallies: Tallies, exchange: Exchange) -> Tap:
-    exchange.tap = tap = Tap(400)
-    assert exchange.tally is not None
-    tap.time(exchange.tally.counts)
+def streaming(exchange: Exchange) -> Tap:
+    exchange.tap = tap = Tap(400, streams=True)
     return tap
+
+
+def see(tap: Tap, data: bytes, now: float) -> None:
+    """What the relay does with a chunk."""
+    if tap.waiting:
+        tap.see_beginning(data, now)
+    else:
+        tap.stamp(now)
 
 
 @given(st.lists(st.floats(0.0002, 599.0), min_size=1, max_size=60), st.sampled_from([0.5, 0.95, 0.99]))
@@ -63,10 +69,10 @@ def test_percentiles_at_the_ends() -> None:
 def test_the_first_token_is_the_first_event_with_text_and_gaps_begin_there() -> None:
     tallies = Tallies()
     exchange = begun(tallies)
-    tap = streaming(tallies, exchange)
+    tap = streaming(exchange)
     for at, data in ((1.0, ROLE), (2.0, EVENT), (2.5, EVENT), (4.5, EVENT)):
-        tap.see(data, at)
-    tap.see_last(DONE)
+        see(tap, data, at)
+    tap.see_end(DONE, 5.0)
     exchange.ended, exchange.usage = 5.0, tap.usage()
     tallies.end(exchange)
     found = taken(tallies)
@@ -79,14 +85,14 @@ def test_the_first_token_is_the_first_event_with_text_and_gaps_begin_there() -> 
 def test_tokens_of_a_long_answer_are_counted_while_it_streams_and_once() -> None:
     tallies = Tallies()
     exchange = begun(tallies)
-    tap = streaming(tallies, exchange)
-    tap.see(ROLE, 1.0)
+    tap = streaming(exchange)
+    see(tap, ROLE, 1.0)
     amounts = []
     for second in range(3):
         for _ in range(10):
-            tap.see(EVENT, 2.0 + second)
+            see(tap, EVENT, 2.0 + second)
         amounts.append(taken(tallies).get(tally.TOKENS_OUT, 0))
-    tap.see_last(EVENT + b'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":30}}\n\n' + DONE)
+    tap.see_end(EVENT + b'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":30}}\n\n' + DONE, 5.0)
     exchange.ended, exchange.usage = 6.0, tap.usage()
     tallies.end(exchange)
     last = taken(tallies)
@@ -97,16 +103,16 @@ def test_tokens_of_a_long_answer_are_counted_while_it_streams_and_once() -> None
 def test_events_without_tokens_are_taken_back_from_the_next_answer() -> None:
     tallies = Tallies()
     first = begun(tallies)
-    tap = streaming(tallies, first)
+    tap = streaming(first)
     for _ in range(20):
-        tap.see(EVENT, 1.0)
+        see(tap, EVENT, 1.0)
     ahead = taken(tallies)[tally.TOKENS_OUT]
-    tap.see_last(b'data: {"usage":{"prompt_tokens":1,"completion_tokens":10}}\n\n' + DONE)
+    tap.see_end(b'data: {"usage":{"prompt_tokens":1,"completion_tokens":10}}\n\n' + DONE, 5.0)
     first.ended, first.usage = 2.0, tap.usage()
     tallies.end(first)
     second = begun(tallies)
     second.tap = Tap(0)
-    second.tap.see_last(b'{"usage":{"prompt_tokens":1,"completion_tokens":9}}')
+    second.tap.see_end(b'{"usage":{"prompt_tokens":1,"completion_tokens":9}}', 5.0)
     second.ended, second.usage = 2.0, second.tap.usage()
     tallies.end(second)
     assert ahead + taken(tallies)[tally.TOKENS_OUT] == 10 + 9
@@ -157,10 +163,19 @@ def test_requests_over_a_socket_are_counted_by_model(yard: Yard, replica: Replic
     assert sum(found.get(tally.TTFT + bucket, 0) for bucket in range(BUCKETS)) == 1
 
 
+def test_a_chunk_of_several_events_counts_each() -> None:
+    tap = Tap(0, streams=True)
+    tap.see_beginning(EVENT, 1.0)
+    tap.stamp(2.0)
+    tap.see_large(EVENT * 4)
+    tap.see_end(DONE, 3.0)
+    assert tap.events == 1 + 4 + 1
+
+
 def test_times_count_from_the_arrival_of_the_request() -> None:
     tallies = Tallies()
     exchange = begun(tallies, began=100.0)
-    streaming(tallies, exchange).see(EVENT, 101.0)
+    see(streaming(exchange), EVENT, 101.0)
     exchange.ended = 103.0
     tallies.end(exchange)
     found = taken(tallies)

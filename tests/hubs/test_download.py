@@ -15,6 +15,7 @@ import gguf
 import psutil
 import pytest
 
+from modelyard.client import Client
 from tests import make_gguf
 from tests.hub_server import COMMIT, HubServer, Repository, hub_server, sha256
 from tests.live import Live, error_of, events, live
@@ -202,6 +203,32 @@ def test_pause_and_resume(server: Live, hub: HubServer) -> None:
     server.until(ID, "READY")
     assert hub.fetched(FILE)[-1].range is not None, "it went on where it was"
     assert server.http.post("/v1/downloads/nobody/pause").status_code == 404
+
+
+def test_a_download_is_in_the_stream_of_events_until_it_is_cancelled(server: Live, hub: HubServer) -> None:
+    hub.stall_at[FILE] = MIDDLE
+    with Client(server.url) as client, client.events.follow(["downloads", "progress", "jobs"]) as stream:
+        assert next(stream)["data"]["downloads"] == []
+        launch(server, wait=False)
+        seen: set[str] = set()
+        for event in stream:
+            data = event["data"]
+            if event["type"] == "download" and data["downloaded"]:
+                assert (data["model_id"], data["status"], data["total"]) == (ID, "running", len(GGUF))
+                seen.add("download")
+            elif event["type"] == "progress" and data["progress"]["progress"]:
+                assert (data["model_uid"], data["progress"]["stage"]) == (ID, "downloading")
+                seen.add("progress")
+            elif event["type"] == "job" and data["progress"]["done"]:
+                assert (data["kind"], data["state"], data["progress"]["unit"]) == ("download", "running", "bytes")
+                seen.add("job")
+            if seen == {"download", "progress", "job"}:
+                break
+    with Client(server.url) as client, client.events.follow(["downloads"]) as stream:
+        (download,) = next(stream)["data"]["downloads"]
+        server.http.post(f"/v1/models/{ID}/cancel")
+        removed = next(event for event in stream if event["type"] == "download_removed")
+        assert removed["data"] == {"id": download["uid"]}
 
 
 def test_a_killed_server_goes_on_with_a_download(hub: HubServer, home: Path) -> None:

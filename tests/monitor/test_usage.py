@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from sqlalchemy import text
+
 from modelyard.core.access import Grant
 from modelyard.db.session import Database
 from modelyard.db.tables import Key
@@ -114,14 +116,14 @@ def test_the_last_use_of_a_key_is_written_and_its_name_found(database_url: str) 
 
 def test_what_could_not_be_written_is_written_later(database_url: str) -> None:
     async def work(counting: Counting) -> None:
-        whole = counting.usage.database
-        counting.usage.database = Database("sqlite+aiosqlite:////nowhere/at/all.db")
+        async with counting.database.session() as session:
+            await session.execute(text("ALTER TABLE usage RENAME TO away"))
         counting.add(APP)
         await counting.usage.flush()
         counting.add(APP)
         await counting.usage.flush()
-        await counting.usage.database.close()
-        counting.usage.database = whole
+        async with counting.database.session() as session:
+            await session.execute(text("ALTER TABLE away RENAME TO usage"))
         assert [row.requests for row in await counting.rows(ROOT, "key")] == [2]
 
     counted(database_url, work)

@@ -19,6 +19,9 @@ BYTES = 100_000
 """Of a document."""
 
 
+UPLOAD = {"bytes": 300_000, "filename": "a", "mime_type": "", "purpose": "user_data"}
+
+
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A small file system of our own, which is the home folder; what servers print goes beside it."""
@@ -80,6 +83,29 @@ def test_uploads_are_refused_and_deleting_works(disk: Path, server: Live) -> Non
     assert base.add({"late.txt": text(9)})["state"] == "done"
     for number, there in ((0, False), (1, True), (2, True), (9, True)):
         assert bool(base.texts(word(number))) is there, number
+
+
+def test_stored_files_are_refused_leave_nothing_and_can_be_deleted(disk: Path, server: Live) -> None:
+    def stored() -> list[str]:
+        return sorted(path.name for path in (disk / "files").rglob("*") if path.is_file())
+
+    def upload(data: bytes) -> Any:
+        return server.http.post("/v1/files", files={"file": ("a.bin", data)}, data={"purpose": "user_data"})
+
+    kept = ok(upload(text(0, 300_000)))["id"]
+    stuffing = stuffed(disk, 400_000)
+    for data in (b"x" * 1_000_000, b"x" * 5_000_000):
+        refused = upload(data)
+        assert (refused.status_code, error_of(refused)["code"]) == (503, "not_enough_disk")
+        assert stored() == [kept]
+    begun = ok(server.http.post("/v1/uploads", json=UPLOAD))["id"]
+    part = server.http.post(f"/v1/uploads/{begun}/parts", files={"data": b"x" * 1_000_000})
+    assert (part.status_code, error_of(part)["code"]) == (503, "not_enough_disk")
+    assert stored() == [kept] and [each["id"] for each in ok(server.http.get("/v1/files"))["data"]] == [kept]
+    assert ok(server.http.delete(f"/v1/files/{kept}"))["deleted"] is True
+    assert stored() == []
+    stuffing.unlink()
+    assert ok(server.http.delete(f"/v1/files/{ok(upload(b'x' * 1_000_000))['id']}"))["deleted"] is True
 
 
 def test_documents_wait_for_room_and_go_on(disk: Path, server: Live) -> None:

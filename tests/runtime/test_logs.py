@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from modelyard.runtime import logs
 from modelyard.runtime.logs import KEEP, LogFolder, read_tail
 
 
@@ -45,3 +49,23 @@ def test_the_tail_of_a_long_file_with_broken_bytes_is_read(tmp_path: Path) -> No
     assert read_tail(path, 1) == ["last"]
     assert read_tail(path, 0) == []
     assert read_tail(tmp_path / "none", 5) == []
+
+
+@given(
+    lines=st.lists(st.text("ab€", max_size=4), max_size=6),
+    rest=st.sampled_from(["", "half"]),
+    wanted=st.integers(0, 8),
+    tail=st.sampled_from([8, 10_000]),
+)
+def test_a_follower_begins_at_the_last_whole_lines(lines: list[str], rest: str, wanted: int, tail: int) -> None:
+    data = "".join(line + "\n" for line in lines).encode() + rest.encode()
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs, "TAIL", tail)
+        path = Path(folder) / "log"
+        path.write_bytes(data)
+        begin = logs.offset_of_tail(path, wanted)
+        found = data[begin:].decode().split("\n")[:-1]
+        assert begin == 0 or data[begin - 1 : begin] == b"\n" or not found
+        assert found == lines[len(lines) - len(found) :] and len(found) <= wanted
+        assert len(data) > tail or len(found) == min(wanted, len(lines))
+        assert logs.offset_of_tail(Path(folder) / "none", wanted) == 0

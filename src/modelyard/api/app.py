@@ -18,6 +18,7 @@ from modelyard.api.checked_bodies import BodyCheck
 from modelyard.api.content_types import ContentTypeCheck
 from modelyard.api.cors import Cors
 from modelyard.api.exposure import loaded_keys
+from modelyard.api.files import files_running
 from modelyard.api.foreign_pages import ForeignPages
 from modelyard.api.guard import Guard
 from modelyard.api.knowledge import knowledge_running
@@ -143,7 +144,10 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     tasks = _begin_all(reconciler, autostarts, keys, jobs, events, monitor)
     try:
         await reconciler.look()
-        async with knowledge_running(settings, database, gateway, catalog, jobs) as knowledge:
+        async with (
+            files_running(settings, database) as (files, uploads),
+            knowledge_running(settings, database, gateway, catalog, jobs) as knowledge,
+        ):
             parts = Parts(
                 settings,
                 host,
@@ -160,19 +164,26 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                 downloads=reconciler.downloads,
                 knowledge=knowledge,
                 chats=chats,
+                files=files,
+                uploads=uploads,
                 events=events,
                 monitor=monitor,
             )
             yield Application(parts)
     finally:
         await _end(*reversed(tasks))
-        await chats.close()
-        await gateway.close()
-        await monitor.close()
-        await asyncio.to_thread(PROCESSES.close)
-        await host.close()
-        await database.close()
+        await _close(chats, gateway, monitor, host, database)
         lock.close()
+
+
+async def _close(chats: Chats, gateway: Gateway, monitor: Monitor, host: LocalHost, database: Database) -> None:
+    """Close the parts of a server whose background tasks have ended."""
+    await chats.close()
+    await gateway.close()
+    await monitor.close()
+    await asyncio.to_thread(PROCESSES.close)
+    await host.close()
+    await database.close()
 
 
 async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:

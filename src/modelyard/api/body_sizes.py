@@ -39,6 +39,8 @@ def limit_of(scope: MutableMapping[str, Any], form: bool, settings: Settings) ->
     kind = BodyKind.ORDINARY if match is None else match.route.body
     if form and kind is BodyKind.DOCUMENT:
         return Limit(settings.max_document_bytes + FORM_MARGIN, "max_document_bytes")
+    if form and kind is BodyKind.FILE:
+        return Limit(settings.max_file_bytes + FORM_MARGIN, "max_file_bytes")
     if form and kind is BodyKind.DOCUMENTS:
         size = max(settings.max_upload_bytes, settings.max_document_bytes + FORM_MARGIN)
         return Limit(size, "max_upload_bytes")

@@ -15,7 +15,7 @@ from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.errors import WrongContentType
 from modelyard.gateway.asgi import header, send_error
 from modelyard.gateway.model_call import JSON, has_body, is_json
-from modelyard.web.router import ManagementRoute
+from modelyard.web.router import BodyKind, ManagementRoute
 
 UPLOAD, FORM = "multipart/form-data", "application/x-www-form-urlencoded"
 
@@ -49,4 +49,5 @@ def mismatch(route: ManagementRoute, content_type: bytes | None) -> WrongContent
 
 def takes_uploads(route: ManagementRoute) -> bool:
     """Whether a route's body is a form with files."""
-    return route.body_field is not None and isinstance(route.body_field.field_info, params.Form)
+    form = route.body_field is not None and isinstance(route.body_field.field_info, params.Form)
+    return form or route.body is BodyKind.FILE

@@ -69,8 +69,8 @@ def create(
     """Create a key and print it, once.
 
     The first key gets the scope admin, later ones models:list and models:read, which inference needs. Others:
-    tools:use, models:write, models:register, knowledge:read, knowledge:write, keys:create, keys:manage, users:manage,
-    cache:list, cache:delete, logs:list, monitor:view, settings:read, settings:write.
+    tools:use, models:write, models:register, knowledge:read, knowledge:write, files:read, files:write, keys:create,
+    keys:manage, users:manage, cache:list, cache:delete, logs:list, monitor:view, settings:read, settings:write.
     """
     body = {
         "name": name,

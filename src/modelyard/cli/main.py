@@ -46,6 +46,7 @@ COMMANDS = (
     "adapter",
     "kb",
     "jobs",
+    "files",
     "requests",
     "usage",
     "audit",

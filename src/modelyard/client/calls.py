@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
@@ -112,6 +112,13 @@ def stream_call(
     build: Callable[Concatenate[Any, P], Request[T]],
 ) -> ClientMethod[Callable[P, Stream[T]], Callable[P, Coroutine[Any, Any, AsyncStream[T]]]]:
     """A method that sends one request and returns the events of its answer; the request `streams`."""
+    return ClientMethod(build)
+
+
+def bytes_call(
+    build: Callable[Concatenate[Any, P], Request[bytes]],
+) -> ClientMethod[Callable[P, Iterator[bytes]], Callable[P, Coroutine[Any, Any, AsyncIterator[bytes]]]]:
+    """A method that sends one request and returns the bytes of its answer while they arrive; it `streams` and is `raw`."""
     return ClientMethod(build)
 
 

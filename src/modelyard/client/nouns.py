@@ -14,6 +14,7 @@ from modelyard.client.resources.cluster import ClusterCalls
 from modelyard.client.resources.conversations import ConversationCalls
 from modelyard.client.resources.documents import DocumentCalls
 from modelyard.client.resources.events import EventCalls
+from modelyard.client.resources.files import FileCalls, UploadCalls
 from modelyard.client.resources.jobs import JobCalls
 from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
 from modelyard.client.resources.knowledge import KnowledgeCalls
@@ -96,6 +97,16 @@ class Nouns(CallGroup[S]):
     def conversations(self) -> ConversationCalls[S]:
         """Conversations with knowledge bases: begin, read, rename, export and delete them."""
         return ConversationCalls(self._sender)
+
+    @property
+    def files(self) -> FileCalls[S]:
+        """Stored files: upload, list, read and delete them."""
+        return FileCalls(self._sender)
+
+    @property
+    def uploads(self) -> UploadCalls[S]:
+        """Files in parts: begin an upload, add parts, complete or cancel it."""
+        return UploadCalls(self._sender)
 
     @property
     def cluster(self) -> ClusterCalls[S]:

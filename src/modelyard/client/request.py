@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import IO, Any, Generic, TypeVar
 from urllib.parse import quote
 
 T = TypeVar("T")
 
-FilePart = tuple[str, tuple[str, bytes, str]]
-"""A file in a form: the field, and the file's name, content and type."""
+FilePart = tuple[str, tuple[str, bytes | IO[bytes], str]]
+"""A file in a form: the field, and the file's name, content and type. An opened file is sent while it is read."""
 
 
 @dataclass(frozen=True, slots=True)

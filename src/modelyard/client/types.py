@@ -156,6 +156,17 @@ class LogsDict(TypedDict):
     lines: list[str]
 
 
+class LogPortionDict(TypedDict):
+    """Lines that a replica printed. `id` is the place after them; `ended` says that the model is gone."""
+
+    id: str
+    uid: str
+    replica: str | None
+    offset: int
+    lines: list[str]
+    ended: bool
+
+
 class AbortedDict(TypedDict):
     """The result of an abort: `msg` is `DONE`, `NOT_FOUND` or `NO_OP`."""
 

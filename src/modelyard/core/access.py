@@ -29,6 +29,8 @@ SCOPES: Mapping[str, str] = {
     "models:register": "register and unregister families",
     "knowledge:read": "search knowledge bases, ask questions of them, and see their documents",
     "knowledge:write": "create, fill, change and delete knowledge bases",
+    "files:read": "list and download its own files",
+    "files:write": "upload and delete its own files",
     "keys:create": "create keys with no more rights than its own",
     "keys:manage": "list and revoke keys",
     "users:manage": "add, list and remove users",

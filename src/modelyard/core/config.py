@@ -175,6 +175,16 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(2 * 1024 * 1024 * 1024, ge=1024)
     """Maximum total size of an upload in bytes; larger ones get a 413."""
 
+    max_file_bytes: int = Field(2 * 1024 * 1024 * 1024, ge=1024)
+    """Maximum size in bytes of a file of `/v1/files`, also of one that is sent in parts; larger ones get a 413."""
+
+    file_quota_bytes: int = Field(100 * 1024 * 1024 * 1024, ge=0)
+    """Maximum size in bytes of all files of one owner together, with the parts of unfinished uploads; 0 means no limit."""
+
+    files_url: str = Field("", repr=False)
+    """Where the bytes of files are stored: a URL of fsspec, such as `s3://bucket/folder`; empty means `files` in the home folder.
+    Needs `pip install 'modelyard[files]'`, and the library of that kind of storage, such as `s3fs`."""
+
     searxng_url: str = ""
     """URL of a SearXNG instance whose `formats` include `json`, such as `http://127.0.0.1:8888`; empty means none."""
 
@@ -241,6 +251,11 @@ class Settings(BaseSettings):
     def engines_folder(self) -> Path:
         """Folder of the engine environments: `engines/<engine>`."""
         return self.folder / "engines"
+
+    @property
+    def files_folder(self) -> Path:
+        """Folder of the files that callers store, unless `files_url` names another place."""
+        return self.folder / "files"
 
     @property
     def log_folder(self) -> Path:

@@ -22,7 +22,7 @@ from modelyard.gateway.client import RequestClient
 from modelyard.gateway.exchange import Exchange
 from modelyard.gateway.headers import error_headers, request_head, response_headers
 from modelyard.gateway.middleware.tally import Tallies
-from modelyard.gateway.middleware.tokens import Tap
+from modelyard.gateway.middleware.tokens import TWO_EVENTS, Tap
 from modelyard.gateway.model_call import ModelCall
 from modelyard.gateway.parameters import with_client_names
 from modelyard.gateway.paths import PATHS
@@ -161,23 +161,31 @@ class Relay:
         headers = response_headers(connection.headers, exchange.request_id)
         exchange.started_answer = True
         await send({"type": "http.response.start", "status": connection.status, "headers": headers})
-        last, replica, last_byte = b"", exchange.replica, traffic.last_byte
-        tap = exchange.tap = self._tap(exchange, connection.headers)
+        replica, last_byte, third, second, last = exchange.replica, traffic.last_byte, b"", b"", b""
+        streams = (header(connection.headers, b"content-type") or b"").startswith(b"text/event-stream")
+        tap = exchange.tap = Tap(exchange.bytes_in, streams)
+        stamp, waiting = tap.stamp, True
 
         def forward(data: bytes) -> Awaitable[None]:
-            """Runs once for each chunk, so it must stay cheap."""
-            nonlocal last
-            last = data
+            """Runs once for each chunk, so it must stay cheap: a call, or memory that is not in a cache, is 0.2 µs."""
+            nonlocal third, second, last, waiting
+            third, second, last = second, last, data
             now = last_byte[replica] = monotonic()
-            if not exchange.first_byte:
-                exchange.first_byte = now
-            exchange.bytes_out += len(data)
-            tap.see(data, now)
+            size = len(data)
+            exchange.bytes_out += size
+            if waiting:
+                exchange.first_byte = exchange.first_byte or now
+                waiting = tap.see_beginning(data, now)
+            else:
+                stamp(now)
+                if size > TWO_EVENTS:
+                    tap.see_large(data)
             return send({"type": "http.response.body", "body": data, "more_body": True})
 
         try:
             data = await connection.pump(forward)
         except UpstreamProblem as problem:
+            tap.see_end(b"", monotonic(), third + second + last)
             await self._break_off(request, problem, client, headers, last, send)
             return
         client.release()
@@ -185,15 +193,8 @@ class Relay:
         now = last_byte[replica] = monotonic()
         exchange.first_byte = exchange.first_byte or now
         exchange.bytes_out += len(data)
-        tap.see_last(data, now)
+        tap.see_end(data, now, third + second + last)
         await send({"type": "http.response.body", "body": data, "more_body": False})
-
-    def _tap(self, exchange: Exchange, headers: Headers) -> Tap:
-        """The observer of an answer."""
-        tap = Tap(exchange.bytes_in)
-        if exchange.tally is not None and (header(headers, b"content-type") or b"").startswith(b"text/event-stream"):
-            tap.time(exchange.tally.counts)
-        return tap
 
     async def _pass_error(
         self, request: RelayRequest, connection: Connection, client: RequestClient, send: Send

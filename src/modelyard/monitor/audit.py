@@ -57,7 +57,7 @@ class AuditLog:
         row = AuditRow(
             at=change.at,
             action=change.action[:100],
-            target=change.target[:TARGET_LENGTH],
+            target=change.target.replace("\0", "")[:TARGET_LENGTH],  # PostgreSQL texts cannot contain this character
             owner=Owner.of(grant).id,
             key=grant.id if grant and not grant.user else "",
             name=grant.name if grant else "",
@@ -71,7 +71,8 @@ class AuditLog:
                 await session.flush()
                 await session.execute(delete(AuditRow).where(AuditRow.id <= row.id - KEEP_CHANGES))
         except (*TROUBLE, ChangedMeanwhile) as error:
-            log.error("the change %r cannot be written to the list of changes: %s", change, error.message)
+            log.error("%s of %s by %s is not in the list of changes: %s", row.action, row.target or "?", row.name or "?",
+                      error.message)  # fmt: skip
 
     async def page(self, wanted: AuditFilter, limit: int) -> AuditList:
         """The newest changes, newest first."""

@@ -133,7 +133,8 @@ class AuditEntry(Documented, frozen=True, kw_only=True):
     action: str
     """What was done, such as `models.launch`, `models.terminate` or `keys.create_key`."""
     target: str | None
-    """What it was done to, such as the uid of a model or the name of a key; null if the request named nothing or was refused unread."""
+    """What it was done to, such as the uid of a model or the name of a key; null if the request named nothing, or was
+    refused unread."""
     owner: str
     """Owner id of the caller."""
     key: str | None

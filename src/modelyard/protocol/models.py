@@ -248,6 +248,23 @@ class RemainingReplicas(BaseModel):
     remaining_replicas: int
 
 
+class LogPortion(BaseModel):
+    """One event of `GET /v1/models/{uid}/logs?follow=true`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    """`OFFSET@REPLICA`: the place after these lines, which is the `id` of the server-sent event, too."""
+    uid: str
+    replica: str | None
+    """The replica that printed the lines."""
+    offset: int
+    """Bytes of its log up to the end of these lines."""
+    lines: list[str]
+    ended: bool = False
+    """The model is gone; no event follows."""
+
+
 class ModelLogs(BaseModel):
     """Answer of `GET /v1/models/{uid}/logs`."""
 

@@ -92,6 +92,10 @@ class Host(Protocol):
         """The name of a replica, or of the newest replica of a model, and the last lines that it wrote."""
         ...
 
+    def log_start(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, int]:
+        """The name of a replica, or of the newest replica of a model, and the offset at which its last whole lines begin."""
+        ...
+
     def read_log(self, uid: str, replica: str, offset: int) -> tuple[Sequence[str], int]:
         """Whole lines that a process has printed from an offset in bytes on, and the offset after them."""
         ...

@@ -80,6 +80,9 @@ class LocalHost:
     def logs(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
         return self._logs.tail(uid, replica, lines)
 
+    def log_start(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, int]:
+        return self._logs.start(uid, replica, lines)
+
     def read_log(self, uid: str, replica: str, offset: int) -> tuple[Sequence[str], int]:
         return self._logs.read_on(uid, replica, offset)
 

@@ -41,15 +41,24 @@ class LogFolder:
 
     def tail(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
         """The name of a replica, or of the newest one, and the last lines that it wrote; None if there is no such file."""
+        name, path = self._newest(uid, replica)
+        return name, [] if path is None else read_tail(path, lines)
+
+    def start(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, int]:
+        """The name of a replica, or of the newest one, and the offset in bytes at which its last whole lines begin."""
+        name, path = self._newest(uid, replica)
+        return name, 0 if path is None else offset_of_tail(path, lines)
+
+    def _newest(self, uid: str, replica: str | None) -> tuple[str | None, Path | None]:
         files = self._files(uid)
         if replica is not None:
             stem = _stem(uid, replica)
             files = [path for path in files if path.stem == stem or path.stem.startswith(f"{stem}-")]
         if not files:
-            return None, []
+            return None, None
         stem, ours = files[-1].stem, _quoted(uid)
         name = uid + unquote(stem.removeprefix(ours)) if stem.startswith(ours) else unquote(stem)
-        return name, read_tail(files[-1], lines)
+        return name, files[-1]
 
     def read_on(self, uid: str, replica: str, offset: int) -> tuple[Sequence[str], int]:
         """Whole lines of a replica's file from an offset in bytes on, `TAIL` bytes at most, and the offset after them.
@@ -95,3 +104,22 @@ def read_tail(path: Path, lines: int) -> list[str]:
     except FileNotFoundError:
         return []
     return text.splitlines()[-lines:] if lines > 0 else []
+
+
+def offset_of_tail(path: Path, lines: int) -> int:
+    """Where the last whole lines of a file begin, as far as they are in its last `TAIL` bytes."""
+    try:
+        with path.open("rb") as file:
+            begin = max(0, file.seek(0, 2) - TAIL)
+            file.seek(begin)
+            data = file.read()
+    except FileNotFoundError:
+        return 0
+    if begin:
+        begin, data = begin + data.find(b"\n") + 1, data[data.find(b"\n") + 1 :]
+    place = data.rfind(b"\n") + 1
+    for _ in range(lines):
+        if place == 0:
+            break
+        place = data.rfind(b"\n", 0, place - 1) + 1
+    return begin + place

@@ -23,6 +23,8 @@ from modelyard.core.access import Grant
 from modelyard.core.config import Settings
 from modelyard.core.traffic import Traffic
 from modelyard.core.trust import Trust, counts_as_owner, trust_of
+from modelyard.files.service import FileService
+from modelyard.files.uploads import UploadService
 from modelyard.gateway.app import Gateway
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.service import KnowledgeService
@@ -50,6 +52,8 @@ class Parts:
     registrations: Registrations = field(kw_only=True)
     knowledge: KnowledgeService = field(kw_only=True)
     chats: Chats = field(kw_only=True)
+    files: FileService = field(kw_only=True)
+    uploads: UploadService = field(kw_only=True)
     events: EventFeed = field(kw_only=True)
     monitor: Monitor = field(kw_only=True)
 
@@ -95,6 +99,16 @@ async def chats(request: Request) -> Chats:
     return (await parts(request)).chats
 
 
+async def files(request: Request) -> FileService:
+    """The service behind the routes about files."""
+    return (await parts(request)).files
+
+
+async def uploads(request: Request) -> UploadService:
+    """The service behind the routes about uploads in parts."""
+    return (await parts(request)).uploads
+
+
 async def address(request: Request) -> str:
     """Host and port of this server, as its client addressed it."""
     host, port = request.scope["server"]
@@ -118,6 +132,8 @@ TheGrant = Annotated[Grant | None, Depends(grant)]
 TheAddress = Annotated[str, Depends(address)]
 TheKnowledge = Annotated[KnowledgeService, Depends(knowledge)]
 TheChats = Annotated[Chats, Depends(chats)]
+TheFiles = Annotated[FileService, Depends(files)]
+TheUploads = Annotated[UploadService, Depends(uploads)]
 TheParts = Annotated[Parts, Depends(parts)]
 TheAdapters = Annotated[Adapters, Depends(adapters)]
 TheCatalog = Annotated[Catalog, Depends(catalog)]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from modelyard.control.keys import KeyStore
-from modelyard.core.access import Access, Grant, Owner
+from modelyard.core.access import Grant, Owner
 from modelyard.core.event_ring import RingEvent
 from modelyard.protocol.server_events import ModelProgress, ServerSnapshot
 from modelyard.web.deps import Parts
+from modelyard.web.route_access import StandingAccess
 from modelyard.web.views import download_info, job_info, launch_progress, models
 
 PORTION = 64 * 1024
@@ -46,23 +45,9 @@ class FeedReader:
         """`topics` says which topics a grant may read; it raises `PermissionDenied` if one that is wanted is not among them."""
         self._parts = parts
         self._ring = parts.events.ring
-        self._headers = list(headers)
-        self._topics = topics
         self._position = self._ring.number_of(last_id)
         """The number of the last event that was read; None for a reader that has to begin with a snapshot."""
-        self._access, self._visibility = self._admitted(parts.keys)
-
-    def _admitted(self, keys: KeyStore) -> tuple[Access, Visibility]:
-        access = keys.access
-        grant = access.admit(self._headers, time.time())
-        return access, Visibility(grant, self._topics(grant))
-
-    def _check(self) -> None:
-        """Raise `InvalidKey` or `PermissionDenied` once the caller may read no more."""
-        grant = self._visibility.grant
-        expired = grant is not None and grant.expires_at is not None and grant.expires_at <= time.time()
-        if expired or self._parts.keys.access is not self._access:
-            self._access, self._visibility = self._admitted(self._parts.keys)
+        self._access = StandingAccess(parts.keys, headers, lambda grant: Visibility(grant, topics(grant)))
 
     def comment(self) -> bytes:
         """A sign of life, which tells browsers how far this reader is although there was nothing for it."""
@@ -74,12 +59,12 @@ class FeedReader:
         self._ring.readers += 1
         try:
             while not self._ring.closed:
-                self._check()
+                visibility = self._access.current()
                 events = None if self._position is None else self._ring.after(self._position)
                 if events is None:
-                    yield await self._snapshot()
+                    yield await self._snapshot(visibility)
                     continue
-                if portion := self._portion(events):
+                if portion := self._portion(events, visibility):
                     yield portion
                     continue
                 if not follow:
@@ -89,23 +74,23 @@ class FeedReader:
         finally:
             self._ring.readers -= 1
 
-    def _portion(self, events: Sequence[RingEvent]) -> bytes:
+    def _portion(self, events: Sequence[RingEvent], visibility: Visibility) -> bytes:
         """The frames of the next events that the caller sees; empty if there is none."""
         frames: list[bytes] = []
         size = 0
         for event in events:
             self._position = event.number
-            if self._visibility.sees(event):
+            if visibility.sees(event):
                 frames.append(event.frame)
                 size += len(event.frame)
                 if size >= PORTION:
                     break
         return b"".join(frames)
 
-    async def _snapshot(self) -> bytes:
+    async def _snapshot(self, visibility: Visibility) -> bytes:
         """Everything as it is now. What changes while it is put together comes after it once more."""
         number = self._ring.newest
-        found = await snapshot(self._parts, self._visibility)
+        found = await snapshot(self._parts, visibility)
         left_out = set(ServerSnapshot.model_fields) - found.model_fields_set
         data = found.model_dump_json(exclude=left_out).encode()
         self._position = number

@@ -1,16 +1,22 @@
-"""Checks whether a key may use a route, for a model or a knowledge base that the route's path names. Pure."""
+"""Checks whether a key may use a route, for a model or a knowledge base that the route's path names."""
 
 from __future__ import annotations
 
-from modelyard.control.keys import REFRESH
+import time
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from modelyard.control.keys import REFRESH, KeyStore
 from modelyard.core.access import KNOWLEDGE_READ, KNOWLEDGE_WRITE, READ, WRITE, Grant
 from modelyard.core.errors import PermissionDenied
 from modelyard.web.router import ANY_KEY
 
+T = TypeVar("T")
+
 METRICS = "monitor:view"
 """A scope that is not required while the server listens on loopback only."""
-LISTING = frozenset({"models:list", "models:read", ANY_KEY})
-"""Scopes that a key restricted to some models may use on paths without a model; handlers show it only its own models."""
+LISTING = frozenset({"models:list", "models:read", "files:read", "files:write", ANY_KEY})
+"""Scopes that a key restricted to some models may use on paths without a model; handlers show it only what is its own."""
 KNOWLEDGE = {KNOWLEDGE_READ: READ, KNOWLEDGE_WRITE: WRITE}
 """Scope of a route about knowledge bases → the access level that the key needs for the base in the path."""
 
@@ -36,3 +42,28 @@ def check_knowledge(grant: Grant, needed: str, base: str | None) -> None:
         grant.check_base(base, KNOWLEDGE[needed])
     elif grant.bases is None or needed == KNOWLEDGE_WRITE:
         grant.check(needed)
+
+
+class StandingAccess(Generic[T]):
+    """The access of a caller whose stream stays open: it is checked again when keys have changed or its own has expired."""
+
+    def __init__(
+        self, keys: KeyStore, headers: Iterable[tuple[bytes, bytes]], permit: Callable[[Grant | None], T]
+    ) -> None:
+        """`permit` makes of a grant what the stream needs to know of it; it raises `PermissionDenied`."""
+        self._keys = keys
+        self._headers = list(headers)
+        self._permit = permit
+        self._admit()
+
+    def _admit(self) -> None:
+        self._access = self._keys.access
+        self._grant = self._access.admit(self._headers, time.time())
+        self._value = self._permit(self._grant)
+
+    def current(self) -> T:
+        """What `permit` made of the present grant. Raises `InvalidKey` or `PermissionDenied`."""
+        ends = None if self._grant is None else self._grant.expires_at
+        if self._keys.access is not self._access or (ends is not None and ends <= time.time()):
+            self._admit()
+        return self._value

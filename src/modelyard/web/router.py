@@ -45,6 +45,8 @@ class BodyKind(Enum):
     """A form with one file."""
     DOCUMENTS = "documents"
     """A form with many files."""
+    FILE = "file"
+    """A form with one file that the handler reads while it arrives (`streamed_forms.py`), instead of FastAPI."""
 
 
 class RouteOptions(TypedDict, total=False):

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.knowledge.documents.cuts import _inside
 from modelyard.knowledge.documents.splitter import VERSION, Chunking, key, split
 from modelyard.knowledge.types import Block, BlockKind, Chunk, LoadedDocument
 
@@ -288,3 +289,25 @@ def test_keys_differ_if_chunks_may() -> None:
         "overlap": 100,
         "title_enhance": False,
     }
+
+
+FLAG = "\U0001f1e9\U0001f1ea"
+
+
+@pytest.mark.parametrize(
+    ("text", "cuts"),
+    [
+        ("abc", [1, 2]),
+        ("a\r\nb", [1, 3]),
+        ("e\u0301x", [2]),
+        ("a" + FLAG + FLAG + "b", [1, 3, 5]),
+        (FLAG * 3, [2, 4]),
+        ("x" + "\U0001f469\u200d\U0001f52c" + "y", [1, 4]),
+        ("\U0001f44b\U0001f3fdz", [2]),
+        ("\u1112\u1161\u11ab한", [3]),
+        ("\u0915\u094d\u0937x", [3]),
+        ("中文", [1]),
+    ],
+)
+def test_nothing_that_people_see_as_one_sign_is_cut(text: str, cuts: list[int]) -> None:
+    assert [at for at in range(len(text) + 1) if not _inside(text, at)] == [0, *cuts, len(text)]

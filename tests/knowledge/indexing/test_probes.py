@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
 import numpy as np
 import pytest
 
+from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.indexing.probes import (
     MOST_WEIGHT,
     PLACES,
@@ -17,6 +19,7 @@ from modelyard.knowledge.indexing.probes import (
     found_by_vectors,
     found_by_words,
     known_items,
+    probe_of,
     reading_test,
     weighed,
 )
@@ -131,3 +134,14 @@ def test_a_neighbour_that_repeats_the_sentence_does_not_count() -> None:
     items = known_items(sample)[:1]
     assert found_by_words(sample, items) == [True]
     assert found_by_vectors(sample, items, AXES[:1], AXES[:1] * 0.5) == [True]
+
+
+@pytest.mark.parametrize(
+    ("probe", "model", "kept"),
+    [(None, "m", False), ({}, "m", False), ("m", "m", True), ("m", "other", False), ("m", None, False)],
+)
+def test_a_probe_is_that_of_the_present_model(probe: object, model: str | None, kept: bool) -> None:
+    found = Probe(model="m", generation=3, chunks=7)
+    stored = msgspec.to_builtins(found) if probe == "m" else probe
+    base = KnowledgeBase(name="b", embedding_model=model, probe=stored)
+    assert probe_of(base) == (found if kept else None)

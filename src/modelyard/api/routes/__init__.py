@@ -12,6 +12,7 @@ from modelyard.api.routes import (
     documents,
     engines,
     events,
+    files,
     jobs,
     keys,
     knowledge,
@@ -19,6 +20,7 @@ from modelyard.api.routes import (
     models,
     registrations,
     server,
+    uploads,
 )
 from modelyard.compat import constants
 from modelyard.compat.chatchat import (
@@ -30,9 +32,9 @@ from modelyard.compat.chatchat import (
     sourced_chat,
     summaries,
     unified,
-    uploads,
 )
 from modelyard.compat.chatchat import models as llm_models
+from modelyard.compat.chatchat import uploads as chatchat_uploads
 from modelyard.compat.fastchat import routes as fastchat
 from modelyard.compat.xinference import lifecycle, virtualenvs, workers
 from modelyard.web.router import ManagementRoute, Router
@@ -58,8 +60,10 @@ ROUTERS: tuple[Router, ...] = (
     knowledge.router,
     documents.router,
     chats.router,
-    knowledge_base.router,
+    files.router,
     uploads.router,
+    knowledge_base.router,
+    chatchat_uploads.router,
     llm_models.router,
     server_state.router,
     summaries.router,

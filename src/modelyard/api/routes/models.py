@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Body, Query
+from fastapi import Body, Header, Query, Request
+from fastapi.responses import StreamingResponse
 
 from modelyard.control.scaling import check_alike
 from modelyard.core.access import Grant
 from modelyard.core.errors import ModelNotFound
+from modelyard.protocol.error_event import ErrorEvent
 from modelyard.protocol.keys import Aborted, AbortRequest
 from modelyard.protocol.launch_plans import LaunchPlanInfo
 from modelyard.protocol.models import (
@@ -16,6 +18,7 @@ from modelyard.protocol.models import (
     LaunchProgress,
     LaunchRequest,
     LaunchResponse,
+    LogPortion,
     ModelEvent,
     ModelInfo,
     ModelListInfo,
@@ -26,9 +29,13 @@ from modelyard.protocol.models import (
     ScaleResponse,
 )
 from modelyard.web.deps import TheAdapters, TheAddress, TheDeployments, TheGrant, TheKnowledge, TheParts, TheTrust
+from modelyard.web.detached import DetachedStream
 from modelyard.web.knowledge_views import knowledge_model
 from modelyard.web.launch_plans import launch_plan
+from modelyard.web.log_following import LogFollower
+from modelyard.web.route_access import StandingAccess, check
 from modelyard.web.router import Router
+from modelyard.web.sse import streamed
 from modelyard.web.views import (
     adapter_model,
     alias_model,
@@ -38,6 +45,9 @@ from modelyard.web.views import (
     replica_infos,
     with_aliases,
 )
+
+LOGS = "logs:list"
+"""The scope of what replicas print."""
 
 router = Router("/v1/models", tags=["models"])
 
@@ -147,16 +157,39 @@ async def remove_replica(uid: str, replica_id: int, deployments: TheDeployments)
     return RemainingReplicas(remaining_replicas=await deployments.remove_replica(uid, replica_id))
 
 
-@router.get("/{uid:path}/logs", scope="logs:list")
+@router.get("/{uid:path}/logs", scope=LOGS, response_model=ModelLogs, events=LogPortion | ErrorEvent)
 async def logs(
     uid: str,
-    deployments: TheDeployments,
+    request: Request,
+    parts: TheParts,
     lines: Annotated[int, Query(ge=1, le=100_000)] = 200,
     replica: str | None = None,
-) -> ModelLogs:
-    """The last lines that a replica printed; without `replica`, the newest one."""
-    name, found = deployments.logs(uid, replica, lines)
-    return ModelLogs(uid=uid, replica=name, lines=list(found))
+    follow: bool = False,
+    offset: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+    after: Annotated[str, Query(max_length=1000)] = "",
+    last_event_id: Annotated[str, Header(max_length=1000)] = "",
+) -> ModelLogs | StreamingResponse:
+    """The last lines that a replica printed; without `replica`, the newest one.
+
+    With `follow=true`, server-sent events with these lines and all further ones, also of replicas that are started later, until
+    the model is gone. `offset` begins at a byte of the log instead. After an interruption, a client sends the last id that it
+    received as `Last-Event-ID` or `after`.
+    """
+    if not follow:
+        name, found = parts.deployments.logs(uid, replica, lines)
+        return ModelLogs(uid=uid, replica=name, lines=list(found))
+
+    def permit(grant: Grant | None) -> None:
+        if grant is not None:
+            check(grant, LOGS, uid)
+
+    access = StandingAccess(parts.keys, request.scope["headers"], permit)
+    follower = LogFollower(parts, uid, replica, access.current)
+    if place := last_event_id or after:
+        follower.go_on(place)
+    else:
+        follower.begin(lines, offset)
+    return DetachedStream(streamed(follower.portions()))
 
 
 @router.get("/{uid:path}", scope="models:list")

@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from modelyard.client import kinds
-from modelyard.client.calls import CallGroup, ClientMethod, S, Steps, call
+from modelyard.client.calls import CallGroup, ClientMethod, S, Steps, call, stream_call
 from modelyard.client.request import Request, a_list, an_object, at, flag, given, nothing
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         EventDict,
         InstanceDict,
         LaunchProgressDict,
+        LogPortionDict,
         LogsDict,
         ModelDict,
     )
@@ -167,6 +168,18 @@ class ModelCalls(CallGroup[S]):
         """The last lines that a replica printed; without `replica`, the model's newest one."""
         return Request("GET", at("models", model_uid, "logs"), an_object, given(lines=str(lines), replica=replica))
 
+    @stream_call
+    def follow_logs(
+        self, model_uid: str, lines: int = 200, replica: str | None = None, offset: int | None = None
+    ) -> Request[LogPortionDict]:
+        """What a model's replicas print: the last lines, or those from an offset on, and then all further ones.
+
+        It ends when the model is gone. When the connection breaks, it is made again, and no line is missed or repeated.
+        """
+        query = given(lines=str(lines), replica=replica, offset=None if offset is None else str(offset))
+        path = at("models", model_uid, "logs")
+        return Request("GET", path, an_object, {**query, "follow": "true"}, streams=True, rejoin=_after)
+
     @call
     def abort(self, model_uid: str, request_id: str, block_duration: int = 30) -> Request[AbortedDict]:
         """End the answer to a request; `msg` is `DONE`, `NOT_FOUND` or `NO_OP`."""
@@ -235,6 +248,10 @@ class ModelCalls(CallGroup[S]):
     def list(self) -> Request[dict[str, ModelDict]]:
         """Every launched model by its uid."""
         return Request("GET", at("models"), lambda answer: {model["id"]: model for model in answer["data"]})
+
+
+def _after(portion: LogPortionDict) -> dict[str, str] | None:
+    return None if portion["ended"] else {"after": portion["id"]}
 
 
 def _launch(path: str, body: dict[str, Any], wait_ready: bool) -> Request[str]:

@@ -30,6 +30,8 @@
     │   ├── ChunkNotFound               404     chunk_not_found
     │   ├── JobNotFound                 404     job_not_found
     │   ├── ConversationNotFound        404     conversation_not_found
+    │   ├── FileNotFound                404     file_not_found
+    │   ├── UploadNotFound              404     upload_not_found
     │   └── PathNotFound                404     path_not_found
     ├── MethodNotAllowed                405     method_not_allowed
     ├── Conflict                        409     conflict
@@ -42,6 +44,7 @@
     │   └── RequestAborted              409     request_aborted
     ├── RequestTimeout                  408     request_timeout
     ├── BodyTooLarge                    413     body_too_large
+    │   ├── FileQuotaExceeded           413     file_quota_exceeded
     │   └── TooManyValues               413     too_many_values
     ├── BodyTooComplex                  413     body_too_complex
     ├── WrongContentType                415     wrong_content_type
@@ -86,6 +89,7 @@ from modelyard.core.errors.base import (
     Unavailable,
     UpstreamFailed,
 )
+from modelyard.core.errors.files import FileNotFound, FileQuotaExceeded, UploadNotFound
 from modelyard.core.errors.jobs import JobFailed, JobLost
 from modelyard.core.errors.knowledge import (
     AddressRefused,
@@ -181,6 +185,8 @@ __all__ = [
     "DocumentUnreadable",
     "DownloadFailed",
     "FetchFailed",
+    "FileNotFound",
+    "FileQuotaExceeded",
     "HeadTooLarge",
     "HostNotAllowed",
     "HubUnavailable",
@@ -228,6 +234,7 @@ __all__ = [
     "UnknownOption",
     "UnsupportedParameter",
     "UnsupportedTask",
+    "UploadNotFound",
     "UpstreamFailed",
     "UpstreamTimeout",
     "WrongContentType",

@@ -54,6 +54,7 @@ class Tally:
             counts[DURATION + bisect(BOUNDS, exchange.ended - exchange.began)] += 1
         if (tap := exchange.tap) is None:
             return
+        tap.take_gaps(counts)
         if tap.first_token:
             counts[TTFT + bisect(BOUNDS, tap.first_token - exchange.began)] += 1
         counts[TOKENS_IN] += exchange.usage.tokens_in
@@ -63,7 +64,10 @@ class Tally:
     def _count_events(self, exchange: Exchange) -> None:
         """Count an answer's new events as tokens, so that long answers do not appear as one peak at their end."""
         tap = exchange.tap
-        if tap is not None and (tokens := tap.events - EVENTS_AROUND) > tap.counted:
+        if tap is None:
+            return
+        tap.take_gaps(self.counts)
+        if (tokens := tap.events - EVENTS_AROUND) > tap.counted:
             self.add_tokens_out(tokens - tap.counted)
             tap.counted = tokens
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect
-from collections import deque
 from dataclasses import dataclass
+from itertools import islice, repeat
+from operator import sub
 
 from modelyard.gateway.middleware.buckets import BOUNDS
 
 HEAD, TAIL = 1024, 4096
 """Bytes of an answer that are kept. Engines write `usage` after the text, or first if vectors follow."""
-LAST_CHUNKS = 8
-"""Chunks at the end of an answer that are kept; a small chunk is an event, and `usage` stands in the last ones."""
 
 USAGE = re.compile(rb'"usage"\s*:\s*\{')  # in the text of an answer, these quotes would be escaped
 COUNT = re.compile(
@@ -45,65 +45,74 @@ NO_USAGE = TokenCounts()
 
 
 class Tap:
-    """Observes one answer."""
+    """Observes one answer. After the first token of a stream a chunk is only stamped; the rest is done in batches."""
 
     __slots__ = (
-        "_before",
-        "_gaps",
+        "_events",
         "_head",
-        "_keep",
-        "_last",
         "_request",
+        "_streams",
+        "_tail",
+        "_times",
         "counted",
-        "events",
         "first_token",
-        "streams",
+        "stamp",
+        "waiting",
     )
 
-    def __init__(self, request_bytes: int) -> None:
-        self.streams = False
-        """Whether the answer is a stream of events."""
+    def __init__(self, request_bytes: int, streams: bool = False) -> None:
+        """`streams` is whether the answer is a stream of events, whose times count."""
+        self.waiting = True
+        """Whether chunks go to `see_beginning`: until the first token of a stream, and always for other answers."""
         self.first_token = 0.0
         """Monotonic time of the first event with text; 0 before, and for other answers."""
-        self.events = 0
-        """The number of events until now."""
         self.counted = 0
         """Tokens of the answer that were counted while it was in progress."""
-        self._gaps: list[int] = []
-        self._before = 0.0
+        self._streams = streams
         self._request = request_bytes
         self._head = b""
-        self._last: deque[bytes] = deque(maxlen=LAST_CHUNKS)
-        self._keep = self._last.append
+        self._tail = b""
+        self._events = 0
+        self._times = array("d")
+        """Monotonic times of the chunks since the first token, or since the last of them whose gap was counted."""
+        self.stamp = self._times.append
+        """Note that a chunk with one event arrived at a monotonic time."""
 
-    def time(self, gaps: list[int]) -> None:
-        """Count the times between the events of a stream in the first items of `gaps`."""
-        self.streams, self._gaps = True, gaps
-
-    def see(self, data: bytes, now: float = 0.0) -> None:
-        """Process a chunk of the answer that arrived at a monotonic time. Runs once for each chunk, so it must stay cheap."""
-        size = len(data)
-        self._keep(data if size <= TAIL else data[-TAIL:])
-        if before := self._before:
-            self._gaps[bisect(BOUNDS, now - before)] += 1
-            self._before = now
-            self.events += 1 if size < TWO_EVENTS else data.count(b"data:")
-        else:
-            self._see_beginning(data, now)
-
-    def _see_beginning(self, data: bytes, now: float) -> None:
-        """Process a chunk before the first token, or of an answer that is not timed."""
-        self.events += data.count(b"data:")
+    def see_beginning(self, data: bytes, now: float) -> bool:
+        """Process a chunk while `waiting`, and return whether it is still so."""
+        self._events += data.count(b"data:")
         if len(self._head) < HEAD:
             self._head += data[: HEAD - len(self._head)]
-        if self.streams and TOKEN.search(data):
-            self.first_token = self._before = now
+        if self._streams and TOKEN.search(data):
+            self.first_token, self.waiting = now, False
+            self._times.append(now)
+        return self.waiting
 
-    def see_last(self, data: bytes, now: float = 0.0) -> None:
-        """Process the end of the answer. Only a first token is timed there, because its last events carry none."""
-        self.streams = self.streams and not self.first_token
-        self._before = 0.0
-        self.see(data, now)
+    def see_large(self, data: bytes) -> None:
+        """Count further events of a chunk that was stamped."""
+        self._events += max(0, data.count(b"data:") - 1)
+
+    def see_end(self, data: bytes, now: float, before: bytes = b"") -> None:
+        """Process the last chunk, in which only a first token is timed; `before` are the bytes before it."""
+        if self.waiting:
+            self.see_beginning(data, now)
+        else:
+            self._events += data.count(b"data:")
+        self._tail = (before + data)[-TAIL:]
+
+    @property
+    def events(self) -> int:
+        """The number of events until now."""
+        return self._events + max(0, len(self._times) - 1)
+
+    def take_gaps(self, counts: list[int]) -> None:
+        """Count the times between chunks since the last call in the first items of `counts`."""
+        times = self._times
+        if (gaps := len(times) - 1) > 0:
+            for bucket in map(bisect, repeat(BOUNDS), map(sub, islice(times, 1, None), times)):
+                counts[bucket] += 1
+            self._events += gaps
+            del times[:-1]
 
     def tokens(self) -> int:
         """The engine's own count; without one, a token per event and per four bytes of the request."""
@@ -113,7 +122,7 @@ class Tap:
         """The tokens of the request and of the answer until now."""
         if not self._head:
             return NO_USAGE
-        for part in (b"".join(self._last)[-TAIL:], self._head):
+        for part in (self._tail, self._head):
             if (counts := _usage(part)) is not None:
                 tokens_in = counts.get(b"prompt_tokens", counts.get(b"input_tokens", 0))
                 tokens_out = counts.get(b"completion_tokens", counts.get(b"output_tokens", 0))

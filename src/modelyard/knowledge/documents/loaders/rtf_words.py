@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 SIGNS = {
@@ -41,7 +42,7 @@ def code_page(number: int) -> str:
     """Python's name of a Windows code page; Western European for unknown ones."""
     name = CODE_PAGES.get(number, f"cp{number}")
     try:
-        b"".decode(name)
+        codecs.lookup(name)  # decoding nothing would not look it up
     except LookupError:
         return "cp1252"
     return name

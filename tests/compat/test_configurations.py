@@ -1,4 +1,4 @@
-"""How Chatchat's clients see a model's configuration, and where the root of their port leads."""
+"""How clients of other systems see a model and the machine, and where the root of Chatchat's port leads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import pytest
 
 from modelyard.compat.chatchat.models import _is_llm, _of_entry, _of_view
 from modelyard.compat.chatchat.port import ChatchatPort
+from modelyard.compat.fastchat.routes import _details
+from modelyard.compat.xinference.workers import _devices
+from modelyard.core.types import Device, Hardware
 
 
 @pytest.mark.parametrize(
@@ -103,3 +106,34 @@ def test_the_root_of_chatchats_port_leads_to_the_documentation(
     sent.clear()
     asyncio.run(ask("lifespan"))
     assert sent == ["the server"]
+
+
+GIB = 2**30
+
+
+def test_the_load_of_the_machine_is_told_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelyard.compat.xinference.workers.psutil.cpu_percent", lambda: 50.25)
+    gpus = (Device("cuda:0", "A100", 80 * GIB, 60 * GIB), Device("cuda:1", "H100", 90 * GIB, 90 * GIB))
+    found = _devices(Hardware(16, (Device("cpu", "main memory", 64 * GIB, 16 * GIB), *gpus)))
+    assert found == {
+        "cpu": {
+            "usage": 0.5025,
+            "total": 16,
+            "memory_used": 48 * GIB,
+            "memory_available": 16 * GIB,
+            "memory_total": 64 * GIB,
+        },
+        "gpu-0": {"name": "A100", "mem_total": 80 * GIB, "mem_free": 60 * GIB, "mem_used": 20 * GIB},
+        "gpu-1": {"name": "H100", "mem_total": 90 * GIB, "mem_free": 90 * GIB, "mem_used": 0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("planned", "own", "length"), [(4096, 8192, 4096), (None, 8192, 8192), (0, None, 2048), ("no replica", 512, 512)]
+)
+def test_the_context_of_a_worker_is_what_was_planned(planned: Any, own: int | None, length: int) -> None:
+    replicas = [] if planned == "no replica" else [SimpleNamespace(plan=SimpleNamespace(context_length=planned))]
+    launch = SimpleNamespace(model=SimpleNamespace(context_length=own))
+    view = SimpleNamespace(replicas=replicas, desired=SimpleNamespace(launch=launch))
+    parts: Any = SimpleNamespace(deployments=SimpleNamespace(view=lambda name: view))
+    assert _details(parts, "m").context_length == length

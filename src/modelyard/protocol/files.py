@@ -1,0 +1,128 @@
+"""Bodies of the routes about files and uploads: OpenAI's, with the hash and the owner of a file beside its fields."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HOUR, MONTH = 3600, 30 * 24 * 3600
+
+Purpose = Literal["assistants", "batch", "fine-tune", "vision", "user_data", "evals"]
+"""What a caller may store a file for."""
+
+
+class ExpiresAfter(BaseModel):
+    """When a file is deleted."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    anchor: Literal["created_at"]
+    seconds: int = Field(ge=HOUR, le=MONTH)
+    """Seconds after it was created: an hour to 30 days."""
+
+
+class NewFile(BaseModel):
+    """The fields of `POST /v1/files` beside its file."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    purpose: Purpose
+    """Lines for `fine-tune` are checked; files for `batch` expire after 30 days if `expires_after` is left out."""
+    expires_after: ExpiresAfter | None = None
+
+
+class FileInfo(BaseModel):
+    """A stored file."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    object: Literal["file"] = "file"
+    bytes: int
+    created_at: int
+    """Unix time."""
+    filename: str
+    purpose: str
+    """One of those of an upload, or `assistants_output`, `batch_output` or `fine-tune-results` for files that the server made."""
+    status: Literal["uploaded", "processed", "error"] = "processed"
+    """Always `processed`: only complete files are seen."""
+    expires_at: int | None
+    """Unix time; null if it stays."""
+    sha256: str
+    """Hash of its content."""
+    owner: str
+    """Owner id of the user or key that stored it; an administrator sees all files."""
+
+
+class FilePage(BaseModel):
+    """Answer of `GET /v1/files`."""
+
+    object: Literal["list"] = "list"
+    data: list[FileInfo]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class FileDeleted(BaseModel):
+    """Answer of `DELETE /v1/files/{file_id}`."""
+
+    id: str
+    object: Literal["file"] = "file"
+    deleted: Literal[True] = True
+
+
+class NewUpload(BaseModel):
+    """Body of `POST /v1/uploads`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    bytes: int = Field(ge=1, le=(1 << 63) - 1)
+    """Size that the file will have."""
+    filename: str = Field(min_length=1, max_length=1000)
+    mime_type: str = Field(max_length=200)
+    """Ignored: the type of a file is never trusted."""
+    purpose: Purpose
+    expires_after: ExpiresAfter | None = None
+
+
+class UploadInfo(BaseModel):
+    """A file that arrives in parts."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    object: Literal["upload"] = "upload"
+    bytes: int
+    created_at: int
+    """Unix time."""
+    expires_at: int
+    """Unix time until which parts are accepted."""
+    filename: str
+    purpose: str
+    status: Literal["pending", "completed", "cancelled", "expired"]
+    file: FileInfo | None
+    """The file that was made of its parts."""
+
+
+class UploadPartInfo(BaseModel):
+    """A part of an upload."""
+
+    id: str
+    object: Literal["upload.part"] = "upload.part"
+    created_at: int
+    upload_id: str
+
+
+class CompleteUpload(BaseModel):
+    """Body of `POST /v1/uploads/{upload_id}/complete`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    part_ids: Annotated[
+        list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=10_000, fail_fast=True)
+    ]
+    """Ids of the parts in the order of the file."""
+    md5: str | None = Field(None, max_length=100)
+    """MD5 of the whole content in hexadecimal; a file with another one is refused."""
