@@ -9,7 +9,7 @@ import pytest
 from msgspec import UNSET
 
 from modelyard.core.access import Grant
-from modelyard.core.aliases import NO_ALIASES
+from modelyard.core.aliases import NO_ALIASES, Aliases, read_aliases
 from modelyard.core.config import Settings
 from modelyard.core.errors import (
     ModelNotFound,
@@ -295,3 +295,17 @@ NEUTRAL: dict[str, Any] = {
 @pytest.mark.parametrize("name", NEUTRAL)
 def test_what_sdks_send_by_default_asks_for_nothing(name: str) -> None:
     assert not uses(call(**{name: NEUTRAL[name], "logit_bias": {"1": 1}}), name)
+
+
+def test_a_model_hears_its_own_name_in_place_of_an_alias() -> None:
+    aliases = Aliases(read_aliases("gpt-*=m"))
+    known = table(route("m"), route("kb:a"))
+    for name in ("gpt-4", "m"):
+        asked = call(model=name, seed=5)
+        found = lookup.find_for(known, aliases, asked, None)
+        own = lookup.under_own_name(found, aliases, asked)
+        assert (found.name, own.model, json.loads(own.body)["model"]) == ("m", "m", "m")
+        assert (own is asked) is (name == "m"), "a body that is right keeps its bytes"
+    assert lookup.under_own_name(route("kb:a"), aliases, call(model="gpt-4")).model == "gpt-4"
+    with pytest.raises(ModelNotFound):
+        lookup.find(table(), aliases, "gpt-4")

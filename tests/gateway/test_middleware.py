@@ -93,11 +93,11 @@ def test_counts_of_keys_that_are_gone_are_deleted_and_others_stay() -> None:
 
 
 def tokens(*chunks: bytes, request: int = 0) -> int:
+    *before, last = chunks
     tap = Tap(request)
-    *most, last = chunks
-    for chunk in most:
+    for chunk in before:
         tap.see_beginning(chunk, 0.0)
-    tap.see_end(last, 0.0, b"".join(most[-3:]))
+    tap.see_end(last, 0.0, b"".join(before))
     return tap.tokens()
 
 

@@ -170,3 +170,13 @@ def test_a_chunk_of_several_events_counts_each() -> None:
     tap.see_large(EVENT * 4)
     tap.see_end(DONE, 3.0)
     assert tap.events == 1 + 4 + 1
+
+
+def test_times_count_from_the_arrival_of_the_request() -> None:
+    tallies = Tallies()
+    exchange = begun(tallies, began=100.0)
+    see(streaming(exchange), EVENT, 101.0)
+    exchange.ended = 103.0
+    tallies.end(exchange)
+    found = taken(tallies)
+    assert found[tally.DURATION + bisect(BOUNDS, 3.0)] == found[tally.TTFT + bisect(BOUNDS, 1.0)] == 1
