@@ -83,7 +83,7 @@ def event_line(event: ServerEventDict) -> str:
 
 def _snapshot(data: Mapping[str, Any]) -> str:
     names = [name for name in ("models", "downloads", "jobs") if name in data]
-    return ", ".join(f"{len(data[name])} {name}" for name in names)
+    return ", ".join(f"{name}: {len(data[name])}" for name in names)
 
 
 def _replicas(data: Mapping[str, Any]) -> str:

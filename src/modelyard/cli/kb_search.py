@@ -92,7 +92,8 @@ def show_explanation(explanation: ExplanationDict, several: bool) -> None:
         weights = f"words {base['words']:g}, vectors {base['vectors']:g}"
         note(f"{base['knowledge_base']}: {weights}; {base['candidates']} candidates.", dim=True)
     note(", ".join(f"{stage} {each:.1f} ms" for stage, each in explanation["milliseconds"].items()) + ".", dim=True)
-    print_table(TITLES, [candidate_row(each, several) for each in explanation["candidates"]])
+    if rows := [candidate_row(each, several) for each in explanation["candidates"]]:
+        print_table(TITLES, rows)
 
 
 def candidate_row(each: ExplainedCandidateDict, several: bool) -> list[str]:
