@@ -105,7 +105,8 @@ def filled(path: str) -> str:
 def test_head_is_answered_as_get_is(server: Live, document: dict[str, Any]) -> None:
     paths = [path for path, operations in document["paths"].items() if "get" in operations]
     assert len(paths) > 50
-    for path in [*map(filled, paths), "/docs", "/openapi.json"]:
+    paths.remove("/v1/events")  # without an end
+    for path in [*map(filled, paths), "/v1/events?follow=false", "/docs", "/openapi.json"]:
         got = server.http.get(path)
         head = server.http.head(path)
         assert (path, head.status_code, head.content) == (path, got.status_code, b"")

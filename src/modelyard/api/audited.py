@@ -78,7 +78,7 @@ def _name_in(body: bytes) -> str:
     """The name of what a JSON body changes; empty if it names nothing."""
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return ""
     if not isinstance(value, dict):
         return ""

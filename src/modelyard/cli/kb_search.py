@@ -73,7 +73,7 @@ def search(
         return
     for remark in found["notes"]:
         note(remark, dim=True)
-    if (explanation := found["explanation"]) is not None:
+    if (explanation := found.get("explanation")) is not None:
         show_explanation(explanation, len(names) > 1)
     for number, hit in enumerate(found["data"], 1):
         score = click.style(f"{hit['score']:.3f}", fg="green")
