@@ -166,20 +166,6 @@ def test_logs_as_they_are(call: Call, stub: Stub) -> None:
     assert code == 2 and "--follow" in err
 
 
-def test_following_logs_prints_only_what_is_new(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log that grows, one that has lost its beginning, and one of another replica; then the model has gone."""
-    monkeypatch.setattr("modelyard.cli.logs.POLL", 0)
-    states = iter([["a", "b", "c"], ["a", "b", "c"], ["a", "b", "c", "d"], ["cut c", "d", "e"], ["new"]])
-
-    def growing(asked: Any, write: Any) -> None:
-        lines = next(states, None)
-        gone = error_answer("model_not_found", "There is no demo.", 404)
-        (gone if lines is None else json_answer({"uid": "demo", "replica": "r", "lines": lines}))(asked, write)
-
-    code, out, err = call("logs", "demo", "-f", "-n", "2", routes={"GET /v1/models/demo/logs": growing})
-    assert (code, out) == (0, "b\nc\nd\ne\nnew\n") and "demo is gone" in err
-
-
 @pytest.mark.parametrize("command", ["sft", "app-ui"])
 def test_what_is_not_there_yet_says_what_is(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--model_type", "x"]) == 1
