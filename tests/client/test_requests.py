@@ -87,7 +87,7 @@ def test_address_and_key_come_from_arguments_or_environment(stub: Stub, monkeypa
 def test_the_servers_error_is_raised_as_its_class(stub: Stub, client: Client) -> None:
     stub.routes["GET /v1/models/x"] = error_answer("model_not_found", "Model 'x' not found.", 404)
     stub.routes["POST /v1/models"] = error_answer("unavailable", "Busy.", 503, retry_after="7")
-    stub.routes["GET /health"] = raw_answer(b"HTTP/1.1 500 X\r\ncontent-length: 4\r\n\r\nOops")
+    stub.routes["GET /health"] = raw_answer(b"HTTP/1.1 500 X\r\ncontent-length: 4\r\nconnection: close\r\n\r\nOops")
     with pytest.raises(errors.ModelNotFound, match=r"^Model 'x' not found\.$"):
         client.models.get("x")
     with pytest.raises(errors.Unavailable) as caught:
@@ -105,7 +105,7 @@ def test_no_server_and_other_servers_are_told_apart(stub: Stub, client: Client) 
     assert str(caught.value).startswith(
         f"No server answers at {url}; start one with `modelyard serve`, or name its address"
     )
-    stub.routes["GET /health"] = raw_answer(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>")
+    stub.routes["GET /health"] = raw_answer(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>")
     stub.routes["GET /v1/models"] = raw_answer(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
     with pytest.raises(errors.ConnectionLost, match="is it a Modelyard server"):
         client.cluster.health()

@@ -29,7 +29,7 @@ def routes(stub: Stub) -> None:
         "POST /v1/models": json_answer({"model_uid": "m"}),
         "POST /v1/embeddings": json_answer({"data": []}),
         "POST /v1/completions": json_answer({"choices": []}),
-        "POST /v1/audio/speech": raw_answer(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc"),
+        "POST /v1/audio/speech": raw_answer(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\nabc"),
         "POST /v1/knowledge_bases/b/search": json_answer({"data": [], "notes": []}),
     }
 
