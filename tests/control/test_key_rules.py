@@ -160,7 +160,7 @@ LIMITS: list[tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]] = [
         [{"requests_per_minute": None}, {"requests_per_minute": 11}],
     ),
     ({"tokens_per_minute": 10}, {"tokens_per_minute": 10}, [{"tokens_per_minute": None}, {"tokens_per_minute": 11}]),
-    ({"expires_at": time.time() + DAY}, {"expires_in": DAY - 600}, [{"expires_in": None}, {"expires_in": DAY + 600}]),
+    ({"expires_at": time.time() + 10 * DAY}, {"expires_in": DAY}, [{"expires_in": None}, {"expires_in": 20 * DAY}]),
 ]
 
 
