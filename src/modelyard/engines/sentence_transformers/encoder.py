@@ -15,6 +15,8 @@ from modelyard.core.types import OFFSET_POSITIONS, ModelType
 from modelyard.engines.sentence_transformers.options import SentenceTransformersOptions, batch_tokens
 from modelyard.engines.served import ReplicaConfig
 
+SMALL = 256
+"""Tokens of a pass that half of the threads compute nearly as fast; the other cores are left to the server that asks."""
 UNLIMITED = 1_000_000
 """Tokenizers without a limit state a length above this."""
 
@@ -44,7 +46,8 @@ class EncoderInput:
 class SentenceEncoder:
     """A loaded model. `read…` are called in one thread and `run` in another."""
 
-    def __init__(self, model: Any, options: SentenceTransformersOptions, budget: int) -> None:
+    def __init__(self, model: Any, options: SentenceTransformersOptions, budget: int, threads: int = 0) -> None:
+        """`threads` is how many may compute a pass; 0 leaves that to torch."""
         from tokenizers import Tokenizer
 
         first = model[0]
@@ -61,6 +64,7 @@ class SentenceEncoder:
         self.width = 0
         """Length of a vector; 0 before the first computation, and for scores."""
         self._model = model
+        self._threads = threads
         self._tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -97,6 +101,9 @@ class SentenceEncoder:
         features: dict[str, Any] = {"modality": "text", **self._padded(texts)}
         if texts[0].prompt:
             features["prompt_length"] = texts[0].prompt
+        if self._threads > 1:
+            small = sum(text.size for text in texts) < SMALL
+            torch.set_num_threads(self._threads // 2 if small else self._threads)
         with torch.inference_mode():
             features = {
                 name: value.to(self._model.device) if hasattr(value, "to") else value
@@ -186,7 +193,8 @@ def load(config: ReplicaConfig, options: SentenceTransformersOptions) -> Sentenc
     if "text" not in modes or not hasattr(getattr(model, "tokenizer", None), "backend_tokenizer"):
         raise ModelFilesInvalid(config.path, "it is not a plain model of texts with a tokenizer of its own.")
     model.eval()
-    encoder = SentenceEncoder(model, options, batch_tokens(options, not on_cpu))
+    threads = torch.get_num_threads() if on_cpu and not options.n_threads else 0
+    encoder = SentenceEncoder(model, options, batch_tokens(options, not on_cpu), threads)
     encoder.run(encoder.read(["warm"]))
     return encoder
 
