@@ -72,7 +72,7 @@ def hub(request: pytest.FixtureRequest) -> Iterator[HubServer]:
 
 def launch(server: Live, name: str = ID, *, wait: bool = True, **body: Any) -> Any:
     given = {"model_name": name, **body}
-    return server.http.post("/v1/models", params={"wait_ready": str(wait).lower()}, json=given)
+    return server.http.post("/v1/models", params={"wait_ready": str(wait).lower()}, json=given, timeout=180)
 
 
 def progress(server: Live, uid: str = ID) -> dict[str, Any]:
