@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -167,13 +168,16 @@ def test_a_replica_changes_one_adapter_at_a_time_and_only_where_it_can() -> None
 @pytest.mark.parametrize("wanted", [[ONE], []])
 def test_a_replica_that_ends_ends_its_changes(wanted: list[Adapter]) -> None:
     async def go() -> None:
-        begun, over = asyncio.Event(), asyncio.Event()
+        begun, over, closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
         async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read(1)
             begun.set()
             await over.wait()
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            closed.set()
 
         server = await asyncio.start_server(silent, "127.0.0.1", 0)
         made = AdapterSync(lambda: None, lambda uid, kind, what: None, 30)
@@ -187,6 +191,7 @@ def test_a_replica_that_ends_ends_its_changes(wanted: list[Adapter]) -> None:
         await asyncio.wait(tasks, timeout=10)
         assert [task.cancelled() for task in tasks] == [True] and not made.carries("r", ONE)
         over.set()
+        await asyncio.wait_for(closed.wait(), 10)
         server.close()
         await server.wait_closed()
 

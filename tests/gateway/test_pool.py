@@ -43,6 +43,14 @@ class Server:
             writer.close()
 
 
+async def ended(made: asyncio.Server, server: Server) -> None:
+    """Close every connection of a server, and wait for that: `wait_closed` does so from Python 3.12 on only."""
+    async with asyncio.timeout(10):
+        while made._active_count:  # type: ignore[attr-defined]
+            server.hang_up()
+            await asyncio.sleep(0.001)
+
+
 @asynccontextmanager
 async def serving(answer: bytes = OK, uds: str | None = None) -> AsyncIterator[tuple[Server, Address]]:
     server = Server(answer)
@@ -55,8 +63,7 @@ async def serving(answer: bytes = OK, uds: str | None = None) -> AsyncIterator[t
         yield server, address
     finally:
         made.close()
-        server.hang_up()
-        await made.wait_closed()
+        await ended(made, server)
 
 
 async def exchange(connection: Connection) -> bytes:
@@ -203,9 +210,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
         connection.transport.close()
         await asyncio.wait_for(server.closed.wait(), 10)
         made.close()
-        async with asyncio.timeout(10):
-            while made._active_count:  # type: ignore[attr-defined]  # noqa: ASYNC110 - nothing tells when TLS has ended
-                await asyncio.sleep(0.001)
+        await ended(made, server)
 
     asyncio.run(go())
 
