@@ -28,7 +28,8 @@ from modelyard.knowledge.answering.excerpts import excerpts
 from modelyard.knowledge.answering.prompts import check_prompts, prompt
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.documents.blobs import whole
-from modelyard.protocol.hits import Citation, Hit, Scores
+from modelyard.protocol.hits import Citation
+from tests.knowledge.answering.hits import hit
 from tests.knowledge.room import Models, Running, room, written
 
 WHOLE = "The lake is deep in January.\n\nThe river is shallow in July."
@@ -162,22 +163,6 @@ def test_a_base_may_have_a_prompt_of_its_own(settings: Settings) -> None:
     own = {"answer": "{{ question }}|{{ sources[0].document }}|{{ sources[0].text }}|{{ context }}"}
     answered(settings, models, "Is the river shallow?", model="m", prompts=own, k=1)
     assert models.bodies[0]["messages"][-1]["content"] == f"Is the river shallow?|a.txt|{WHOLE}|{WHOLE}"
-
-
-def hit(text: str = "", score: float = 0.5, rerank: float | None = None) -> Hit:
-    return Hit(
-        chunk_id=1,
-        knowledge_base="b",
-        document_id=1,
-        document="d",
-        page=None,
-        start=0,
-        end=1,
-        heading="",
-        text=text,
-        score=score,
-        scores=Scores(fused=score, rerank=rerank),
-    )
 
 
 @pytest.mark.parametrize(

@@ -12,22 +12,7 @@ from modelyard.knowledge.answering.citations import (
     sentences,
     share,
 )
-from modelyard.protocol.hits import Hit
-
-
-def hit(text: str, score: float = 0.5) -> Hit:
-    return Hit(
-        chunk_id=1,
-        knowledge_base="b",
-        document_id=1,
-        document="d",
-        page=None,
-        start=0,
-        end=1,
-        heading="",
-        text=text,
-        score=score,
-    )
+from tests.knowledge.answering.hits import hit
 
 
 @pytest.mark.parametrize(

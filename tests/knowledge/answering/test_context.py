@@ -14,26 +14,11 @@ from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
 from modelyard.knowledge.answering.context import CHARACTERS, Neighbour, Passage, Room, fitting, passages, room
 from modelyard.protocol.hits import Hit
+from tests.knowledge.answering.hits import hit
 
 TEXT = "The first part. The second part. The third part.\n\nThe fourth part."
 SPANS = [(0, 15), (10, 32), (33, 48), (50, 66)]
 """The second overlaps the first; a blank is between the second and the third, and a paragraph before the fourth."""
-
-
-def hit(number: int, text: str, start: int | None = None, score: float = 1.0, heading: str = "") -> Hit:
-    """A hit whose chunk has this id."""
-    return Hit(
-        chunk_id=number,
-        knowledge_base="b",
-        document_id=1,
-        document="d",
-        page=None,
-        start=start,
-        end=None if start is None else start + len(text),
-        heading=heading,
-        text=text,
-        score=score,
-    )
 
 
 def chunk(number: int, text: str, start: int | None, end: int | None, **more: object) -> KnowledgeChunk:
@@ -74,7 +59,7 @@ def whole_text() -> list[KnowledgeChunk]:
 def of(number: int, score: float = 1.0) -> Hit:
     """A hit of a chunk of `whole_text`."""
     start, end = SPANS[number - 1]
-    return hit(number, TEXT[start:end], start, score)
+    return hit(TEXT[start:end], score, number=number, start=start)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
@@ -110,7 +95,7 @@ def test_what_is_added_to_a_hit(
     tmp_path: Path, changes: dict[str, object], score: float, space: Room, grows: bool
 ) -> None:
     chunks = [chunk(1, "One.", 0, 4), chunk(2, "Two.", 5, 9, **changes)]
-    [found] = read(tmp_path, chunks, [hit(1, "One.", 0, score)], space)
+    [found] = read(tmp_path, chunks, [hit("One.", score)], space)
     assert found.whole.text == ("One.\nTwo." if grows else "One.")
 
 
@@ -124,14 +109,14 @@ def test_what_is_added_to_a_hit(
     ],
 )
 def test_tables_and_edited_chunks_are_joined(beside: KnowledgeChunk, behind: bool, expected: str) -> None:
-    assert Neighbour(beside, behind).beyond(hit(1, "| 1 |\n| 2 |\n", 0)) == expected
+    assert Neighbour(beside, behind).beyond(hit("| 1 |\n| 2 |\n")) == expected
 
 
 @given(
     st.lists(st.text("ab好 ", min_size=1, max_size=30), min_size=1, max_size=8), st.integers(0, 80), st.integers(0, 80)
 )
 def test_the_sources_that_fit_are_the_first(texts: list[str], characters: int, tokens: int) -> None:
-    hits = [hit(number, text) for number, text in enumerate(texts)]
+    hits = [hit(text, number=number) for number, text in enumerate(texts)]
     chosen = fitting(hits, Room(characters, tokens))
     assert chosen == hits[: len(chosen)] and chosen
     left = Room(characters, tokens)

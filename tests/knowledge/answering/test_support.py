@@ -5,20 +5,10 @@ from __future__ import annotations
 import pytest
 
 from modelyard.knowledge.answering.support import Claim, claims, is_refusal, supports, unsupported
-from modelyard.protocol.hits import Hit
+from tests.knowledge.answering.hits import hit
 
 HITS = [
-    Hit(
-        chunk_id=number,
-        knowledge_base="b",
-        document_id=1,
-        document="d",
-        page=None,
-        start=0,
-        end=1,
-        heading=heading,
-        text=text,
-    )
+    hit(text, number=number, heading=heading)
     for number, (heading, text) in enumerate(
         [
             ("Leave", "Drivers receive 28 days of annual leave a year, of which ten must be taken in one stretch."),
