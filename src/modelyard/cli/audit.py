@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
-from modelyard.cli.output import json_option, note, print_json, print_table
+from modelyard.cli.output import json_option, print_list
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -31,12 +31,7 @@ def command(
 ) -> None:
     """Show who launched and deleted models, made keys, and made other changes, newest first. It takes the scope admin."""
     found = client.metrics.audit(action, target, key, limit=limit)
-    if as_json:
-        print_json(found)
-    elif found:
-        print_table(TITLES, [_row(each) for each in found])
-    else:
-        note("There are no such changes.")
+    print_list(found, TITLES, _row, "There are no such changes.", as_json)
 
 
 def _row(each: AuditEntryDict) -> list[str]:

@@ -8,7 +8,7 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.names import name_argument
-from modelyard.cli.output import in_bytes, json_option, note, print_json, print_table
+from modelyard.cli.output import in_bytes, json_option, print_list
 from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
@@ -27,12 +27,13 @@ def command(client: Client, name: str | None, model_name: str | None, worker_ip:
     """List the models whose files are on the server, or those of one NAME; `remove-cache` takes the last column."""
     chosen = model_name or name
     found = client.cache.list(clean(chosen) if chosen else None, worker_ip)
-    if as_json:
-        print_json(found)
-    elif found:
-        print_table(TITLES, [row(each) for each in found])
-    else:
-        note(f"No files of {chosen} are on the server." if chosen else "No model's files are on the server.")
+    print_list(
+        found,
+        TITLES,
+        row,
+        f"No files of {chosen} are on the server." if chosen else "No model's files are on the server.",
+        as_json,
+    )
 
 
 def row(cached: CachedModelDict) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
-from modelyard.cli.output import in_bytes, json_option, note, print_json, print_table
+from modelyard.cli.output import in_bytes, json_option, print_list
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -47,12 +47,7 @@ def command(
         cursor = page["next_cursor"]
         if cursor is None:
             break
-    if as_json:
-        print_json(found)
-    elif found:
-        print_table(TITLES, [row(entry) for entry in found])
-    else:
-        note("No family matches.")
+    print_list(found, TITLES, row, "No family matches.", as_json)
     return 0 if found else 1
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from modelyard.cli.connection import with_client
-from modelyard.cli.output import in_bytes, json_option, note, print_json, print_table, printable
+from modelyard.cli.output import in_bytes, json_option, note, print_json, print_list, print_table, printable
 from modelyard.core.errors import ConnectionLost, InvalidParameter
 
 if TYPE_CHECKING:
@@ -39,12 +39,7 @@ def command() -> None:
 def list_jobs(client: Client, kind: str | None, state: str | None, limit: int | None, as_json: bool) -> None:
     """List your jobs, newest first; with an administrator's key, all jobs."""
     found = client.jobs.list(kind, state, limit)
-    if as_json:
-        print_json(found)
-    elif found:
-        print_table(TITLES, [_row(job) for job in found])
-    else:
-        note("There are no jobs.")
+    print_list(found, TITLES, _row, "There are no jobs.", as_json)
 
 
 @command.command("start", short_help="Start a job.")

@@ -14,7 +14,7 @@ from modelyard.cli.kb_evaluate import evaluate
 from modelyard.cli.kb_import import import_chatchat
 from modelyard.cli.kb_jobs import job, jobs, reindex
 from modelyard.cli.kb_search import ask, search
-from modelyard.cli.output import agrees, in_bytes, json_option, note, print_json, print_table
+from modelyard.cli.output import agrees, in_bytes, json_option, note, print_json, print_list, print_table
 from modelyard.core.errors import ModelyardError
 from modelyard.core.wording import clean
 
@@ -68,12 +68,7 @@ def create(
 def list_bases(client: Client, as_json: bool) -> None:
     """List the knowledge bases."""
     found = client.knowledge.list()
-    if as_json:
-        print_json(found)
-    elif found:
-        print_table(TITLES, [row(each) for each in found])
-    else:
-        note("There is no knowledge base; `modelyard kb create NAME` creates one.")
+    print_list(found, TITLES, row, "There is no knowledge base; `modelyard kb create NAME` creates one.", as_json)
 
 
 @command.command("show", short_help="Show a base.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
-from modelyard.cli.output import about, json_option, note, print_json, print_table, printable
+from modelyard.cli.output import about, json_option, note, print_json, print_list, print_table, printable
 from modelyard.core.errors import ConnectionLost
 from modelyard.core.wording import clean
 
@@ -30,12 +30,7 @@ INTERRUPTED = 130
 def jobs(client: Client, name: str, as_json: bool) -> None:
     """List the last jobs of a knowledge base, newest first."""
     found = client.knowledge.jobs(clean(name))
-    if as_json:
-        print_json(found)
-    elif found:
-        print_table(TITLES, [_row(each) for each in found])
-    else:
-        note("There are no jobs yet.")
+    print_list(found, TITLES, _row, "There are no jobs yet.", as_json)
 
 
 @click.command(short_help="Show, follow or cancel a job.")

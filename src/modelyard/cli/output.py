@@ -8,11 +8,13 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import click
 
 from modelyard.core.wording import in_bytes as in_bytes
+
+T = TypeVar("T")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
@@ -70,6 +72,18 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     click.echo(_line(titles, widths, bold=True))
     for row in cells:
         click.echo(_line(row, widths))
+
+
+def print_list(
+    found: Sequence[T], titles: Sequence[str], row: Callable[[T], Sequence[str]], nothing: str, as_json: bool
+) -> None:
+    """Print what a command lists: as JSON, as a table, or the sentence `nothing` where there is nothing."""
+    if as_json:
+        print_json(found)
+    elif found:
+        print_table(titles, [row(each) for each in found])
+    else:
+        note(nothing)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], bold: bool = False) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
-from modelyard.cli.output import json_option, note, print_json, print_table
+from modelyard.cli.output import json_option, print_list
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -34,12 +34,7 @@ def command(
     TOKENS are those of the prompt and of the answer; ~ marks an estimate, for streams that did not ask for their usage.
     """
     found = client.metrics.requests(model, key, status, limit=limit)
-    if as_json:
-        print_json(found)
-    elif found:
-        print_table(TITLES, [_row(each) for each in found])
-    else:
-        note("There are no such requests since the server started.")
+    print_list(found, TITLES, _row, "There are no such requests since the server started.", as_json)
 
 
 def _row(each: RequestDict) -> list[str]:

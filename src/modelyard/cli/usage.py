@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 
 from modelyard.cli.connection import with_client
-from modelyard.cli.output import json_option, note, print_json, print_table
+from modelyard.cli.output import json_option, print_list
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -43,12 +43,13 @@ def command(
     days = [None if day is None else day.date().isoformat() for day in (since, until)]
     chosen = cast(list[Literal["day", "key", "user", "model"]], parts)
     found = client.metrics.usage(chosen, days[0], days[1], key, user, model)
-    if as_json:
-        print_json(found)
-    elif found:
-        print_table([*(part.upper() for part in parts), *TITLES], [_row(each, parts) for each in found])
-    else:
-        note("There is no such usage.")
+    print_list(
+        found,
+        [*(part.upper() for part in parts), *TITLES],
+        lambda each: _row(each, parts),
+        "There is no such usage.",
+        as_json,
+    )
 
 
 def _row(each: UsageEntryDict, parts: list[str]) -> list[str]:
