@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +105,52 @@ def test_a_process_that_fails_is_tried_again(settings: Settings, database_url: s
             assert (tmp_path / "bad").read_text() == "xxx"
             states = [event.data["state"] for event in await made.events(bad) if event.type == "state"]
             assert states == ["queued", "running"] * 3 + ["failed"]
+
+    run(work)
+
+
+def test_a_retry_that_came_due_during_a_slow_write_is_not_forgotten(
+    settings: Settings, database_url: str, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        async with board(settings, database_url, process(COUNT, attempts=3)) as made:
+            store = made.jobs.store
+            flush = store.flush
+            steps: dict[str, list[float]] = {}
+
+            async def slow() -> None:
+                await flush()
+                for job in list(store.live.values()):
+                    if job.retry_at > time.monotonic() and job.retry_at not in steps.setdefault(job.id, []):
+                        steps[job.id].append(job.retry_at)  # the end of its process leads to one more step
+                        continue
+                    while job.retry_at > time.monotonic():
+                        await asyncio.sleep(0.01)
+
+            store.flush = slow  # type: ignore[method-assign]
+            name = made.submit("script", path=str(tmp_path / "runs"), enough=2)
+            async with asyncio.timeout(60):
+                assert (await made.jobs.wait(name)).state is JobState.DONE
+
+    run(work)
+
+
+def test_a_job_that_is_cancelled_while_another_starts_does_not_start(settings: Settings, database_url: str) -> None:
+    async def work() -> None:
+        async def plan(job: Job) -> ProcessPlan:
+            other = made.jobs.store.live[str(job.parameters["other"])]
+            if not other.finished:
+                made.jobs.stop(other)
+            return ProcessPlan((sys.executable, "-c", REPORT))
+
+        kind = JobKind(name="script", scope="admin", work=ProcessWork(plan), recovery=Recovery.FAIL)
+        async with board(settings, database_url, kind) as made:
+            first, second = new_id(), new_id()
+            for id, other in ((first, second), (second, first)):
+                made.jobs.submit(Job(id=id, kind="script", parameters={"other": other}))
+            assert (await made.jobs.wait(first)).state is JobState.DONE
+            states = [event.data["state"] for event in await made.events(second) if event.type == "state"]
+            assert states == ["queued", "cancelled"]
 
     run(work)
 

@@ -83,6 +83,8 @@ class Reconciler:
         self._nudged = asyncio.Event()
         self._stepped = asyncio.Event()
         self._reload_at = 0.0
+        self._compared_at = 0.0
+        """When the last step compared desired and observed models; monotonic."""
         self._described: set[tuple[str, int]] = set()
         """Uid and generation of models whose downloaded files were read."""
         self.downloads = Downloads(settings, jobs, self._nudged.set)
@@ -175,7 +177,10 @@ class Reconciler:
     def _pause(self) -> float:
         now = time.monotonic()
         times = [self._reload_at]
-        times += [slot.retry_at for slot in self._slots.values() if not slot.given_up and slot.retry_at > now]
+        # of those that came due since the step compared them, too
+        times += [
+            slot.retry_at for slot in self._slots.values() if not slot.given_up and slot.retry_at > self._compared_at
+        ]
         if any(running.replica.state is ReplicaState.DRAINING for running in self._running.values()):
             times.append(now + DRAIN_POLL)
         return max(0.0, min(times) - now)
@@ -192,8 +197,9 @@ class Reconciler:
         self._announce()  # before the first await, so that a model that is visibly ready has its route
         replicas = [running.replica for running in self._running.values()]
         due = [target for target in self._desired.values() if target.terminating or target.uid not in self.held]
+        self._compared_at = time.monotonic()
         for action in deciding.diff(
-            due, replicas, self._slots, self._traffic.in_flight, time.monotonic(), self._policy
+            due, replicas, self._slots, self._traffic.in_flight, self._compared_at, self._policy
         ):
             match action:
                 case Start(uid, ordinal):

@@ -57,6 +57,8 @@ class JobRunner:
         self._serial = count(1)
         self._nudged = asyncio.Event()
         self._clear_at = 0.0
+        self._checked_at = 0.0
+        """When the queue was last looked through; monotonic."""
         host.subscribe(lambda replica: self._nudged.set())
 
     def nudge(self) -> None:
@@ -82,7 +84,8 @@ class JobRunner:
 
     def _pause(self) -> float | None:
         now = time.monotonic()
-        times = [self._clear_at, *(job.retry_at for job in self._queued() if job.retry_at > now)]
+        # of those that came due since the look, too: the write that followed it may have taken that long
+        times = [self._clear_at, *(job.retry_at for job in self._queued() if job.retry_at > self._checked_at)]
         if self._processes or self._tasks or self._store.unwritten:
             times.append(now + POLL)
         return max(0.0, min(times) - now)
@@ -91,8 +94,10 @@ class JobRunner:
         """One look and everything it leads to."""
         for view in self._host.observe():
             self._absorb(view)
+        self._checked_at = time.monotonic()
         for job in self._queued():
-            if job.retry_at <= time.monotonic() and self._has_room(job):
+            current = self._store.live.get(job.id) is job  # one that was started before it took its time
+            if current and job.retry_at <= self._checked_at and self._has_room(job):
                 await self._start(job)
         try:
             await self._store.flush()
