@@ -124,8 +124,7 @@ def test_a_retry_that_came_due_during_a_slow_write_is_not_forgotten(
                     if job.retry_at > time.monotonic() and job.retry_at not in steps.setdefault(job.id, []):
                         steps[job.id].append(job.retry_at)  # the end of its process leads to one more step
                         continue
-                    while job.retry_at > time.monotonic():
-                        await asyncio.sleep(0.01)
+                    await asyncio.sleep(max(0.0, job.retry_at - time.monotonic()))
 
             store.flush = slow  # type: ignore[method-assign]
             name = made.submit("script", path=str(tmp_path / "runs"), enough=2)

@@ -20,7 +20,7 @@ from typing import TypeVar
 from modelyard.catalog.find import as_downloaded
 from modelyard.control import diff as deciding
 from modelyard.control import routing
-from modelyard.control.adapter_sync import AdapterSync, Carrier
+from modelyard.control.adapter_sync import AdapterSync
 from modelyard.control.diff import Desired, Drain, Remove, Replica, RestartPolicy, Slot, SlotKey, Start, Stop
 from modelyard.control.downloads import Downloads, DownloadView
 from modelyard.control.interpreters import resolved
@@ -381,15 +381,8 @@ class Reconciler:
 
     def _adapt(self) -> None:
         """Begin the changes that load the desired adapters onto the ready replicas."""
-        ready = [running for running in self._running.values() if running.replica.state is ReplicaState.READY]
         self._adapter_sync.step(
-            [
-                Carrier(
-                    each.replica.name, each.replica.uid, each.plan.address, each.plan.headers, each.plan.hot_adapters
-                )
-                for each in ready
-                if isinstance(each.plan, Command)
-            ],
+            routing.carriers(self._running.values()),
             {uid: target.launch.adapters for uid, target in self._desired.items() if not target.terminating},
         )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from modelyard.control.adapter_sync import AdapterSync
+from modelyard.control.adapter_sync import AdapterSync, Carrier
 from modelyard.control.views import AdapterView, ModelView, RunningReplica
 from modelyard.core.rules import NO_RULES
 from modelyard.core.types import Adapter, Endpoint, ReplicaState, Route
-from modelyard.engines.base import Remote
+from modelyard.engines.base import Command, Remote
 
 
 def adapter_view(
@@ -26,6 +26,15 @@ def adapter_view(
         return AdapterView(adapter, ReplicaState.FAILED, problems[0], (), settled)
     reason = "the adapter is being loaded" if ready else "its base model is not ready"
     return AdapterView(adapter, ReplicaState.STARTING if ready else state, reason, (), settled)
+
+
+def carriers(replicas: Iterable[RunningReplica]) -> list[Carrier]:
+    """The ready replicas that are processes of this server, as what their adapters are brought onto."""
+    return [
+        Carrier(each.replica.name, each.replica.uid, each.plan.address, each.plan.headers, each.plan.hot_adapters)
+        for each in replicas
+        if each.replica.state is ReplicaState.READY and isinstance(each.plan, Command)
+    ]
 
 
 def routes(views: Iterable[ModelView]) -> dict[str, Route]:
