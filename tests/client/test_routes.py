@@ -18,6 +18,7 @@ from modelyard.client import (
     AsyncClient,
     Client,
     account_types,
+    batch_types,
     event_types,
     file_types,
     form_types,
@@ -37,6 +38,7 @@ from modelyard.client.resources.documents import upload_batch
 from modelyard.client.resources.files import upload_request
 from modelyard.protocol import (
     adapters,
+    batches,
     cache,
     catalog,
     cluster,
@@ -214,6 +216,14 @@ BODIES: dict[str, Any] = {
     "ExplainedCandidateDict": hits.ExplainedCandidate,
     "CitationDict": hits.Citation,
     "AnswerDict": knowledge.AnswerInfo,
+    "BatchProblemDict": batches.BatchProblem,
+    "BatchProblemsDict": batches.BatchProblems,
+    "BatchCountsDict": batches.BatchCounts,
+    "CachedTokensDict": batches.CachedTokens,
+    "ReasoningTokensDict": batches.ReasoningTokens,
+    "BatchUsageDict": batches.BatchUsage,
+    "BatchDict": batches.BatchInfo,
+    "BatchPageDict": batches.BatchPage,
     "FileDict": files.FileInfo,
     "FilePageDict": files.FilePage,
     "FileUploadDict": files.UploadInfo,
@@ -238,6 +248,7 @@ BODIES: dict[str, Any] = {
 def dicts() -> dict[str, Any]:
     modules = (
         file_types,
+        batch_types,
         types,
         account_types,
         knowledge_types,

@@ -22,6 +22,7 @@ from modelyard.core.errors import (
 )
 from modelyard.db.file_tables import FileRow
 from modelyard.files.rows import FileDetails, new_id
+from modelyard.files.service import new_file_id
 from tests.files.storage import ANN, BEN, ROOT, Storage, on, portions, settings_for
 
 DETAILS = FileDetails("a.txt", "user_data")
@@ -122,9 +123,20 @@ def test_a_file_that_fails_leaves_nothing(home: Path, tmp_path: Path, number: in
     data, details, error = FAILURES[number]
 
     async def work(made: Storage) -> None:
+        arriving = portions(data) if isinstance(data, bytes) else data
         with pytest.raises(error):
-            await made.files.add(ANN, details, portions(data) if isinstance(data, bytes) else data)
+            async with made.files.receiving(ANN, arriving) as content:
+                await made.files.keep(content, details)
         assert (made.stored(), await made.rows(), await made.ids()) == ([], 0, [])
+
+    on(settings_for(home, "", max_file_bytes=5_000_000), work)
+
+
+def test_a_file_of_the_server_has_the_id_that_was_reserved_and_any_size(home: Path) -> None:
+    async def work(made: Storage) -> None:
+        name = new_file_id()
+        assert (await made.files.add(ANN, DETAILS, portions(b"x" * 5_000_001), name)).id == name
+        assert await made.ids() == [name]
 
     on(settings_for(home, "", max_file_bytes=5_000_000), work)
 

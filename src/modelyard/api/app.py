@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from modelyard.api import metrics
 from modelyard.api.audited import REQUEST_ID, Audited
+from modelyard.api.batches import batches_running
 from modelyard.api.bodies import BodyLimits
 from modelyard.api.checked_bodies import BodyCheck
 from modelyard.api.content_types import ContentTypeCheck
@@ -25,6 +26,7 @@ from modelyard.api.knowledge import knowledge_running
 from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
 from modelyard.api.paths import PathCheck
+from modelyard.batches.service import BatchService
 from modelyard.catalog.hubs import queries
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.chats.service import Chats
@@ -136,6 +138,8 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     events = EventFeed(deployments, aliases, jobs, reconciler.downloads, journal, traffic, host)
     monitor = Monitor(database, gateway, lambda: metrics.running_replicas(deployments))
     caching = Caching(catalog, reconciler, jobs)
+    batches = BatchService(settings, database, jobs)
+    batches.register()
     await _take_up(jobs, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
     chats = Chats(settings, database, parse_page)
@@ -147,6 +151,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         async with (
             files_running(settings, database) as (files, uploads),
             knowledge_running(settings, database, gateway, catalog, jobs) as knowledge,
+            batches_running(batches, files, gateway, keys, traffic),
         ):
             parts = Parts(
                 settings,
@@ -166,6 +171,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                 chats=chats,
                 files=files,
                 uploads=uploads,
+                batches=batches,
                 events=events,
                 monitor=monitor,
             )

@@ -47,6 +47,7 @@ COMMANDS = (
     "kb",
     "jobs",
     "files",
+    "batch",
     "requests",
     "usage",
     "audit",

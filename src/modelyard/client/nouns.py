@@ -8,6 +8,7 @@ from __future__ import annotations
 from modelyard.client.calls import CallGroup, S
 from modelyard.client.resources.adapters import AdapterCalls
 from modelyard.client.resources.autostart import AutostartCalls
+from modelyard.client.resources.batches import BatchCalls
 from modelyard.client.resources.cache import CacheCalls, DownloadCalls
 from modelyard.client.resources.catalog import CatalogCalls
 from modelyard.client.resources.cluster import ClusterCalls
@@ -107,6 +108,11 @@ class Nouns(CallGroup[S]):
     def uploads(self) -> UploadCalls[S]:
         """Files in parts: begin an upload, add parts, complete or cancel it."""
         return UploadCalls(self._sender)
+
+    @property
+    def batches(self) -> BatchCalls[S]:
+        """Batches: requests of a file that the server answers in the background."""
+        return BatchCalls(self._sender)
 
     @property
     def cluster(self) -> ClusterCalls[S]:

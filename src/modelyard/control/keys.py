@@ -107,7 +107,8 @@ class KeyStore:
         self.usable = bool(users) or any(row.user_id is None and not _expired(row, now) for row in rows)
         in_use = bool(users) or any(row.user_id is None for row in rows)
         grants = {row.hash: _grant(row, users, above, self._aliases) for row in rows}
-        access = Access(_required(self._mode, self.exposed, in_use), grants)
+        standing = {user.owner: _user_grant(user, self._aliases) for user in users.values()}
+        access = Access(_required(self._mode, self.exposed, in_use), grants, standing)
         if access != self.access:
             self.access = access
             self.on_change(access)
@@ -351,6 +352,18 @@ def _grant(row: Key, users: dict[int, User], above: Mapping[str, Quota], aliases
         tokens_per_minute=row.tokens_per_minute,
         expires_at=row.expires_at,
         user=users[row.user_id].name if row.user_id in users else None,
+        aliases=aliases,
+    )
+
+
+def _user_grant(user: User, aliases: Aliases) -> Grant:
+    """The rights of a user, without a login."""
+    return Grant(
+        id=user.owner,
+        owner=user.owner,
+        name=user.name,
+        scopes=frozenset(user.scopes),
+        user=user.name,
         aliases=aliases,
     )
 

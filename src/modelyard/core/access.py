@@ -178,6 +178,8 @@ class Access:
     """Whether a request without a key is refused."""
     grants: Mapping[str, Grant] = field(default_factory=dict)
     """SHA-256 of the secret → grant."""
+    users: Mapping[str, Grant] = field(default_factory=dict)
+    """Owner id of a user → grant with the user's rights, for work that goes on after the login that began it has ended."""
 
     def admit(self, headers: Iterable[tuple[bytes, bytes]], now: float) -> Grant | None:
         """The grant of a request, by its headers; None if no key is required. Raises `InvalidKey`."""

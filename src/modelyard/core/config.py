@@ -181,6 +181,9 @@ class Settings(BaseSettings):
     file_quota_bytes: int = Field(100 * 1024 * 1024 * 1024, ge=0)
     """Maximum size in bytes of all files of one owner together, with the parts of unfinished uploads; 0 means no limit."""
 
+    max_batch_requests: int = Field(50_000, ge=1)
+    """Maximum number of requests in one batch of `/v1/batches`."""
+
     files_url: str = Field("", repr=False)
     """Where the bytes of files are stored: a URL of fsspec, such as `s3://bucket/folder`; empty means `files` in the home folder.
     Needs `pip install 'modelyard[files]'`, and the library of that kind of storage, such as `s3fs`."""
@@ -256,6 +259,11 @@ class Settings(BaseSettings):
     def files_folder(self) -> Path:
         """Folder of the files that callers store, unless `files_url` names another place."""
         return self.folder / "files"
+
+    @property
+    def batches_folder(self) -> Path:
+        """Folder of the answers of batches that are under way: `batches/<batch>`."""
+        return self.folder / "batches"
 
     @property
     def log_folder(self) -> Path:

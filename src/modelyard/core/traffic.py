@@ -12,18 +12,27 @@ class Traffic:
     def __init__(self) -> None:
         self.in_flight: Counter[str] = Counter()
         """Replica → number of requests whose answer has not ended."""
+        self.background: Counter[str] = Counter()
+        """Replica → those of them that are background work, for which nobody waits."""
         self.last_byte: dict[str, float] = {}
         """Replica → monotonic time at which it last sent a byte."""
 
-    def begin(self, replica: str) -> None:
+    def begin(self, replica: str, background: bool = False) -> None:
         """Count a request that is sent to a replica."""
         self.in_flight[replica] += 1
+        if background:
+            self.background[replica] += 1
 
-    def end(self, replica: str) -> None:
+    def end(self, replica: str, background: bool = False) -> None:
         """Count the end of an answer, successful or not."""
-        self.in_flight[replica] -= 1
-        if self.in_flight[replica] <= 0:
-            del self.in_flight[replica]
+        for counter in (self.in_flight, self.background) if background else (self.in_flight,):
+            counter[replica] -= 1
+            if counter[replica] <= 0:
+                del counter[replica]
+
+    def waited_for(self, replica: str) -> int:
+        """Requests in flight that are no background work."""
+        return self.in_flight[replica] - self.background[replica]
 
     def touch(self, replica: str) -> None:
         """Record that the replica sent bytes."""

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionm
 from sqlalchemy.orm.exc import StaleDataError
 
 from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, MissingLibrary, NotEnoughDisk
+from modelyard.db import batch_tables as batch_tables  # its tables are part of the schema
 from modelyard.db import file_tables as file_tables  # its tables are part of the schema
 from modelyard.db import usage_tables as usage_tables  # its tables are part of the schema
 from modelyard.db.reserve import FULL, Reserve

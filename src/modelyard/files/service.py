@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -44,10 +45,16 @@ class FileService:
 
         `expected` is the least number of bytes that will come. Raises `BodyTooLarge`, `FileQuotaExceeded` or `NotEnoughDisk`.
         """
-        most = self._settings.max_file_bytes
+        async with self._receiving(new_row(owner.id), data, self._settings.max_file_bytes, expected) as content:
+            yield content
+
+    @asynccontextmanager
+    async def _receiving(
+        self, row: FileRow, data: AsyncIterator[bytes], most: int, expected: int = 0
+    ) -> AsyncIterator[Content]:
         excess = BodyTooLarge(most, "max_file_bytes", "The file")
-        limits = await self.arrivals.limits_for(owner.id, most, excess, self._settings.file_quota_bytes)
-        async with self.arrivals.receiving(new_row(owner.id), data, limits, expected) as content:
+        limits = await self.arrivals.limits_for(row.owner, most, excess, self._settings.file_quota_bytes)
+        async with self.arrivals.receiving(row, data, limits, expected) as content:
             yield content
 
     async def keep(self, content: Content, details: FileDetails) -> FileRow:
@@ -68,9 +75,15 @@ class FileService:
         content.kept = True
         return row
 
-    async def add(self, owner: Owner, details: FileDetails, data: AsyncIterator[bytes]) -> FileRow:
-        """Store a file that the server itself makes, such as the output of a job. Raises the errors of `receiving` and `keep`."""
-        async with self.receiving(owner, data) as content:
+    async def add(
+        self, owner: Owner, details: FileDetails, data: AsyncIterator[bytes], name: str | None = None
+    ) -> FileRow:
+        """Store a file that the server itself makes, such as the output of a job, of any size within the owner's quota.
+
+        `name` is an id of `new_file_id`, for work that must find its file again after a kill. Raises `FileQuotaExceeded`,
+        `NotEnoughDisk` and the errors of `keep`.
+        """
+        async with self._receiving(new_row(owner.id, name), data, sys.maxsize) as content:
             return await self.keep(content, details)
 
     async def get(self, owner: Owner, name: str, param: str = "file_id") -> FileRow:
@@ -124,9 +137,14 @@ class FileService:
         await self.arrivals.remove(FileRow, [name])
 
 
-def new_row(owner: str) -> FileRow:
+def new_file_id() -> str:
+    """An id for a file that will be stored later."""
+    return rows.new_id("file-")
+
+
+def new_row(owner: str, name: str | None = None) -> FileRow:
     """The row of a file whose content is about to arrive."""
-    return FileRow(id=rows.new_id("file-"), owner=owner, created_at=time.time())
+    return FileRow(id=name or new_file_id(), owner=owner, created_at=time.time())
 
 
 def check_filename(name: str) -> str:

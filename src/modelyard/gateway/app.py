@@ -83,7 +83,7 @@ class Gateway:
         """Path → mounted app."""
         self._access = Access()
         self._keys: frozenset[str] = frozenset()
-        """Ids of the valid keys."""
+        """Ids of the valid keys, and of the grants of users."""
         self._limits = Limits()
         self._pool = Pool(settings.connect_timeout)
         self._open = OpenRequests()
@@ -103,6 +103,10 @@ class Gateway:
             if usable and (grant is None or grant.sees(name)):
                 return name
         return None
+
+    def route(self, name: str) -> Route | None:
+        """The route of a model, of a knowledge base, or of what an alias stands for."""
+        return self._table.routes.get(name) or self._table.routes.get(self.aliases.model_of(name))
 
     def context_length(self, name: str) -> int | None:
         """Tokens of prompt and answer that a model takes at most; None if that is not known."""
@@ -140,7 +144,7 @@ class Gateway:
     def admit(self, access: Access) -> None:
         """Use these keys for new requests. Answers in progress continue."""
         self._access = access
-        self._keys = frozenset(grant.id for grant in access.grants.values())
+        self._keys = frozenset(grant.id for grant in (*access.grants.values(), *access.users.values()))
         self._limits.keep({quota.id for grant in access.grants.values() for quota in grant.quotas})
 
     def abort(self, uid: str, request_id: str, grant: Grant | None, block_seconds: float = 0.0) -> bool:

@@ -84,7 +84,7 @@ class AppCall:
         await self.downstream(message)
 
     def _scope_for_app(self, scope: Scope) -> Scope:
-        caller = Caller(self.exchange.grant, self.exchange.request_id)
+        caller = Caller(self.exchange.grant, self.exchange.request_id, background=self.exchange.background)
         return {**scope, "state": {**scope.get("state", {}), "caller": caller}}
 
     async def _end_early(self) -> None:

@@ -60,6 +60,11 @@ class InferencePath:
     events: type[msgspec.Struct] | None = None
     """Type of the data of a streamed answer's events."""
 
+    @property
+    def json_only(self) -> bool:
+        """Whether requests and answers that are not streamed are JSON."""
+        return self.format is BodyFormat.JSON and set(self.answers) == {"application/json"}
+
 
 def _json(kind: Any) -> dict[str, Any]:
     return {"application/json": kind}

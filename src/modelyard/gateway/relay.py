@@ -106,7 +106,7 @@ class Relay:
         """Forward the answer of one replica. Raises `ConnectFailed` or `UpstreamLost` only if no byte of the answer arrived."""
         request.exchange.replica = endpoint.replica
         self.tallies.begin(request.exchange)
-        self.traffic.begin(endpoint.replica)
+        self.traffic.begin(endpoint.replica, request.exchange.background)
         try:
             connection = await self._send(request, endpoint, client)
             try:
@@ -116,7 +116,7 @@ class Relay:
                     client.release()
                     connection.abort(UpstreamLost("the answer was abandoned"))
         finally:
-            self.traffic.end(endpoint.replica)
+            self.traffic.end(endpoint.replica, request.exchange.background)
 
     async def _send(self, request: RelayRequest, endpoint: Endpoint, client: RequestClient) -> Connection:
         """Send the request and wait for the head of the answer.

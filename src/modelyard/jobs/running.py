@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from modelyard.jobs import states
 from modelyard.jobs.store import JobStore
 from modelyard.jobs.types import ACTIVE, Job, JobState
 
@@ -35,6 +36,12 @@ class RunningJob:
     def running(self) -> None:
         """The job goes on after it has waited."""
         self._move(JobState.RUNNING, "")
+
+    def cancelled(self) -> None:
+        """The job has ended because it was cancelled; for work that ends its jobs itself (`CoroutineWork.cancel`)."""
+        job = self._store.live[self.id]
+        if job.state in ACTIVE:
+            self._store.put(states.cancelled(job))
 
     def _move(self, state: JobState, message: str) -> None:
         job = self._store.live[self.id]

@@ -19,7 +19,7 @@ from modelyard.jobs import rows, states
 from modelyard.jobs.output import reported
 from modelyard.jobs.runner import JobRunner, log_name
 from modelyard.jobs.store import JobStore, as_json
-from modelyard.jobs.types import Job, JobEvent, JobKind, JobState, WorkerWork
+from modelyard.jobs.types import CoroutineWork, Job, JobEvent, JobKind, JobState, WorkerWork
 from modelyard.runtime.base import Host
 
 Submit = Callable[[Any, Owner], Awaitable[str]]
@@ -143,6 +143,10 @@ class Jobs:
         kind = self.kind_of(job)
         if not job.finished and kind.check_removable is not None:
             kind.check_removable(job)
+        if isinstance(kind.work, CoroutineWork) and kind.work.cancel is not None:
+            states.cancelled(job)
+            await kind.work.cancel(job)
+            return await self.get(job.id)
         if not isinstance(kind.work, WorkerWork):
             return self.stop(job)
         states.cancelled(job)

@@ -143,6 +143,9 @@ class CoroutineWork:
     """Work in this process. Its task is cancelled when the job is paused or cancelled, and when the server ends."""
 
     run: Callable[[RunningJob], Awaitable[Mapping[str, Any] | None]]
+    cancel: Callable[[Job], Awaitable[None]] | None = None
+    """For work that has something to do before it is cancelled: lets the work know, which then ends the job by
+    `RunningJob.cancelled`. Otherwise its task is cancelled at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from modelyard.batches.service import BatchService
 from modelyard.catalog.index import Catalog
 from modelyard.chats.service import Chats
 from modelyard.control.adapters import Adapters
@@ -54,6 +55,7 @@ class Parts:
     chats: Chats = field(kw_only=True)
     files: FileService = field(kw_only=True)
     uploads: UploadService = field(kw_only=True)
+    batches: BatchService = field(kw_only=True)
     events: EventFeed = field(kw_only=True)
     monitor: Monitor = field(kw_only=True)
 
@@ -109,6 +111,11 @@ async def uploads(request: Request) -> UploadService:
     return (await parts(request)).uploads
 
 
+async def batches(request: Request) -> BatchService:
+    """The service behind the routes about batches."""
+    return (await parts(request)).batches
+
+
 async def address(request: Request) -> str:
     """Host and port of this server, as its client addressed it."""
     host, port = request.scope["server"]
@@ -133,6 +140,7 @@ TheAddress = Annotated[str, Depends(address)]
 TheKnowledge = Annotated[KnowledgeService, Depends(knowledge)]
 TheChats = Annotated[Chats, Depends(chats)]
 TheFiles = Annotated[FileService, Depends(files)]
+TheBatches = Annotated[BatchService, Depends(batches)]
 TheUploads = Annotated[UploadService, Depends(uploads)]
 TheParts = Annotated[Parts, Depends(parts)]
 TheAdapters = Annotated[Adapters, Depends(adapters)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelyard.api.routes import (
     adapters,
     autostart,
+    batches,
     cache,
     catalog,
     chats,
@@ -62,6 +63,7 @@ ROUTERS: tuple[Router, ...] = (
     chats.router,
     files.router,
     uploads.router,
+    batches.router,
     knowledge_base.router,
     chatchat_uploads.router,
     llm_models.router,

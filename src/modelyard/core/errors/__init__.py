@@ -32,6 +32,7 @@
     │   ├── ConversationNotFound        404     conversation_not_found
     │   ├── FileNotFound                404     file_not_found
     │   ├── UploadNotFound              404     upload_not_found
+    │   ├── BatchNotFound               404     batch_not_found
     │   └── PathNotFound                404     path_not_found
     ├── MethodNotAllowed                405     method_not_allowed
     ├── Conflict                        409     conflict
@@ -90,7 +91,7 @@ from modelyard.core.errors.base import (
     UpstreamFailed,
 )
 from modelyard.core.errors.files import FileNotFound, FileQuotaExceeded, UploadNotFound
-from modelyard.core.errors.jobs import JobFailed, JobLost
+from modelyard.core.errors.jobs import BatchNotFound, JobFailed, JobLost
 from modelyard.core.errors.knowledge import (
     AddressRefused,
     ChunkNotFound,
@@ -168,6 +169,7 @@ __all__ = [
     "AdapterNotFound",
     "AddressRefused",
     "BadRequest",
+    "BatchNotFound",
     "BodyTooComplex",
     "BodyTooLarge",
     "CannotStart",
