@@ -56,6 +56,7 @@ from modelyard.protocol import (
     registrations,
     server,
     server_events,
+    sessions,
     workers,
 )
 
@@ -194,6 +195,8 @@ BODIES: dict[str, Any] = {
     "UserDict": keys.UserInfo,
     "TokensDict": keys.Tokens,
     "MeDict": keys.Me,
+    "SessionDict": sessions.SessionInfo,
+    "EndedLoginsDict": sessions.EndedLogins,
     "AbortedDict": keys.Aborted,
     "ChunkingDict": knowledge.ChunkingBody,
     "BaseDict": knowledge.BaseInfo,
