@@ -58,6 +58,7 @@ from modelyard.protocol import (
     registrations,
     server,
     server_events,
+    sessions,
     workers,
 )
 
@@ -196,6 +197,8 @@ BODIES: dict[str, Any] = {
     "UserDict": keys.UserInfo,
     "TokensDict": keys.Tokens,
     "MeDict": keys.Me,
+    "SessionDict": sessions.SessionInfo,
+    "EndedLoginsDict": sessions.EndedLogins,
     "AbortedDict": keys.Aborted,
     "ChunkingDict": knowledge.ChunkingBody,
     "BaseDict": knowledge.BaseInfo,

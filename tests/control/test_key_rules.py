@@ -33,7 +33,6 @@ from modelyard.core.errors import (
     ModelyardError,
     NotFound,
     PermissionDenied,
-    RateLimited,
 )
 from modelyard.db.session import Database
 from modelyard.db.tables import Key, User
@@ -425,37 +424,6 @@ def test_hashes_carry_their_parameters_and_a_salt_of_their_own(monkeypatch: pyte
         assert not await passwords.matches(PASSWORD, None)
 
     asyncio.run(go())
-
-
-def test_guesses_are_counted_by_address_and_by_name() -> None:
-    assert (passwords.FAILURES_OF_ADDRESS, passwords.FAILURES_OF_NAME) == (10, 30)
-    guesses = passwords.Guesses(lambda: 0.0)
-    for _ in range(9):
-        guesses.wrong("a", "ann")
-    guesses.check("a", "ann")
-    guesses.wrong("a", "bob")
-    with pytest.raises(RateLimited, match="too many wrong passwords; try again in 60 s"):
-        guesses.check("a", "eve")
-    guesses.check("b", "ann")
-
-
-def test_guesses_take_no_more_memory_than_there_is_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Old ones make room; where none is old, addresses that are known are still counted."""
-    monkeypatch.setattr(passwords, "REMEMBERED", 4)
-    now = [0.0]
-    guesses = passwords.Guesses(lambda: now[0])
-    for _ in range(9):
-        guesses.wrong("a", "ann")
-    for number in range(20):
-        guesses.wrong(f"new-{number}", f"name-{number}")
-    assert len(guesses._windows) == 4
-    guesses.check("new-19", "name-19")
-    guesses.wrong("a", "ann")
-    with pytest.raises(RateLimited):
-        guesses.check("a", "eve")
-    now[0] = 61.0
-    guesses.wrong("b", "bob")
-    assert len(guesses._windows) == 2
 
 
 # What is published

@@ -41,6 +41,7 @@ from modelyard.control.keys import KeyStore
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.registration_files import RegistrationFiles
 from modelyard.control.registrations import Registrations
+from modelyard.control.sessions import SessionStore
 from modelyard.core.aliases import Aliases
 from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.config import Settings
@@ -72,7 +73,9 @@ class Application:
         self._gateway = parts.gateway
         checked = BodyCheck(management_app(parts), parts.settings)
         monitor = parts.monitor
-        guarded = Guard(BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys, monitor.usage.use)
+        guarded = Guard(
+            BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys, parts.sessions, monitor.usage.use
+        )
         self._management = PathCheck(Audited(guarded, parts.keys, monitor.audit))
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
@@ -128,6 +131,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     gateway = Gateway(settings, traffic, aliases)
     gateway.admit(keys.access)
     keys.on_change = gateway.admit
+    sessions = SessionStore(database, keys)
     host = LocalHost(settings, traffic.last_byte.get)
     jobs = Jobs(settings, database, host)
     journal = Journal(database, settings.folder)
@@ -145,7 +149,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
     await autostarts.prepare()
-    tasks = _begin_all(reconciler, autostarts, keys, jobs, events, monitor)
+    tasks = _begin_all(reconciler, autostarts, keys, sessions, jobs, events, monitor)
     try:
         await reconciler.look()
         async with (
@@ -163,6 +167,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                 adapters=Adapters(database, deployments, reconciler, settings.folder),
                 autostarts=autostarts,
                 keys=keys,
+                sessions=sessions,
                 jobs=jobs,
                 registrations=registrations,
                 caching=caching,
@@ -178,15 +183,18 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
             yield Application(parts)
     finally:
         await _end(*reversed(tasks))
-        await _close(chats, gateway, monitor, host, database)
+        await _close(chats, gateway, monitor, sessions, host, database)
         lock.close()
 
 
-async def _close(chats: Chats, gateway: Gateway, monitor: Monitor, host: LocalHost, database: Database) -> None:
+async def _close(
+    chats: Chats, gateway: Gateway, monitor: Monitor, sessions: SessionStore, host: LocalHost, database: Database
+) -> None:
     """Close the parts of a server whose background tasks have ended."""
     await chats.close()
     await gateway.close()
     await monitor.close()
+    await sessions.close()
     await asyncio.to_thread(PROCESSES.close)
     await host.close()
     await database.close()
@@ -200,13 +208,20 @@ async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> No
 
 
 def _begin_all(
-    reconciler: Reconciler, autostarts: Autostarts, keys: KeyStore, jobs: Jobs, events: EventFeed, monitor: Monitor
+    reconciler: Reconciler,
+    autostarts: Autostarts,
+    keys: KeyStore,
+    sessions: SessionStore,
+    jobs: Jobs,
+    events: EventFeed,
+    monitor: Monitor,
 ) -> list[asyncio.Task[None]]:
     """Start the background tasks of a server."""
     return [
         _begin(reconciler.run(), "control loop", _control_loop_ended),
         _begin(autostarts.run(), "autostart", _autostart_ended),
         _begin(keys.run(), "keys", _keys_ended),
+        _begin(sessions.run(), "sessions", _sessions_ended),
         _begin(jobs.run(), "jobs", _jobs_ended),
         _begin(events.run(), "events", _events_ended),
         _begin(monitor.run(), "monitor", _monitor_ended),
@@ -260,6 +275,12 @@ def _monitor_ended(task: asyncio.Task[None]) -> None:
     """Log an unexpected error; only the figures of later seconds are lost."""
     if not task.cancelled() and (error := task.exception()):
         log.error("the recording of figures broke off", exc_info=error)
+
+
+def _sessions_ended(task: asyncio.Task[None]) -> None:
+    """Log an unexpected error; tokens are then renewed no more, and times of last use are not written."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("the upkeep of sessions broke off", exc_info=error)
 
 
 def _keys_ended(task: asyncio.Task[None]) -> None:

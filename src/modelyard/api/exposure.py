@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from modelyard.control.key_snapshots import SessionTimes
 from modelyard.control.keys import KeyStore
 from modelyard.core.aliases import Aliases
 from modelyard.core.config import Settings
@@ -14,7 +15,8 @@ from modelyard.db.session import Database
 async def loaded_keys(settings: Settings, database: Database, aliases: Aliases) -> KeyStore:
     """Load the keys of the database. Raises `CannotStart` if other machines could connect without a key."""
     exposed = not on_loopback(settings.host) and not settings.insecure
-    keys = KeyStore(database, settings.auth, exposed, aliases)
+    times = SessionTimes(settings.session_idle_timeout, settings.session_lifetime, settings.session_rotation)
+    keys = KeyStore(database, settings.auth, exposed, aliases, times)
     await keys.load()
     if not keys.exposed:
         return keys

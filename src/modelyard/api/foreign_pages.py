@@ -3,7 +3,8 @@
 It prevents two attacks. *DNS rebinding*: a page of evil.example lets its name resolve to 127.0.0.1, so that the browser sees this
 server as the page's own; only the `Host` header, which is still evil.example, shows it. *Cross-site requests*: any page may
 send forms and plain text to any address, without the right to read the answer. `docs/security.md` has the details.
-Programs other than browsers send neither `Origin` nor `Sec-Fetch-*`, and pass.
+Programs other than browsers send neither `Origin` nor `Sec-Fetch-*`, and pass, unless they send the cookie of a session, which
+counts for our own pages only.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from functools import lru_cache
 
 from modelyard.api.exposure import on_loopback
 from modelyard.control.keys import KeyStore
+from modelyard.core.access import credential
 from modelyard.core.asgi import App, Receive, Scope, Send
 from modelyard.core.config import Settings
-from modelyard.core.errors import CrossSiteRefused, HostNotAllowed, ModelyardError
+from modelyard.core.cookies import COOKIE, session_tokens
+from modelyard.core.errors import CrossSiteRefused, HostNotAllowed, ModelyardError, OriginUnproven
 from modelyard.core.trust import OWNER_STATE
 from modelyard.gateway.asgi import send_error
 from modelyard.gateway.headers import request_id
@@ -32,7 +35,7 @@ HOST, ORIGIN, SITE = b"host", b"origin", b"sec-fetch-site"
 MODE, DEST, PREFLIGHT = b"sec-fetch-mode", b"sec-fetch-dest", b"access-control-request-method"
 FORWARDED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 """Headers that proxies add: the client is then elsewhere, although the connection comes from this machine."""
-DECISIVE = frozenset({HOST, ORIGIN, SITE, MODE, DEST, PREFLIGHT}) | FORWARDED
+DECISIVE = frozenset({HOST, ORIGIN, SITE, MODE, DEST, PREFLIGHT, COOKIE}) | FORWARDED
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing. CORS hides their answers from pages of other origins."""
@@ -100,13 +103,17 @@ class ForeignPages:
             return
         head, required = decisive(scope["headers"]), self._keys.access.required
         old = scope.get("http_version") == "1.0"
-        error = refusal(self._policy, required, scope["method"], scope.get("scheme", "http"), head, old)
+        scheme = scope.get("scheme", "http")
+        error = refusal(self._policy, required, scope["method"], scheme, head, old)
+        if error is None and COOKIE in head and sends_session(scope["headers"]):
+            if scope["method"] not in READING and not from_own_page(scheme, head):
+                error = OriginUnproven()
+            elif from_other_page(scheme, head):  # it may read what anybody may
+                scope["headers"] = [pair for pair in scope["headers"] if pair[0] != COOKIE]
         if error is not None:
             await send_error(send, error, [(b"x-request-id", request_id(scope["headers"]))])
             return
-        scope.setdefault("state", {})[OWNER_STATE] = not required and is_owner(
-            self._policy, scope.get("scheme", "http"), head
-        )
+        scope.setdefault("state", {})[OWNER_STATE] = not required and is_owner(self._policy, scheme, head)
         await self._app(scope, receive, send)
 
 
@@ -160,6 +167,19 @@ def from_other_page(scheme: str, head: Head) -> bool:
         return False
     host = head.get(HOST, b"").lower()
     return origin != scheme.encode() + b"://" + host and origin != b"https://" + host
+
+
+def from_own_page(scheme: str, head: Head) -> bool:
+    """Whether the headers prove that a page of this server made the browser send the request."""
+    site = head.get(SITE)
+    if site is not None:
+        return site == b"same-origin"
+    return ORIGIN in head and not from_other_page(scheme, head)
+
+
+def sends_session(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request would be admitted by the cookie of a session; a key in a header goes before it."""
+    return bool(session_tokens(headers)) and not credential(headers)
 
 
 def host_name(value: bytes) -> str | None:

@@ -13,7 +13,7 @@ import click
 
 from modelyard.cli.connection import connect, server_options
 from modelyard.cli.output import note
-from modelyard.core.errors import CannotStart, ConnectionLost, ServerUnreachable
+from modelyard.core.errors import BadRequest, CannotStart, ConnectionLost, ServerUnreachable
 from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class KeyAccess(Protocol):
     def create_user(self, body: Json) -> UserDict: ...
     def users(self) -> list[UserDict]: ...
     def remove_user(self, name: str) -> UserDict: ...
+    def set_password(self, name: str, password: str) -> UserDict: ...
+    def change_password(self, old: str, new: str) -> int: ...
 
 
 def with_keys(function: Callable[..., T]) -> Callable[..., T]:
@@ -91,6 +93,12 @@ class RemoteKeys:
 
     def remove_user(self, name: str) -> UserDict:
         return self._client.users.remove(name)
+
+    def set_password(self, name: str, password: str) -> UserDict:
+        return self._client.users.set_password(name, password)
+
+    def change_password(self, old: str, new: str) -> int:
+        return self._client.auth.change_password(old, new)["ended"]
 
 
 class LocalKeys:
@@ -153,6 +161,15 @@ class LocalKeys:
             return _user(await keys.remove_user(name))
 
         return self._run(remove)
+
+    def set_password(self, name: str, password: str) -> Any:
+        async def change(keys: KeyStore) -> Json:
+            return _user(await keys.set_password(name, password))
+
+        return self._run(change)
+
+    def change_password(self, old: str, new: str) -> int:
+        raise BadRequest("Nobody is logged in to a database; name the user: modelyard user passwd NAME.")
 
     def _run(self, work: Callable[[KeyStore], Awaitable[T]]) -> T:
         from modelyard.control.keys import KeyStore

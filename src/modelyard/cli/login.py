@@ -33,8 +33,8 @@ def command(endpoint: str | None, username: str | None, password: str | None, as
         click.echo(f"Logged in to {client.base_url} as {username}.")
 
 
-def ask_password(confirm: bool = False) -> str:
+def ask_password(confirm: bool = False, text: str = "Password") -> str:
     """A password typed at the terminal without echo, or the first line of a pipe."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
+    return str(click.prompt(text, hide_input=True, confirmation_prompt=confirm, err=True))

@@ -12,8 +12,9 @@ from modelyard.core.errors import ModelyardError
 
 @click.command(short_help="Log out of a server.")
 @click.option("-e", "--endpoint", metavar="URL", help="The server; else $MODELYARD_ENDPOINT, else this machine.")
+@click.option("--everywhere", is_flag=True, help="Also end your logins on other machines and in browsers.")
 @json_option
-def command(endpoint: str | None, as_json: bool) -> int:
+def command(endpoint: str | None, everywhere: bool, as_json: bool) -> int:
     """Log out of a server: revoke the token there and delete it here."""
     with connect(endpoint, "unused") as client:
         url = client.base_url
@@ -22,7 +23,10 @@ def command(endpoint: str | None, as_json: bool) -> int:
     if kept is not None:
         try:
             with connect(url, kept["access_token"]) as client:
-                client.auth.logout()
+                if everywhere:
+                    client.auth.end_sessions()
+                else:
+                    client.auth.logout()
         except ModelyardError as error:
             problem = error.message
         tokens.forget(url)

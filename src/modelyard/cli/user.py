@@ -12,7 +12,7 @@ from modelyard.cli.output import json_option, note, print_json, print_table
 
 @click.group(short_help="Add, list and remove users.")
 def command() -> None:
-    """Add, list and remove users, who may log in.
+    """Add, list and remove users, who may log in, and change passwords.
 
     Like `modelyard key`, this uses a running server, or the database of the home folder if none is running.
     """
@@ -49,6 +49,31 @@ def list_users(access: KeyAccess, as_json: bool) -> None:
         print_table(("ID", "NAME", "SCOPES", "CREATED"), rows)
     else:
         note("There are no users; `modelyard user create NAME` adds one.")
+
+
+@command.command("passwd")
+@click.argument("name", required=False)
+@json_option
+@with_keys
+def passwd(access: KeyAccess, name: str | None, as_json: bool) -> None:
+    """Change a password: your own, or as an administrator that of NAME.
+
+    Your own is that of `modelyard login`; it asks for the present one first. Passwords may also come from a pipe, one a line. All
+    other logins of the user end.
+    """
+    if name is None:
+        present = ask_password(text="Present password")
+        ended = access.change_password(present, ask_password(confirm=True, text="New password"))
+        if as_json:
+            print_json({"ended": ended})
+        else:
+            click.echo("Your password is changed." + (f" {ended} other logins have ended." if ended else ""))
+        return
+    user = access.set_password(name, ask_password(confirm=True, text=f"New password of {name}"))
+    if as_json:
+        print_json(user)
+    else:
+        click.echo(f"The password of {user['username']} is changed, and all their logins have ended.")
 
 
 @command.command("remove")

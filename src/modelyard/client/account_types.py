@@ -60,3 +60,23 @@ class MeDict(TypedDict):
     permissions: list[str]
     models: list[str] | None
     expires_at: float | None
+    session: str | None
+
+
+class SessionDict(TypedDict):
+    """A session of a browser, without its token."""
+
+    id: str
+    kind: str
+    current: bool
+    created_at: float
+    last_used_at: float
+    expires_at: float
+    user_agent: str
+    address: str
+
+
+class EndedLoginsDict(TypedDict):
+    """How many sessions and other logins have ended."""
+
+    ended: int

@@ -42,6 +42,13 @@ class HttpConnection(Generic[H]):
         """The key that is sent with requests."""
         return self._http.headers.get("authorization", "").removeprefix("Bearer ") or None
 
+    def _http_request(self, request: Request[Any]) -> dict[str, Any]:
+        """Arguments of httpx for a request. With the cookie of a session it shows that it is of no other site's page."""
+        options = self._target.http_request(request)
+        if self._http.cookies:
+            options.setdefault("headers", {})["sec-fetch-site"] = "same-origin"
+        return options
+
 
 class SyncConnection(HttpConnection[httpx.Client]):
     """Sends requests and waits for their answers."""
@@ -49,7 +56,7 @@ class SyncConnection(HttpConnection[httpx.Client]):
     def send(self, request: Request[T]) -> T:
         """Send any request and read its answer."""
         try:
-            response = self._http.request(**self._target.http_request(request))
+            response = self._http.request(**self._http_request(request))
         except httpx.RequestError as error:
             raise self._target.failure(error) from None
         return self._target.read(request, response)
@@ -65,7 +72,7 @@ class SyncConnection(HttpConnection[httpx.Client]):
     def opened(self, request: Request[Any]) -> httpx.Response:
         """The response to a request, whose body is still to be read."""
         try:
-            response = self._http.send(self._http.build_request(**self._target.http_request(request)), stream=True)
+            response = self._http.send(self._http.build_request(**self._http_request(request)), stream=True)
             if not response.is_success:
                 response.read()
         except httpx.RequestError as error:
@@ -92,7 +99,7 @@ class AsyncConnection(HttpConnection[httpx.AsyncClient]):
     async def send(self, request: Request[T]) -> T:
         """Send any request and read its answer."""
         try:
-            response = await self._http.request(**self._target.http_request(request))
+            response = await self._http.request(**self._http_request(request))
         except httpx.RequestError as error:
             raise self._target.failure(error) from None
         return self._target.read(request, response)
@@ -108,9 +115,7 @@ class AsyncConnection(HttpConnection[httpx.AsyncClient]):
     async def opened(self, request: Request[Any]) -> httpx.Response:
         """The response to a request, whose body is still to be read."""
         try:
-            response = await self._http.send(
-                self._http.build_request(**self._target.http_request(request)), stream=True
-            )
+            response = await self._http.send(self._http.build_request(**self._http_request(request)), stream=True)
             if not response.is_success:
                 await response.aread()
         except httpx.RequestError as error:

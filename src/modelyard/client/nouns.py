@@ -141,5 +141,5 @@ class Nouns(CallGroup[S]):
 
     @property
     def auth(self) -> AuthCalls[S]:
-        """Logins, and the identity of the caller."""
+        """Logins, sessions of browsers, and the identity of the caller."""
         return AuthCalls(self._sender)

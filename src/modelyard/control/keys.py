@@ -1,4 +1,5 @@
 """The key store: creates, lists and revokes keys and users, logs users in, and publishes the current access rules.
+Sessions of browsers are begun and ended in `sessions.py`.
 
 A change is published before its call returns. Changes by other processes with this database (the command line, another
 server) are found by a small query twice a second.
@@ -13,12 +14,23 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.control import passwords
-from modelyard.control.key_owners import check_owner, limited_makers, new_owner, quotas
-from modelyard.core.access import ADMIN, READ, WRITE, Access, Grant, Owner, Quota, checked_scopes, fingerprint
+from modelyard.control.guesses import Guesses
+from modelyard.control.key_lookup import required_key, required_user, user_named
+from modelyard.control.key_owners import check_owner, limited_makers, new_owner
+from modelyard.control.key_snapshots import (
+    KeyRules,
+    SessionTimes,
+    change_counts,
+    is_expired,
+    is_key,
+    read_snapshot,
+)
+from modelyard.control.logins import end_sessions, end_tokens, end_user_logins
+from modelyard.core.access import ADMIN, READ, WRITE, Access, Grant, Owner, checked_scopes, fingerprint
 from modelyard.core.aliases import NO_ALIASES, Aliases
 from modelyard.core.errors import (
     BadRequest,
@@ -26,11 +38,11 @@ from modelyard.core.errors import (
     Conflict,
     InvalidKey,
     InvalidParameter,
-    NotFound,
     PermissionDenied,
 )
-from modelyard.core.names import addressable, check_line, composed, spellings
+from modelyard.core.names import addressable, check_line, composed
 from modelyard.db.session import TROUBLE, Database, retried
+from modelyard.db.session_tables import SessionRow
 from modelyard.db.tables import Key, User
 
 log = logging.getLogger(__name__)
@@ -76,51 +88,45 @@ class KeyStore:
     """All keys of one database. Use it on one event loop only."""
 
     def __init__(
-        self, database: Database, mode: str = "auto", exposed: bool = False, aliases: Aliases = NO_ALIASES
+        self,
+        database: Database,
+        mode: str = "auto",
+        exposed: bool = False,
+        aliases: Aliases = NO_ALIASES,
+        times: SessionTimes | None = None,
     ) -> None:
         """`mode` is the setting `auth`. With `exposed`, keys are required even after the last one was revoked."""
-        self._aliases = aliases
-        self.access = Access(required=_required(mode, exposed, False))
+        self.rules = KeyRules(mode, exposed, times or SessionTimes(), aliases)
+        self.access = Access(required=self.rules.required(False))
         self.exposed = exposed
         self.usable = False
         """Whether there is a key or user that can authenticate."""
         self.on_change: Callable[[Access], None] = lambda access: None
         self._database = database
-        self._mode = mode
-        self._guesses = passwords.Guesses()
+        self._guesses = Guesses()
         self._guessing = asyncio.Semaphore(2)
         self._loading = asyncio.Lock()
         self._seen: object = None
 
     async def load(self) -> None:
-        """Read all keys and users from the database and publish them."""
+        """Read all keys, users and sessions from the database and publish them."""
         async with self._loading:  # otherwise an older result could be published over a newer one
-            await self._load()
-
-    async def _load(self) -> None:
-        async with self._database.session() as session:
-            self._seen = await _counts(session)
-            rows = list(await session.scalars(select(Key).where(Key.revoked_at.is_(None))))
-            users = {user.id: user for user in await session.scalars(select(User))}
-            above = await quotas(session, rows)
-        now = time.time()
-        self.usable = bool(users) or any(row.user_id is None and not _expired(row, now) for row in rows)
-        in_use = bool(users) or any(row.user_id is None for row in rows)
-        grants = {row.hash: _grant(row, users, above, self._aliases) for row in rows}
-        standing = {user.owner: _user_grant(user, self._aliases) for user in users.values()}
-        access = Access(_required(self._mode, self.exposed, in_use), grants, standing)
-        if access != self.access:
-            self.access = access
-            self.on_change(access)
+            uses = {id: live.use for id, live in self.access.sessions.by_id.items()}
+            async with self._database.session() as session:
+                snapshot = await read_snapshot(session, self.rules, uses)
+            self._seen, self.usable = snapshot.counts, snapshot.usable
+            if snapshot.access != self.access:
+                self.access = snapshot.access
+                self.on_change(snapshot.access)
 
     async def run(self) -> None:
         """Publish changes of other processes, until cancelled."""
         trouble = False
-        while self._mode != "off":
+        while self.rules.mode != "off":
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 async with self._database.session() as session:
-                    counts = await _counts(session)
+                    counts = await change_counts(session)
                 if counts != self._seen:
                     await self.load()
                 trouble = False
@@ -163,26 +169,28 @@ class KeyStore:
     async def all(self) -> list[Key]:
         """Every key, revoked ones included, oldest first."""
         async with self._database.session() as session:
-            return [*await session.scalars(select(Key).where(_is_key()).order_by(Key.created_at, Key.id))]
+            return [*await session.scalars(select(Key).where(is_key()).order_by(Key.created_at, Key.id))]
 
     @retried
     async def revoke(self, name: str) -> Key:
         """Revoke the key of an id, a prefix, or a name that only one key has. A revoked key cannot be restored."""
         async with self._database.freeing() as session:
-            row = await _named(session, name)
+            row = await required_key(session, name)
             if row.revoked_at is None:
                 row.revoked_at = time.time()
+            await end_sessions(session, SessionRow.key_id == row.id)
         await self.load()
         return row
 
     @retried
     async def rotate(self, name: str, by: Grant | None = None) -> tuple[Key, str]:
-        """Replace a key's secret; everything else stays, including its owner. The old secret is refused from now on.
+        """Replace a key's secret; everything else stays, including its owner. The old secret is refused from now on, and sessions
+        that were begun with it end.
 
         Raises `PermissionDenied` for a key of another owner, unless `by` is an administrator, and `Conflict` for a revoked key.
         """
         async with self._database.writing() as session:
-            row = await _named(session, name)
+            row = await required_key(session, name)
             if by is not None and not Owner.of(by).sees(row.owner):
                 raise PermissionDenied(f"The key '{by.name}' may only rotate keys of its own owner.")
             limits = (row.requests_per_minute, row.tokens_per_minute)
@@ -195,6 +203,7 @@ class KeyStore:
             secret = new_secret()
             row.prefix, row.hash = secret[:SHOWN], fingerprint(secret.encode())
             row.created_at = time.time()  # other processes recognise the change by this column
+            await end_sessions(session, SessionRow.key_id == row.id)
         await self.load()
         return row, secret
 
@@ -225,26 +234,57 @@ class KeyStore:
     async def remove_user(self, name: str) -> User:
         """Remove the user of a name or id, and the tokens of their logins."""
         async with self._database.freeing() as session:
-            user = await session.scalar(select(User).where(User.name.in_(spellings([name.replace("\0", "")]))))
-            if user is None and name.isascii() and name.isdigit() and len(name) < 10:
-                user = await session.get(User, int(name))
-            if user is None:
-                raise NotFound(f"There is no user '{name}'.")
+            user = await required_user(session, name)
             await session.execute(delete(Key).where(Key.user_id == user.id))
             await session.delete(user)
+            await end_sessions(session, SessionRow.user_id == user.id)
         await self.load()
         return user
 
-    async def login(self, name: str, password: str, address: str) -> Login:
-        """Return tokens for a correct password. Raises `InvalidKey`, or `RateLimited` after too many wrong passwords."""
+    @retried
+    async def set_password(self, name: str, password: str, by: Grant | None = None) -> User:
+        """Give the user of a name or id another password, which ends all their logins.
+
+        Raises `PermissionDenied` if the user has rights that `by` lacks.
+        """
+        stored = await passwords.hashed(password)
+        async with self._database.freeing() as session:
+            user = await required_user(session, name)
+            _check_narrower(KeySpec(user.name), user.scopes, by)
+            user.password = stored
+            await end_user_logins(session, user.id)
+        await self.load()
+        return user
+
+    async def verified(self, name: str, password: str, address: str) -> User:
+        """The user of a correct password. Raises `InvalidKey`, or `RateLimited` after too many wrong passwords."""
+        self._guesses.check(address, name)  # so that those who must wait do not queue
         async with self._guessing:  # so that parallel attempts are counted too
             self._guesses.check(address, name)
             async with self._database.session() as session:
-                user = await session.scalar(select(User).where(User.name.in_(spellings([name.replace("\0", "")]))))
+                user = await user_named(session, name)
             if not await passwords.matches(password, user.password if user else None) or user is None:
                 self._guesses.wrong(address, name)
                 raise InvalidKey("Incorrect username or password")
-        return await self._issue(user.id)
+            self._guesses.right(address, name)
+        return user
+
+    def verified_key(self, secret: str, address: str) -> Grant:
+        """The grant of a key. Raises `InvalidKey`, or `RateLimited` after too many wrong secrets."""
+        self._guesses.check(address)
+        try:
+            grant = self.access.grant(secret.encode("utf-8", "replace"), time.time())
+        except InvalidKey:
+            self._guesses.wrong(address)
+            raise
+        if REFRESH in grant.scopes:
+            raise InvalidKey("A refresh token only gets new tokens.")
+        return grant
+
+    async def login(self, name: str, password: str, address: str) -> Login:
+        """Return tokens for a correct password. Raises `InvalidKey`, or `RateLimited` after too many wrong passwords."""
+        user = await self.verified(name, password, address)
+        return await self._issue(user.id, user.password)
 
     async def refresh(self, token: str) -> Login:
         """Exchange a refresh token for new tokens; it works once."""
@@ -255,26 +295,31 @@ class KeyStore:
             row = await session.get(Key, grant.id, with_for_update=True)
             if row is None or row.revoked_at is not None or row.user_id is None:
                 raise InvalidKey("The refresh token was used or revoked.")
-            await _end(session, row.id)
-            user_id = row.user_id
-        return await self._issue(user_id)
+            await end_tokens(session, row.id)
+            user = await session.get(User, row.user_id)
+            if user is None:
+                raise InvalidKey("The user was removed.")
+        return await self._issue(user.id, user.password)
 
     async def logout(self, grant: Grant) -> None:
         """Revoke the tokens of the login to which `grant` belongs."""
         if grant.user is None:
             raise BadRequest("This is an API key, not a login; revoke it with `modelyard key revoke`.")
         async with self._database.freeing() as session:
-            await _end(session, grant.id)
+            await end_tokens(session, grant.id)
         await self.load()
 
-    async def _issue(self, user_id: int) -> Login:
-        """Create the two rows of a login, which differ in the last letter of their ids; delete those that expired long ago."""
+    async def _issue(self, user_id: int, password: str) -> Login:
+        """Create the two rows of a login, which differ in the last letter of their ids; delete those that expired long ago.
+
+        `password` is the hash that was checked: a login ends if the password was changed meanwhile.
+        """
         now, session_id = time.time(), secrets.token_hex(8)
         access, refresh = new_secret(), new_secret()
         async with self._database.session() as session:
-            user = await session.get(User, user_id)
-            if user is None:
-                raise InvalidKey("The user was removed.")
+            user = await session.get(User, user_id, with_for_update=True)
+            if user is None or user.password != password:
+                raise InvalidKey("The user was removed, or has another password now.")
             await session.execute(delete(Key).where(Key.user_id.is_not(None), Key.expires_at < now))
             for letter, secret, scopes, seconds in (
                 ("a", access, user.scopes, ACCESS_SECONDS),
@@ -305,67 +350,10 @@ def new_secret() -> str:
 async def _default_scopes(session: AsyncSession, by: Grant | None) -> tuple[str, ...]:
     """`admin` while there is no administrator, so that nobody locks themselves out; else the scopes of inference."""
     now = time.time()
-    rows = await session.scalars(select(Key).where(_is_key(), Key.revoked_at.is_(None)))
-    administered = any(ADMIN in row.scopes and not _expired(row, now) for row in rows)
+    rows = await session.scalars(select(Key).where(is_key(), Key.revoked_at.is_(None)))
+    administered = any(ADMIN in row.scopes and not is_expired(row, now) for row in rows)
     users = await session.scalars(select(User))
     return DEFAULT_SCOPES if by or administered or any(ADMIN in user.scopes for user in users) else (ADMIN,)
-
-
-def _required(mode: str, exposed: bool, in_use: bool) -> bool:
-    return mode == "on" or (mode == "auto" and (exposed or in_use))
-
-
-def _expired(row: Key, now: float) -> bool:
-    return row.expires_at is not None and row.expires_at <= now
-
-
-def _is_key() -> ColumnElement[bool]:
-    """Selects API keys, and no tokens of logins."""
-    return Key.user_id.is_(None)
-
-
-async def _named(session: AsyncSession, name: str) -> Key:
-    """The key of an id, a prefix, or a name that only one key has. Raises `NotFound` or `BadRequest`."""
-    name = name.replace("\0", "")  # PostgreSQL texts cannot contain this character
-    query = select(Key).where(_is_key(), (Key.id == name) | (Key.prefix == name) | (Key.name == name))
-    found = [*await session.scalars(query.order_by(Key.revoked_at.is_not(None), Key.created_at))]
-    live = [row for row in found if row.revoked_at is None]
-    exact = [row for row in found if row.id == name]
-    if not found:
-        raise NotFound(f"There is no key '{name}'.")
-    if len(live) > 1 and not exact:
-        raise BadRequest(f"{len(live)} keys are called '{name}': {', '.join(row.id for row in live)}. Name one.")
-    row: Key = (exact or found)[0]
-    return row
-
-
-def _grant(row: Key, users: dict[int, User], above: Mapping[str, Quota], aliases: Aliases) -> Grant:
-    return Grant(
-        id=row.id,
-        owner=row.owner,
-        above=tuple(above[each] for each in row.makers or () if each in above),
-        name=row.name,
-        scopes=frozenset(row.scopes),
-        models=None if row.models is None else frozenset(row.models),
-        bases=row.bases,
-        requests_per_minute=row.requests_per_minute,
-        tokens_per_minute=row.tokens_per_minute,
-        expires_at=row.expires_at,
-        user=users[row.user_id].name if row.user_id in users else None,
-        aliases=aliases,
-    )
-
-
-def _user_grant(user: User, aliases: Aliases) -> Grant:
-    """The rights of a user, without a login."""
-    return Grant(
-        id=user.owner,
-        owner=user.owner,
-        name=user.name,
-        scopes=frozenset(user.scopes),
-        user=user.name,
-        aliases=aliases,
-    )
 
 
 def _checked_bases(bases: Mapping[str, str] | None) -> dict[str, str] | None:
@@ -396,17 +384,3 @@ def _check_narrower(spec: KeySpec, scopes: list[str], by: Grant | None) -> None:
     unnamed = (by.models is not None and spec.models is None) or (by.bases is not None and spec.bases is None)
     if wider or unnamed:
         raise PermissionDenied(f"The key '{by.name}' has limits, and what it makes may not have wider ones.")
-
-
-async def _end(session: AsyncSession, token_id: str) -> None:
-    """Revoke both tokens of a login."""
-    both = [token_id[:-1] + "a", token_id[:-1] + "r"]
-    await session.execute(update(Key).where(Key.id.in_(both)).values(revoked_at=time.time()))
-
-
-async def _counts(session: AsyncSession) -> tuple[object, ...]:
-    """A small query whose result differs whenever a key or user has changed."""
-    users = select(func.count(User.id)).scalar_subquery()
-    newest = select(func.max(User.id)).scalar_subquery()
-    counts = select(func.count(Key.id), func.count(Key.revoked_at), func.max(Key.created_at), users, newest)
-    return tuple((await session.execute(counts)).one())

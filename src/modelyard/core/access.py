@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from modelyard.core.aliases import NO_ALIASES, Aliases
 from modelyard.core.errors import InvalidKey, InvalidParameter, PermissionDenied
+from modelyard.core.fingerprints import fingerprint as fingerprint
 from modelyard.core.names import BASE as BASE
+from modelyard.core.sessions import NO_SESSIONS, Sessions
 
 ADMIN = "admin"
 INFERENCE = "models:read"
@@ -76,7 +77,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The rights of one key, or of a token from a login."""
+    """The rights of one key, of a token from a login, or of a browser's session."""
 
     id: str
     name: str
@@ -95,6 +96,8 @@ class Grant:
     """Owner id of the rows it creates: that of the user, or the key's own; if empty, its `id`."""
     above: tuple[Quota, ...] = ()
     """Quotas of the keys that created it; its requests count against them too."""
+    session: str = ""
+    """Id of the browser's session whose cookie was sent; empty for a key or token."""
     aliases: Aliases = field(default=NO_ALIASES, compare=False, repr=False)
     """What other names of models stand for at present."""
 
@@ -172,7 +175,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """All valid keys at one moment."""
+    """All valid keys and sessions at one moment."""
 
     required: bool = False
     """Whether a request without a key is refused."""
@@ -180,18 +183,25 @@ class Access:
     """SHA-256 of the secret → grant."""
     users: Mapping[str, Grant] = field(default_factory=dict)
     """Owner id of a user → grant with the user's rights, for work that goes on after the login that began it has ended."""
+    sessions: Sessions = NO_SESSIONS
 
     def admit(self, headers: Iterable[tuple[bytes, bytes]], now: float) -> Grant | None:
-        """The grant of a request, by its headers; None if no key is required. Raises `InvalidKey`."""
+        """The grant of a request, by its headers; None if no key is required. Raises `InvalidKey`.
+
+        A key in a header goes before the cookie of a session.
+        """
         if not self.required:
             return None
         secret = credential(headers)
-        if not secret:
+        if secret:
+            return self.grant(secret, now)
+        token = self.sessions.find(headers, now)
+        if token is None or token.session.grant is None:
             raise InvalidKey(
                 "This server asks for an API key; send it as 'Authorization: Bearer KEY' (the modelyard "
                 "command takes it from MODELYARD_API_KEY, or from `modelyard login`)."
             )
-        return self.grant(secret, now)
+        return token.session.grant
 
     def grant(self, secret: bytes, now: float) -> Grant:
         """The grant of a secret. Raises `InvalidKey`, whose message never contains the secret."""
@@ -214,11 +224,6 @@ def credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         elif name in KEY_HEADERS:
             other = other or value.strip()
     return other
-
-
-def fingerprint(secret: bytes) -> str:
-    """The hash of a secret; only the hash is stored."""
-    return hashlib.sha256(secret).hexdigest()
 
 
 def checked_scopes(given: Iterable[str]) -> list[str]:

@@ -40,6 +40,15 @@ class Settings(BaseSettings):
     auth: Literal["auto", "on", "off"] = "auto"
     """When API keys are required: `auto`, once there is a key or user, and always beyond loopback; `on`, always; `off`, never."""
 
+    session_idle_timeout: float = Field(7 * 24 * 3600.0, ge=60)
+    """Seconds without a request after which the session of a browser ends."""
+
+    session_lifetime: float = Field(30 * 24 * 3600.0, ge=60)
+    """Seconds after which the session of a browser ends in any case, so that its user logs in again."""
+
+    session_rotation: float = Field(3600.0, gt=0)
+    """Seconds after which a browser gets another token for its session with the next answer of a management route."""
+
     cors_origins: str = ""
     """Origins, separated by commas, whose web pages may use this server from a browser, or `*` for all; empty means none."""
 

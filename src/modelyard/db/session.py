@@ -20,13 +20,14 @@ from sqlalchemy.orm.exc import StaleDataError
 from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, MissingLibrary, NotEnoughDisk
 from modelyard.db import batch_tables as batch_tables  # its tables are part of the schema
 from modelyard.db import file_tables as file_tables  # its tables are part of the schema
+from modelyard.db import session_tables as session_tables  # its tables are part of the schema
 from modelyard.db import usage_tables as usage_tables  # its tables are part of the schema
 from modelyard.db.reserve import FULL, Reserve
 from modelyard.db.tables import Base
 
 log = logging.getLogger(__name__)
 
-HEAD = "0011"
+HEAD = "0012"
 """Newest migration; a test holds it against the files. A database that is there already needs no migration library."""
 
 VERSIONS = "alembic_version"

@@ -83,7 +83,7 @@ class Gateway:
         """Path → mounted app."""
         self._access = Access()
         self._keys: frozenset[str] = frozenset()
-        """Ids of the valid keys, and of the grants of users."""
+        """Ids of the valid keys and sessions, and of the grants of users."""
         self._limits = Limits()
         self._pool = Pool(settings.connect_timeout)
         self._open = OpenRequests()
@@ -144,7 +144,8 @@ class Gateway:
     def admit(self, access: Access) -> None:
         """Use these keys for new requests. Answers in progress continue."""
         self._access = access
-        self._keys = frozenset(grant.id for grant in (*access.grants.values(), *access.users.values()))
+        grants = (*access.grants.values(), *access.users.values())
+        self._keys = frozenset(grant.id for grant in grants) | access.sessions.by_id.keys()
         self._limits.keep({quota.id for grant in access.grants.values() for quota in grant.quotas})
 
     def abort(self, uid: str, request_id: str, grant: Grant | None, block_seconds: float = 0.0) -> bool:
@@ -259,8 +260,10 @@ class Gateway:
         """Check and count a further request of an admitted key. Raises `InvalidKey`, `PermissionDenied`, `RateLimited`."""
         if grant is None:
             return None
-        if grant.id not in self._keys or (grant.expires_at is not None and grant.expires_at <= time.time()):
-            raise InvalidKey("The API key was revoked, or has expired.")
+        if (grant.session or grant.id) not in self._keys or (
+            grant.expires_at is not None and grant.expires_at <= time.time()
+        ):
+            raise InvalidKey("The API key was revoked, or has expired; or the session has ended.")
         grant.check(INFERENCE)
         self._limits.begin(grant)
         return grant

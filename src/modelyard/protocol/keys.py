@@ -125,6 +125,8 @@ class Me(BaseModel):
     """The scopes, under the name that older programs read."""
     models: list[str] | None = None
     expires_at: float | None = None
+    session: str | None = None
+    """Id of the browser's session whose cookie was sent; null without one."""
 
 
 class AbortRequest(BaseModel):

@@ -20,6 +20,7 @@ from modelyard.control.deployments import Deployments
 from modelyard.control.downloads import Downloads
 from modelyard.control.keys import KeyStore
 from modelyard.control.registrations import Registrations
+from modelyard.control.sessions import SessionStore
 from modelyard.core.access import Grant
 from modelyard.core.config import Settings
 from modelyard.core.traffic import Traffic
@@ -47,6 +48,7 @@ class Parts:
     adapters: Adapters = field(kw_only=True)
     autostarts: Autostarts = field(kw_only=True)
     keys: KeyStore = field(kw_only=True)
+    sessions: SessionStore = field(kw_only=True)
     jobs: Jobs = field(kw_only=True)
     caching: Caching = field(kw_only=True)
     downloads: Downloads = field(kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
@@ -54,16 +55,26 @@ class StandingAccess(Generic[T]):
         self._keys = keys
         self._headers = list(headers)
         self._permit = permit
+        self._session = ""
+        """Id of the session whose cookie was sent; empty for a key."""
         self._admit()
 
     def _admit(self) -> None:
-        self._access = self._keys.access
-        self._grant = self._access.admit(self._headers, time.time())
+        """Admit the caller: first by the headers, later by the session that they named, which may have another token then."""
+        self._access, now = self._keys.access, time.time()
+        self._ends = math.inf
+        if not self._session:
+            self._grant = self._access.admit(self._headers, now)
+            self._session = "" if self._grant is None else self._grant.session
+        if self._session:
+            live = self._access.sessions.again(self._session, now)
+            self._grant, self._ends = live.grant, live.expires_at
+        if self._grant is not None and self._grant.expires_at is not None:
+            self._ends = min(self._ends, self._grant.expires_at)
         self._value = self._permit(self._grant)
 
     def current(self) -> T:
         """What `permit` made of the present grant. Raises `InvalidKey` or `PermissionDenied`."""
-        ends = None if self._grant is None else self._grant.expires_at
-        if self._keys.access is not self._access or (ends is not None and ends <= time.time()):
+        if self._keys.access is not self._access or self._ends <= time.time():
             self._admit()
         return self._value

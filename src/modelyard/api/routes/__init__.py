@@ -21,6 +21,7 @@ from modelyard.api.routes import (
     models,
     registrations,
     server,
+    sessions,
     uploads,
 )
 from modelyard.compat import constants
@@ -57,6 +58,7 @@ ROUTERS: tuple[Router, ...] = (
     server.router,
     metrics.router,
     keys.router,
+    sessions.router,
     cache.router,
     knowledge.router,
     documents.router,

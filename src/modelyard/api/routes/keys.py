@@ -6,9 +6,10 @@ from typing import Annotated
 from urllib.parse import parse_qs
 
 import pydantic
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Request, Response
 
 from modelyard.api.key_views import key_info, user_info
+from modelyard.api.routes.sessions import Present, TheSessions, end_current_session
 from modelyard.control.keys import ACCESS_SECONDS, KeySpec, KeyStore, Login
 from modelyard.core.access import LOCAL, Owner
 from modelyard.core.errors import BadRequest, InvalidParameter, MalformedBody
@@ -56,18 +57,24 @@ async def refresh(body: bodies.RefreshRequest, keys: TheKeys) -> bodies.Tokens:
 
 
 @router.post("/v1/auth/logout", scope=ANY_KEY)
-async def logout(keys: TheKeys, grant: TheGrant) -> SuccessResult:
-    """Revoke the token of this request and its refresh token."""
+async def logout(
+    request: Request, response: Response, keys: TheKeys, sessions: TheSessions, grant: TheGrant, own: Present
+) -> SuccessResult:
+    """Revoke the token of this request and its refresh token; or end the session whose cookie it sends."""
+    if own:
+        return await end_current_session(request, response, sessions, grant, own)
     if grant is not None:
         await keys.logout(grant)
     return SuccessResult()
 
 
 @router.get("/v1/auth/me", scope=ANY_KEY)
-async def me(grant: TheGrant) -> bodies.Me:
+async def me(grant: TheGrant, own: Present) -> bodies.Me:
     """The caller and its rights. If no key is required, every caller is an administrator."""
     if grant is None:
-        return bodies.Me(id="", name="anybody", owner=LOCAL, scopes=["admin"], permissions=["admin"])
+        return bodies.Me(
+            id="", name="anybody", owner=LOCAL, scopes=["admin"], permissions=["admin"], session=own or None
+        )
     scopes = sorted(grant.scopes)
     models = None if grant.models is None else sorted(grant.models)
     return bodies.Me(
@@ -79,6 +86,7 @@ async def me(grant: TheGrant) -> bodies.Me:
         permissions=scopes,
         models=models,
         expires_at=grant.expires_at,
+        session=own or None,
     )
 
 

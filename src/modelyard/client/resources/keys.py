@@ -6,10 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modelyard.client.calls import CallGroup, S, call
-from modelyard.client.request import Request, a_list, an_object, at, given
+from modelyard.client.request import Request, a_list, an_object, at, data_of, given
 
 if TYPE_CHECKING:
-    from modelyard.client.account_types import KeyDict, MeDict, NewKeyDict, TokensDict, UserDict
+    from modelyard.client.account_types import (
+        EndedLoginsDict,
+        KeyDict,
+        MeDict,
+        NewKeyDict,
+        SessionDict,
+        TokensDict,
+        UserDict,
+    )
     from modelyard.client.types import DoneDict
 
 
@@ -76,13 +84,18 @@ class UserCalls(CallGroup[S]):
         return Request("DELETE", at("admin", "users", name), an_object)
 
     @call
+    def set_password(self, name: str, password: str) -> Request[UserDict]:
+        """Give a user, named by name or id, another password; all the user's logins end."""
+        return Request("POST", at("admin", "users", name, "password"), an_object, body={"password": password})
+
+    @call
     def list(self) -> Request[list[UserDict]]:
         """All users."""
         return Request("GET", at("admin", "users"), a_list)
 
 
 class AuthCalls(CallGroup[S]):
-    """Logins, and the identity of the caller."""
+    """Logins, sessions of browsers, and the identity of the caller."""
 
     @call
     def token(self, username: str, password: str) -> Request[TokensDict]:
@@ -103,3 +116,35 @@ class AuthCalls(CallGroup[S]):
     def me(self) -> Request[MeDict]:
         """The caller and its rights."""
         return Request("GET", at("auth", "me"), an_object)
+
+    @call
+    def change_password(self, old_password: str, new_password: str) -> Request[EndedLoginsDict]:
+        """Change the caller's own password, which ends all the user's other logins."""
+        body = {"old_password": old_password, "new_password": new_password}
+        return Request("POST", at("auth", "password"), an_object, body=body)
+
+    @call
+    def begin_session(
+        self, username: str | None = None, password: str | None = None, api_key: str | None = None
+    ) -> Request[SessionDict]:
+        """Begin a session, as the web page does: with name and password, with a key, or with nothing where none is required.
+
+        The client keeps its cookie and sends it as long as it has no key of its own.
+        """
+        body = given(username=username, password=password, api_key=api_key)
+        return Request("POST", at("auth", "sessions"), an_object, body=body)
+
+    @call
+    def sessions(self) -> Request[list[SessionDict]]:
+        """The caller's own sessions, the most recently used first."""
+        return Request("GET", at("auth", "sessions"), data_of)
+
+    @call
+    def end_session(self, session_id: str = "current") -> Request[DoneDict]:
+        """End one of the caller's own sessions; by default the one of this client."""
+        return Request("DELETE", at("auth", "sessions", session_id), an_object)
+
+    @call
+    def end_sessions(self) -> Request[EndedLoginsDict]:
+        """Log out everywhere: all the caller's sessions end, and all tokens of a user's logins."""
+        return Request("DELETE", at("auth", "sessions"), an_object)

@@ -20,8 +20,10 @@
     │   ├── ChatchatRefused             400     refused            in Chatchat's format, raised by its routes
     │   └── MissingLibrary              400     missing_library
     ├── InvalidKey                      401     invalid_api_key
+    │   └── SessionEnded                401     session_ended
     ├── PermissionDenied                403     permission_denied
-    │   └── CrossSiteRefused            403     cross_site_refused
+    │   ├── CrossSiteRefused            403     cross_site_refused
+    │   └── OriginUnproven              403     origin_unproven
     ├── NotFound                        404     not_found
     │   ├── ModelNotFound               404     model_not_found
     │   ├── AdapterNotFound             404     adapter_not_found
@@ -145,11 +147,13 @@ from modelyard.core.errors.requests import (
     InvalidParameter,
     MalformedBody,
     MethodNotAllowed,
+    OriginUnproven,
     PathNotFound,
     PermissionDenied,
     RateLimited,
     RequestAborted,
     RequestTimeout,
+    SessionEnded,
     TooManyValues,
     UnknownName,
     UnsupportedParameter,
@@ -218,6 +222,7 @@ __all__ = [
     "NotEnoughDisk",
     "NotEnoughMemory",
     "NotFound",
+    "OriginUnproven",
     "PathNotFound",
     "PermissionDenied",
     "RateLimited",
@@ -229,6 +234,7 @@ __all__ = [
     "SearchFailed",
     "SearchNotConfigured",
     "ServerUnreachable",
+    "SessionEnded",
     "TooManyValues",
     "ToolFailed",
     "Unavailable",

@@ -85,6 +85,15 @@ class InvalidKey(ModelyardError):
     type = "invalid_request_error"
 
 
+class SessionEnded(InvalidKey):
+    """The cookie is of no session that is open: it has expired, was ended, or never was one."""
+
+    code = "session_ended"
+
+    def __init__(self) -> None:
+        super().__init__("This browser's session has ended; log in again (POST /v1/auth/sessions).")
+
+
 class PermissionDenied(ModelyardError):
     """The key is valid, but not for this request."""
 
@@ -104,6 +113,18 @@ class CrossSiteRefused(PermissionDenied):
         super().__init__(
             f"This server does not let {page} use it. MODELYARD_CORS_ORIGINS={allowed} would; only the server's owner "
             "can set it. Programs that are not web pages leave out Origin and Sec-Fetch-Site."
+        )
+
+
+class OriginUnproven(PermissionDenied):
+    """A request that changes something carries the cookie of a session, and does not show that a page of this server sent it."""
+
+    code = "origin_unproven"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A session's cookie counts only for requests of this server's own pages, which browsers mark with Origin or "
+            "Sec-Fetch-Site. A program sends an API key instead: 'Authorization: Bearer KEY'."
         )
 
 

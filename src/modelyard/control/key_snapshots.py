@@ -1,0 +1,174 @@
+"""Reads all keys, logins and sessions of the database into the `Access` by which requests are checked in memory."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from modelyard.control.key_owners import quotas
+from modelyard.core.access import Access, Grant, Quota
+from modelyard.core.aliases import NO_ALIASES, Aliases
+from modelyard.core.sessions import NO_SESSIONS, LiveSession, Sessions, SessionToken, SessionUse, TokenRole
+from modelyard.db.session_tables import SessionRow
+from modelyard.db.tables import Key, User
+
+OVERLAP_SECONDS = 60.0
+"""How long a session's previous token is accepted, and how long a next token may take to reach the browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTimes:
+    """The settings of sessions, in seconds."""
+
+    idle: float = 7 * 24 * 3600.0
+    lifetime: float = 30 * 24 * 3600.0
+    rotation: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRules:
+    """What decides about keys beside the database."""
+
+    mode: str = "auto"
+    """The setting `auth`."""
+    exposed: bool = False
+    """Whether keys are required even after the last one was revoked."""
+    times: SessionTimes = field(default_factory=SessionTimes)
+    aliases: Aliases = NO_ALIASES
+
+    def required(self, in_use: bool) -> bool:
+        """Whether requests need a key; `in_use` says whether there is a key or user."""
+        return self.mode == "on" or (self.mode == "auto" and (self.exposed or in_use))
+
+
+@dataclass(frozen=True, slots=True)
+class KeySnapshot:
+    """The rows of one moment, as requests are checked against them."""
+
+    access: Access
+    usable: bool
+    """Whether there is a key or user that can authenticate."""
+    counts: object
+    """Differs whenever a key, user or session has changed."""
+
+
+async def read_snapshot(session: AsyncSession, rules: KeyRules, uses: Mapping[str, SessionUse]) -> KeySnapshot:
+    """Read everything. `uses` are those of the sessions of the last snapshot, by id."""
+    counts = await change_counts(session)
+    rows = list(await session.scalars(select(Key).where(Key.revoked_at.is_(None))))
+    users = {user.id: user for user in await session.scalars(select(User))}
+    above = await quotas(session, rows)
+    now = time.time()
+    open_rows = list(await session.scalars(select(SessionRow).where(SessionRow.expires_at > now)))
+    usable = bool(users) or any(row.user_id is None and not is_expired(row, now) for row in rows)
+    required = rules.required(bool(users) or any(row.user_id is None for row in rows))
+    grants = {row.id: _grant(row, users, above, rules.aliases) for row in rows}
+    found = [live for row in open_rows if (live := _live(row, grants, users, rules, required, uses)) is not None]
+    sessions = _sessions(open_rows, found) if found else NO_SESSIONS
+    standing = {user.owner: _user_grant(user, rules.aliases) for user in users.values()}
+    access = Access(required, {row.hash: grants[row.id] for row in rows}, standing, sessions)
+    return KeySnapshot(access, usable, counts)
+
+
+async def change_counts(session: AsyncSession) -> object:
+    """The result of a small query that differs whenever a key, user or session has changed."""
+    each = (
+        func.count(User.id),
+        func.max(User.id),
+        func.count(SessionRow.number),
+        func.max(SessionRow.number),
+        func.sum(SessionRow.changes),
+    )
+    others = [select(column).scalar_subquery() for column in each]
+    counts = select(func.count(Key.id), func.count(Key.revoked_at), func.max(Key.created_at), *others)
+    return tuple((await session.execute(counts)).one())
+
+
+def is_expired(row: Key, now: float) -> bool:
+    """Whether a key is past its time."""
+    return row.expires_at is not None and row.expires_at <= now
+
+
+def is_key() -> ColumnElement[bool]:
+    """Selects API keys, and no tokens of logins."""
+    return Key.user_id.is_(None)
+
+
+def _grant(row: Key, users: dict[int, User], above: Mapping[str, Quota], aliases: Aliases) -> Grant:
+    return Grant(
+        id=row.id,
+        owner=row.owner,
+        above=tuple(above[each] for each in row.makers or () if each in above),
+        name=row.name,
+        scopes=frozenset(row.scopes),
+        models=None if row.models is None else frozenset(row.models),
+        bases=row.bases,
+        requests_per_minute=row.requests_per_minute,
+        tokens_per_minute=row.tokens_per_minute,
+        expires_at=row.expires_at,
+        user=users[row.user_id].name if row.user_id in users else None,
+        aliases=aliases,
+    )
+
+
+def _user_grant(user: User, aliases: Aliases) -> Grant:
+    """The rights of a user, without a login."""
+    return Grant(
+        id=user.owner,
+        owner=user.owner,
+        name=user.name,
+        scopes=frozenset(user.scopes),
+        user=user.name,
+        aliases=aliases,
+    )
+
+
+def _live(
+    row: SessionRow,
+    grants: Mapping[str, Grant],
+    users: dict[int, User],
+    rules: KeyRules,
+    required: bool,
+    uses: Mapping[str, SessionUse],
+) -> LiveSession | None:
+    """A session that may be used; None for one of a removed user or revoked key, or without any where one is required."""
+    grant: Grant | None = None
+    if row.user_id is not None:
+        if (user := users.get(row.user_id)) is None:
+            return None
+        grant = replace(_user_grant(user, rules.aliases), id=row.id, session=row.id)
+    elif row.key_id is not None:
+        if (of_key := grants.get(row.key_id)) is None:
+            return None
+        grant = replace(of_key, session=row.id)
+    elif required:
+        return None
+    use = uses.get(row.id) or SessionUse(row.last_used_at)
+    use.at = max(use.at, row.last_used_at)
+    if use.renewed != row.next_hash:
+        use.renewed = ""
+    ends = math.inf if grant is None or grant.expires_at is None else grant.expires_at
+    renew_at = row.rotated_at + rules.times.rotation
+    if row.next_hash is not None:
+        renew_at = max(renew_at, row.next_at + OVERLAP_SECONDS)
+    return LiveSession(row.id, grant, min(row.expires_at, ends), rules.times.idle, renew_at, use)
+
+
+def _sessions(rows: Sequence[SessionRow], found: Sequence[LiveSession]) -> Sessions:
+    """The sessions with their tokens."""
+    by_id = {live.id: live for live in found}
+    tokens: dict[str, SessionToken] = {}
+    for row in rows:
+        if (live := by_id.get(row.id)) is None:
+            continue
+        tokens[row.hash] = SessionToken(live, TokenRole.CURRENT)
+        if row.next_hash is not None:
+            tokens[row.next_hash] = SessionToken(live, TokenRole.NEXT)
+        if row.previous_hash is not None:
+            tokens[row.previous_hash] = SessionToken(live, TokenRole.PREVIOUS, row.previous_until)
+    return Sessions(tokens, by_id)
