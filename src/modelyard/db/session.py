@@ -19,6 +19,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, MissingLibrary, NotEnoughDisk
 from modelyard.db import batch_tables as batch_tables  # its tables are part of the schema
+from modelyard.db import chat_tables as chat_tables  # its tables are part of the schema
 from modelyard.db import file_tables as file_tables  # its tables are part of the schema
 from modelyard.db import session_tables as session_tables  # its tables are part of the schema
 from modelyard.db import usage_tables as usage_tables  # its tables are part of the schema
@@ -27,7 +28,7 @@ from modelyard.db.tables import Base
 
 log = logging.getLogger(__name__)
 
-HEAD = "0012"
+HEAD = "0013"
 """Newest migration; a test holds it against the files. A database that is there already needs no migration library."""
 
 VERSIONS = "alembic_version"
