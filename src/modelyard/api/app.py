@@ -20,6 +20,7 @@ from modelyard.api.cors import Cors
 from modelyard.api.exposure import loaded_keys
 from modelyard.api.files import files_running
 from modelyard.api.foreign_pages import ForeignPages
+from modelyard.api.generations import generations_running
 from modelyard.api.guard import Guard
 from modelyard.api.knowledge import knowledge_running
 from modelyard.api.knowledge_address import plain
@@ -139,14 +140,14 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     await _take_up(jobs, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
     chats = Chats(settings, database, parse_page)
-    autostarts = Autostarts(database, deployments, reconciler)
-    await autostarts.prepare()
+    autostarts = await prepared(Autostarts(database, deployments, reconciler))
     tasks = _begin_all(reconciler, autostarts, keys, jobs, events, monitor)
     try:
         await reconciler.look()
         async with (
             files_running(settings, database) as (files, uploads),
             knowledge_running(settings, database, gateway, catalog, jobs) as knowledge,
+            generations_running(settings) as generations,
         ):
             parts = Parts(
                 settings,
@@ -166,17 +167,25 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                 chats=chats,
                 files=files,
                 uploads=uploads,
+                generations=generations,
                 events=events,
                 monitor=monitor,
             )
             yield Application(parts)
     finally:
         await _end(*reversed(tasks))
-        await _close(chats, gateway, monitor, host, database)
-        lock.close()
+        await _close(chats, gateway, monitor, host, database, lock)
 
 
-async def _close(chats: Chats, gateway: Gateway, monitor: Monitor, host: LocalHost, database: Database) -> None:
+async def prepared(autostarts: Autostarts) -> Autostarts:
+    """The models that are to be launched at the start, ready to be launched."""
+    await autostarts.prepare()
+    return autostarts
+
+
+async def _close(
+    chats: Chats, gateway: Gateway, monitor: Monitor, host: LocalHost, database: Database, lock: IO[str]
+) -> None:
     """Close the parts of a server whose background tasks have ended."""
     await chats.close()
     await gateway.close()
@@ -184,6 +193,7 @@ async def _close(chats: Chats, gateway: Gateway, monitor: Monitor, host: LocalHo
     await asyncio.to_thread(PROCESSES.close)
     await host.close()
     await database.close()
+    lock.close()
 
 
 async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:

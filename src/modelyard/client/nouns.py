@@ -15,6 +15,7 @@ from modelyard.client.resources.conversations import ConversationCalls
 from modelyard.client.resources.documents import DocumentCalls
 from modelyard.client.resources.events import EventCalls
 from modelyard.client.resources.files import FileCalls, UploadCalls
+from modelyard.client.resources.generations import GenerationCalls
 from modelyard.client.resources.jobs import JobCalls
 from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
 from modelyard.client.resources.knowledge import KnowledgeCalls
@@ -107,6 +108,11 @@ class Nouns(CallGroup[S]):
     def uploads(self) -> UploadCalls[S]:
         """Files in parts: begin an upload, add parts, complete or cancel it."""
         return UploadCalls(self._sender)
+
+    @property
+    def generations(self) -> GenerationCalls[S]:
+        """Answers that the server makes to the end, whether or not their client stays: begin, follow and stop them."""
+        return GenerationCalls(self._sender)
 
     @property
     def cluster(self) -> ClusterCalls[S]:

@@ -26,6 +26,7 @@ from modelyard.core.trust import Trust, counts_as_owner, trust_of
 from modelyard.files.service import FileService
 from modelyard.files.uploads import UploadService
 from modelyard.gateway.app import Gateway
+from modelyard.generations.service import Generations
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.monitor.service import Monitor
@@ -54,6 +55,7 @@ class Parts:
     chats: Chats = field(kw_only=True)
     files: FileService = field(kw_only=True)
     uploads: UploadService = field(kw_only=True)
+    generations: Generations = field(kw_only=True)
     events: EventFeed = field(kw_only=True)
     monitor: Monitor = field(kw_only=True)
 
@@ -109,6 +111,11 @@ async def uploads(request: Request) -> UploadService:
     return (await parts(request)).uploads
 
 
+async def generations(request: Request) -> Generations:
+    """The service behind the routes about answers that outlive their client."""
+    return (await parts(request)).generations
+
+
 async def address(request: Request) -> str:
     """Host and port of this server, as its client addressed it."""
     host, port = request.scope["server"]
@@ -133,6 +140,7 @@ TheAddress = Annotated[str, Depends(address)]
 TheKnowledge = Annotated[KnowledgeService, Depends(knowledge)]
 TheChats = Annotated[Chats, Depends(chats)]
 TheFiles = Annotated[FileService, Depends(files)]
+TheGenerations = Annotated[Generations, Depends(generations)]
 TheUploads = Annotated[UploadService, Depends(uploads)]
 TheParts = Annotated[Parts, Depends(parts)]
 TheAdapters = Annotated[Adapters, Depends(adapters)]

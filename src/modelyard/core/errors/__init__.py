@@ -32,6 +32,7 @@
     │   ├── ConversationNotFound        404     conversation_not_found
     │   ├── FileNotFound                404     file_not_found
     │   ├── UploadNotFound              404     upload_not_found
+    │   ├── GenerationNotFound          404     generation_not_found
     │   └── PathNotFound                404     path_not_found
     ├── MethodNotAllowed                405     method_not_allowed
     ├── Conflict                        409     conflict
@@ -45,6 +46,7 @@
     ├── RequestTimeout                  408     request_timeout
     ├── BodyTooLarge                    413     body_too_large
     │   ├── FileQuotaExceeded           413     file_quota_exceeded
+    │   ├── GenerationTooLarge          413     generation_too_large
     │   └── TooManyValues               413     too_many_values
     ├── BodyTooComplex                  413     body_too_complex
     ├── WrongContentType                415     wrong_content_type
@@ -90,6 +92,7 @@ from modelyard.core.errors.base import (
     UpstreamFailed,
 )
 from modelyard.core.errors.files import FileNotFound, FileQuotaExceeded, UploadNotFound
+from modelyard.core.errors.generations import GenerationNotFound, GenerationTooLarge
 from modelyard.core.errors.jobs import JobFailed, JobLost
 from modelyard.core.errors.knowledge import (
     AddressRefused,
@@ -187,6 +190,8 @@ __all__ = [
     "FetchFailed",
     "FileNotFound",
     "FileQuotaExceeded",
+    "GenerationNotFound",
+    "GenerationTooLarge",
     "HeadTooLarge",
     "HostNotAllowed",
     "HubUnavailable",
