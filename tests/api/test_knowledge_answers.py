@@ -11,6 +11,7 @@ import pytest
 from openai import NotFoundError, OpenAI, PermissionDeniedError
 
 from tests.api.knowing import Base, ok
+from tests.chat_pairs import pairs
 from tests.live import Live, live
 
 HANDBOOK = "# 年假\n\n员工每年有十五天年假。\n\n# Pumps\n\nThe MX-2140 pump delivers 12 litres per minute.\n"
@@ -97,7 +98,7 @@ def test_conversations(server: Live) -> None:
     again = asked(server, "MX-2140 litres?", conversation=first["conversation"])
     assert again["conversation"] == first["conversation"]
     path = f"/v1/chats/{first['conversation']}"
-    messages = ok(server.http.get(f"{path}/messages"))["data"]
+    messages = pairs(ok(server.http.get(f"{path}/messages"))["data"])
     assert [each["question"] for each in messages] == ["年假有几天？", "MX-2140 litres?"]
     assert messages[1]["citations"][0]["document"] == "handbook.md"
     judged = ok(server.http.post(f"/v1/chats/messages/{again['message']}/feedback", json={"score": 90, "reason": "好"}))

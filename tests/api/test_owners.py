@@ -77,7 +77,7 @@ def test_conversations_stay_when_a_token_is_refreshed(server: Live) -> None:
     for token in (new["access_token"], again["access_token"]):
         with client(server, token) as ann:
             assert "before" in titles(ann)
-            assert len(ok(ann.get(f"/v1/chats/{name}/messages"))["data"]) == 1
+            assert len(ok(ann.get(f"/v1/chats/{name}/messages"))["data"]) == 2
             judged = ann.post(f"/v1/chats/messages/{asked['message']}/feedback", json={"score": 90})
             assert ok(judged)["score"] == 90
     with client(server, login(server, "ben")["access_token"]) as ben:
@@ -103,13 +103,19 @@ def of_routes(prefix: str) -> list[tuple[str, str]]:
     return [(method, path) for method, path in paths if path.startswith(prefix)]
 
 
+BODIES = {"POST /v1/chats/{}/messages": {"content": "stolen"}, "PATCH /v1/chats/{}/messages/{}": {"content": "stolen"}}
+
+
 @pytest.mark.parametrize(("method", "path"), of_routes("/v1/chats/{}"))
 def test_no_route_shows_a_conversation_of_others(server: Live, key: Maker, method: str, path: str) -> None:
     mine, others = key(), key()
     name = begun(mine)
-    answer = others.request(method, path.replace("{}", name), json={"title": "stolen"})
+    message = ok(mine.post(f"/v1/chats/{name}/messages", json={"content": "q"}))["id"]
+    body = BODIES.get(f"{method} {path}", {"title": "stolen"})
+    answer = others.request(method, path.replace("{}", name, 1).replace("{}", message), json=body)
     assert (answer.status_code, error_of(answer)["code"]) == (404, "conversation_not_found")
-    assert ok(mine.get(f"/v1/chats/{name}"))["title"] == "mine"
+    there = ok(mine.get(f"/v1/chats/{name}"))
+    assert there["title"] == "mine" and [each["content"][0]["text"] for each in there["messages"]] == ["q"]
     assert server.http.get(f"/v1/chats/{name}").status_code == 200
 
 

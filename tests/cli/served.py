@@ -18,13 +18,12 @@ READY = re.compile(r"Modelyard \S+ is ready at (http://127\.0\.0\.1:\d+)\n")
 
 @contextmanager
 def emptied(url: str) -> Iterator[Client]:
-    """A client; what it leaves of bases and conversations is deleted after the block."""
+    """A client; what it leaves of bases and chats is deleted after the block."""
     with Client(url) as client:
         yield client
         for base in client.knowledge.list():
             client.knowledge.delete(base["name"])
-        for talk in client.conversations.list(1000):
-            client.conversations.delete(talk["id"])
+        client.chats.delete_many([chat["id"] for chat in client.chats.list(limit=1000)["data"]])
 
 
 def names_in(client: Client, base: str) -> list[str]:

@@ -112,6 +112,6 @@ def test_an_upload_of_several_batches_is_one_job(server: Served) -> None:
         talk = {"id": "a" * 32, "title": "旧", "created_at": 5.0}
         message = {"id": "b" * 32, "question": "问", "answer": "答", "score": 80, "created_at": 6.0}
         brought = [{**talk, "messages": [message]}]
-        assert client.conversations.import_(brought) == {"conversations": 1, "messages": 1, "skipped": 0}
-        assert client.conversations.import_(brought) == {"conversations": 0, "messages": 0, "skipped": 1}
-        assert client.conversations.messages("a" * 32)[0]["score"] == 80
+        assert client.chats.import_conversations(brought) == {"conversations": 1, "messages": 1, "skipped": 0}
+        assert client.chats.import_conversations(brought) == {"conversations": 0, "messages": 0, "skipped": 1}
+        assert client.chats.messages("a" * 32)[1]["score"] == 80

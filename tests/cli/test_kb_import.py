@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from modelyard.client import Client
+from tests.chat_pairs import pairs
 from tests.cli.served import Served, emptied, names_in
 from tests.cli.terminal import Terminal, run, start
 from tests.compat.chatchat_data import GROWN, TALK, Chatchat, state, v02, v03
@@ -69,8 +70,8 @@ def test_everything_is_imported_once(
     base = client.knowledge.describe("人事")
     assert (base["description"], base["states"]) == ("关于人事的知识库", {"ready": 3})
     assert client.knowledge.search("人事", "年假")["data"][0]["document"] == "制度/年假 2024.md"
-    assert client.conversations.get(TALK)["title"] == "年假问题"
-    first, second = client.conversations.messages(TALK)
+    assert client.chats.get(TALK)["title"] == "年假问题"
+    first, second = pairs(client.chats.messages(TALK))
     assert (first["question"], first["answer"], first["score"], first["reason"]) == (
         "年假有几天？",
         "十五天。",
@@ -79,10 +80,10 @@ def test_everything_is_imported_once(
     )
     assert (second["question"], second["score"]) == ("可以分开休吗？", None)
     assert first["created_at"] == 1706256001.0 and first["metadata"] == {"知识库": "人事", "chat_type": "llm_chat"}
-    assert client.conversations.get(GROWN)["title"] == "Who wrote the manual?"
-    assert client.conversations.messages(GROWN)[0]["score"] == 100
-    alone = next(talk for talk in client.conversations.list() if talk["title"] == "Langchain-Chatchat, 2024-01-28")
-    messages = client.conversations.messages(alone["id"])
+    assert client.chats.get(GROWN)["title"] == "Who wrote the manual?"
+    assert pairs(client.chats.messages(GROWN))[0]["score"] == 100
+    alone = next(talk for talk in client.chats.list()["data"] if talk["title"] == "Langchain-Chatchat, 2024-01-28")
+    messages = pairs(client.chats.messages(alone["id"]))
     assert [(each["question"], each["answer"], each["score"]) for each in messages] == [
         ("alone, too", "", 0),
         ("alone", "yes", None),
@@ -104,7 +105,7 @@ def test_a_second_import_brings_what_is_new(server: Served, client: Client, tmp_
     found = brought(server, there.bases)
     assert [(each["new"], each["changed"]) for each in found["bases"]] == [([], []), ([], ["制度/年假 2024.md"])]
     assert found["conversations"] == {"new": 1, "messages": 2, "unchanged": 2}
-    assert [each["question"] for each in client.conversations.messages(GROWN)][-1] == "And when?"
+    assert [each["question"] for each in pairs(client.chats.messages(GROWN))][-1] == "And when?"
     assert "二十天" in client.knowledge.search("人事", "年假")["data"][0]["text"]
 
 
@@ -114,7 +115,7 @@ def test_a_dry_run_changes_nothing(server: Served, client: Client, tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert "BASE" in done.stdout and "4 new conversations with 6 new messages" in done.stdout
     assert "已删除.docx" in done.stderr and "nothing was changed" in done.stderr
-    assert client.knowledge.list() == [] and client.conversations.list() == []
+    assert client.knowledge.list() == [] and client.chats.list()["data"] == []
     brought(server, there.root)
     report = brought(server, there.root, "--dry-run")
     assert report["dry_run"] and report["conversations"] == {"new": 0, "messages": 0, "unchanged": 4}
@@ -124,7 +125,7 @@ def test_a_dry_run_changes_nothing(server: Served, client: Client, tmp_path: Pat
 def test_one_base_is_imported_without_conversations(server: Served, client: Client, tmp_path: Path) -> None:
     there = v02(tmp_path / "chatchat")
     found = brought(server, there.root, "--base", "人事")
-    assert [each["name"] for each in found["bases"]] == ["人事"] and client.conversations.list() == []
+    assert [each["name"] for each in found["bases"]] == ["人事"] and client.chats.list()["data"] == []
     assert brought(server, there.root, "--base", "人事", "--conversations")["conversations"]["new"] == 4
     done = bring(server, there.root, "--base", "nothing")
     assert done.returncode == 1 and "it has: samples, 人事." in done.stderr

@@ -1,4 +1,4 @@
-"""`modelyard kb`: options of `add`, jobs that are cancelled and that fail, `configure`, `conversations`, and Ctrl-C."""
+"""`modelyard kb`: options of `add`, jobs that are cancelled and that fail, `configure`, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -254,33 +254,6 @@ def test_configure_changes_settings(server: Served, client: Client) -> None:
     client.knowledge.create("other")
     done = kb(server, "configure", "新 的", "--name", "other")
     assert done.returncode == 1 and "There already is a knowledge base 'other'." in done.stderr
-
-
-def test_conversations_are_listed_exported_and_deleted(server: Served, client: Client) -> None:
-    assert kb(server, "conversations").stderr == "There is no conversation yet.\n"
-    client.conversations.import_(
-        [
-            {
-                "id": name * 32,
-                "title": f"年假 {name}",
-                "created_at": 5.0,
-                "messages": [
-                    {"id": name * 31 + "0", "question": "有几天？", "answer": "十五天。", "created_at": 6.0 + ord(name)}
-                ],
-            }
-            for name in "ab"
-        ]
-    )
-    assert [each["id"] for each in kb_json(server, "conversations")] == ["b" * 32, "a" * 32]
-    assert [each["id"] for each in kb_json(server, "conversations", "--limit", "1")] == ["b" * 32]
-    assert "年假 a" in kb(server, "conversations").stdout
-    assert kb(server, "conversations", "--export", "a" * 32).stdout == "# 年假 a\n\n## 有几天？\n\n十五天。\n"
-    assert kb_json(server, "conversations", "--export", "a" * 32)[0]["answer"] == "十五天。"
-    done = kb(server, "conversations", "--delete", "c" * 32, "--delete", "a" * 32, "--delete", "b" * 32)
-    assert done.returncode == 1 and "There is no conversation" in done.stderr
-    assert done.stdout == f"{'a' * 32} deleted\n{'b' * 32} deleted\n"
-    assert kb_json(server, "conversations") == []
-    assert kb(server, "conversations", "--export", "a" * 32).returncode == 1
 
 
 def test_a_document_is_downloaded_and_a_base_deleted(server: Served, client: Client, folder: Path) -> None:

@@ -86,7 +86,7 @@ async def chunks(client: AsyncClient, number: int) -> None:
 
 
 async def conversations(client: AsyncClient) -> None:
-    talk = await client.conversations.create("年假")
+    talk = await client.chats.create("年假")
     await client.models.launch("echo", model_engine="fake", model_uid="echo")
     answer = await client.knowledge.ask("手册", "年假有几天？", "echo", talk["id"], top_k=2, temperature=0.0)
     assert answer["conversation"] == talk["id"] and answer["model"] == "echo" and answer["sources"]
@@ -94,21 +94,21 @@ async def conversations(client: AsyncClient) -> None:
         kinds = [event["type"] async for event in events]
     assert kinds[0] == "sources" and kinds[-1] == "answer" and "token" in kinds
     await client.models.terminate("echo")
-    assert (await client.conversations.rename(talk["id"], "休假"))["title"] == "休假"
-    assert (await client.conversations.get(talk["id"]))["title"] == "休假"
-    first, _ = await client.conversations.messages(talk["id"])
-    assert (await client.conversations.feedback(first["id"], 80, "good"))["score"] == 80
-    assert (await client.conversations.export(talk["id"])).startswith("# 休假\n")
+    assert (await client.chats.change(talk["id"], title="休假"))["title"] == "休假"
+    assert (await client.chats.get(talk["id"]))["title"] == "休假"
+    _, first, _, _ = await client.chats.messages(talk["id"])
+    assert (await client.chats.feedback(first["id"], 80, "good"))["score"] == 80
+    assert (await client.chats.export(talk["id"])).startswith("# 休假\n")
     message = {"id": "m", "question": "q", "created_at": 2.0}
     brought = [{"id": "x", "created_at": 1.0, "messages": [message]}]
-    assert (await client.conversations.import_(brought))["messages"] == 1
+    assert (await client.chats.import_conversations(brought))["messages"] == 1
     more = [{**brought[0], "messages": [message, {**message, "id": "n", "created_at": 3.0}]}]
-    assert await client.conversations.import_(more) == {"conversations": 0, "messages": 1, "skipped": 0}
-    assert [each["id"] for each in await client.conversations.list(10)] == [talk["id"], "x"]
-    assert (await client.conversations.get("x"))["updated_at"] == 3.0
-    await client.conversations.delete("x")
+    assert await client.chats.import_conversations(more) == {"conversations": 0, "messages": 1, "skipped": 0}
+    assert [each["id"] for each in (await client.chats.list(limit=10))["data"]] == [talk["id"], "x"]
+    assert (await client.chats.get("x"))["updated_at"] == 3.0
+    await client.chats.delete("x")
     with pytest.raises(errors.ConversationNotFound):
-        await client.conversations.get("x")
+        await client.chats.get("x")
 
 
 async def jobs_that_are_cancelled(client: AsyncClient) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.api.scripted_model import Scripted, chat_events, joined, post_chat, scripted, stream_events
+from tests.chat_pairs import pairs
 from tests.knowledge.web_server import Reply
 from tests.live import Live, live
 from tests.processes import wait_for
@@ -43,8 +44,7 @@ def server(model: Scripted, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def messages(server: Live, conversation: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = server.http.get(f"/v1/chats/{conversation}/messages").json()["data"]
-    return found
+    return pairs(server.http.get(f"/v1/chats/{conversation}/messages").json()["data"])
 
 
 def test_an_unstreamed_chat_is_one_event(server: Live, model: Scripted) -> None:

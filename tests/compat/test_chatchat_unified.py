@@ -9,6 +9,7 @@ import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 
 from tests.api.scripted_model import Scripted, scripted, tool_calls_delta
+from tests.chat_pairs import pairs
 from tests.live import Live, live
 
 ANSWER = "好的，没问题。"
@@ -48,7 +49,7 @@ def test_a_chat_without_tools_is_the_models(server: Live, client: OpenAI, model:
     assert whole.choices[0].message.content == ANSWER and model.bodies[-1]["seed"] == 7
     chunks = list(client.chat.completions.create(model="script", messages=ASKED, stream=True, extra_body=talk))
     assert "".join(each.choices[0].delta.content or "" for each in chunks if each.choices) == ANSWER
-    kept = server.http.get("/v1/chats/talk/messages").json()["data"]
+    kept = pairs(server.http.get("/v1/chats/talk/messages").json()["data"])
     assert [each["answer"] for each in kept] == [ANSWER, ANSWER]
     assert whole.model_extra and whole.model_extra["message_id"] == kept[0]["id"]
     assert chunks[0].model_extra and chunks[0].model_extra["message_id"] == kept[1]["id"]

@@ -10,10 +10,11 @@ from alembic import command
 from sqlalchemy import Connection, select, text
 
 from modelyard.core.access import Owner
+from modelyard.db.chat_tables import ChatMessageRow, ChatRow
 from modelyard.db.migrations import config
 from modelyard.db.owners import mine
 from modelyard.db.session import Database
-from modelyard.db.tables import Conversation, Key, KnowledgeBase, Message, User
+from modelyard.db.tables import Key, KnowledgeBase, User
 
 SESSION, OLD_SESSION = "0123456789abcdef", "fedcba9876543210"
 
@@ -55,13 +56,14 @@ def migrated(url: str, *, keys: bool) -> dict[str, dict[str, str]]:
         await database.open()
         try:
             async with database.session() as session:
+                answers = select(ChatMessageRow).where(ChatMessageRow.role == "assistant")
                 bases = list(await session.scalars(select(KnowledgeBase)))
                 assert {json.dumps(base.extra) for base in bases} == {'{"vs_type": "faiss"}'}
                 return {
                     "users": {row.name: row.owner for row in await session.scalars(select(User))},
                     "keys": {row.id: row.owner for row in await session.scalars(select(Key))},
-                    "conversations": {row.id: row.owner for row in await session.scalars(select(Conversation))},
-                    "messages": {row.id: row.owner for row in await session.scalars(select(Message))},
+                    "conversations": {row.id: row.owner for row in await session.scalars(select(ChatRow))},
+                    "messages": {row.id: row.owner for row in await session.scalars(answers)},
                     "bases": {row.name: row.owner for row in bases},
                 }
         finally:
@@ -97,9 +99,9 @@ def test_queries_keep_what_an_owner_sees(database_url: str) -> None:
         try:
             async with database.session() as session:
                 for name in ("a", "b"):
-                    session.add(Conversation(id=name, owner=name, created_at=1.0, updated_at=1.0))
+                    session.add(ChatRow(id=name, owner=name, created_at=1.0, updated_at=1.0))
             for owner, seen in ((Owner("a"), ["a"]), (Owner("c"), []), (Owner("c", everything=True), ["a", "b"])):
-                query = mine(select(Conversation.id).order_by(Conversation.id), owner, Conversation.owner)
+                query = mine(select(ChatRow.id).order_by(ChatRow.id), owner, ChatRow.owner)
                 async with database.session() as session:
                     assert list(await session.scalars(query)) == seen
         finally:

@@ -1,16 +1,19 @@
-"""A question to knowledge bases: its events, and its message in a conversation, if it belongs to one."""
+"""A question to knowledge bases: its events, and its messages in a chat, if it belongs to one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from msgspec import to_builtins
 
+from modelyard.chats.exchanges import history
+from modelyard.chats.rows import one_line
 from modelyard.chats.service import Chats
+from modelyard.chats.types import MessageChange, MessageState, NewMessage, text_content
 from modelyard.core.access import Grant, Owner
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.answer import AnswerToken, FinalAnswer, KnowledgeQuestion, Sources
@@ -21,14 +24,14 @@ from modelyard.protocol.knowledge import AnswerRequest
 from modelyard.web.sse import event
 
 HISTORY = 5
-"""Number of earlier questions of a conversation that are sent to the model."""
+"""Number of earlier questions of a chat that are sent to the model."""
 NEW = "new"
 KIND = "knowledge"
 
 
 @dataclass(slots=True)
 class KeptQuestion:
-    """A question, and the message of its conversation that stores it."""
+    """A question, and the message of its chat that stores the answer."""
 
     knowledge: KnowledgeService
     chats: Chats
@@ -47,23 +50,22 @@ class KeptQuestion:
         grant: Grant | None,
         models: Models,
     ) -> KeptQuestion:
-        """Load the history and add the question to its conversation; it is answered by `models`, as far as the key may use them.
+        """Load the history and add the question to its chat; it is answered by `models`, as far as the key may use them.
 
         Raises `ConversationNotFound`, or `PermissionDenied` for a model that the key may not use.
         """
         owner = Owner.of(grant)
-        talk, history = body.conversation, []
+        talk, earlier = body.conversation, list[dict[str, str]]()
         if talk == NEW:
-            talk = (await chats.conversations.begin(owner, body.question, KIND)).id
+            talk = (await chats.store.create(owner, one_line(body.question), kind=KIND)).id
         elif talk is not None:
-            await chats.conversations.get(owner, talk)
-            history = await chats.conversations.history(talk, HISTORY)
+            earlier = history(await chats.store.path(owner, talk, last=2 * HISTORY), HISTORY)
         options = {"temperature": body.temperature, "max_tokens": body.max_tokens}
         question = KnowledgeQuestion(
             text=body.question,
             bases=bases,
             model=body.model,
-            history=history,
+            history=earlier,
             k=body.top_k,
             mode=Mode(body.mode),
             where=body.filter,
@@ -76,8 +78,10 @@ class KeptQuestion:
         knowledge.answering.model(question)
         message = None
         if talk is not None:
-            details = {"knowledge_bases": [base.name for base in bases]}
-            message = await chats.conversations.add_question(owner, body.question, KIND, talk, details)
+            metadata = {"knowledge_bases": [base.name for base in bases]}
+            answer = NewMessage("assistant", state=MessageState.RUNNING, metadata=metadata)
+            pair = [NewMessage("user", text_content(body.question)), answer]
+            message = (await chats.store.add_messages(owner, talk, pair))[-1].id
         return cls(knowledge, chats, question, talk, message)
 
     async def events(self) -> AsyncGenerator[dict[str, Any]]:
@@ -120,9 +124,16 @@ class KeptQuestion:
     async def _keep(self, done: dict[str, Any] | None) -> None:
         assert self.message is not None
         text = done["answer"] if done else "".join(self.texts)
-        citations = done["citations"] if done else []
-        details = {"model": done["model"], "usage": done["usage"]} if done else {"broken_off": True}
-        await self.chats.conversations.add_answer(self.message, text, citations, details)
+        change = MessageChange(content=text_content(text), state=MessageState.STOPPED)
+        if done:
+            change = replace(
+                change,
+                citations=done["citations"],
+                model=done["model"] or "",
+                usage=done["usage"],
+                state=MessageState.COMPLETE,
+            )
+        await self.chats.store.update_message(self.message, change)
 
 
 async def encoded_events(question: KeptQuestion) -> AsyncGenerator[bytes]:

@@ -1,61 +1,103 @@
-"""Import of conversations from another system. Importing a conversation again adds only its new messages."""
+"""Import of conversations that are questions with answers, such as Chatchat's. Importing again adds only new ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from modelyard.chats.conversations import Conversations
+from modelyard.chats import rows
+from modelyard.chats.exchanges import question_id
+from modelyard.chats.store import ChatStore
+from modelyard.chats.types import MessageState, NewMessage, text_content
 from modelyard.core.access import Owner
-from modelyard.db.tables import Conversation, Message
-from modelyard.protocol.conversation_imports import Imported, ImportedConversation, ImportedMessage
+from modelyard.db.chat_tables import ChatMessageRow, ChatRow
+from modelyard.db.statements import batched
+from modelyard.protocol.chat_imports import Imported, ImportedConversation, ImportedMessage
 
 
 async def import_conversations(
-    store: Conversations, owner: Owner, conversations: Sequence[ImportedConversation]
+    store: ChatStore, owner: Owner, conversations: Sequence[ImportedConversation]
 ) -> Imported:
     """Store conversations with their messages, times and ratings. What is stored already is not changed.
 
-    If the owner has a conversation of the same id, its new messages are added. A conversation of another owner, and a
-    message whose id exists already, are skipped.
+    If the owner has a chat of the same id, its new messages are added. A chat of another owner, and a message whose id exists
+    already, are skipped.
     """
     created = messages = skipped = 0
     for each in conversations:
-        is_new, added = await _import(store, owner, each)
+        async with store.database.writing() as session:
+            is_new, added = await _import(session, owner, each)
         created, messages = created + is_new, messages + added
         skipped += not is_new and not added
     return Imported(conversations=created, messages=messages, skipped=skipped)
 
 
-async def _import(store: Conversations, owner: Owner, talk: ImportedConversation) -> tuple[bool, int]:
-    """Import one conversation. Returns whether it is new, and how many messages were added."""
-    async with store.database.session() as session:
-        row = await session.get(Conversation, talk.id)
-        if row is not None and not owner.sees(row.owner):
-            return False, 0
-        ids = [each.id for each in talk.messages]
-        seen = set((await session.scalars(select(Message.id).where(Message.id.in_(ids)))).all())
-        if row is None:
-            times = {"created_at": talk.created_at, "updated_at": talk.created_at}
-            session.add(Conversation(id=talk.id, owner=owner.id, title=talk.title, kind=talk.kind, **times))
-            await session.flush()
-        added = 0
-        for each in talk.messages:
-            if each.id in seen:
-                continue
-            seen.add(each.id)
-            added += 1
-            session.add(_message(talk, each, owner.id if row is None else row.owner))
-            await session.flush()  # messages are read in the order of their numbers, which the database assigns here
-        if added:
-            stored = await session.get_one(Conversation, talk.id)
-            stored.updated_at = max([stored.updated_at, *(each.created_at for each in talk.messages)])
-    return row is None, added
+async def _import(session: AsyncSession, owner: Owner, talk: ImportedConversation) -> tuple[bool, int]:
+    """Import one conversation. Returns whether it is new, and how many questions were added."""
+    row = await session.get(ChatRow, talk.id, with_for_update=True)
+    is_new = row is None
+    if row is not None and not owner.sees(row.owner):
+        return False, 0
+    if row is None:
+        row = new_chat(talk, owner)
+        session.add(row)
+        await session.flush()
+    seen = await known_ids(session, [each.id for each in talk.messages])
+    added = 0
+    for each in talk.messages:
+        if each.id in seen:
+            continue
+        seen.add(each.id)
+        added += 1
+        for message in _exchange(talk, each):
+            stored = rows.row_of(message, row.owner, row.id, row.active_leaf)
+            session.add(stored)
+            await session.flush()  # the database numbers messages in this order
+            row.active_leaf = stored.id
+            row.messages += 1
+            row.size += stored.size
+        row.updated_at = max(row.updated_at, each.created_at)
+    return is_new, added
 
 
-def _message(talk: ImportedConversation, message: ImportedMessage, owner: str) -> Message:
-    row = Message(id=message.id, conversation_id=talk.id, owner=owner, kind=talk.kind, question=message.question)
-    row.answer, row.citations, row.details = message.answer, [], dict(message.metadata)
-    row.score, row.reason, row.created_at = message.score, message.reason, message.created_at
-    return row
+def new_chat(talk: ImportedConversation, owner: Owner) -> ChatRow:
+    """The row of an imported conversation, without messages."""
+    return ChatRow(
+        id=talk.id,
+        owner=owner.id,
+        title=talk.title,
+        search=rows.folded(talk.title),
+        kind=talk.kind,
+        messages=0,
+        size=0,
+        created_at=talk.created_at,
+        updated_at=talk.created_at,
+    )
+
+
+async def known_ids(session: AsyncSession, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that messages have."""
+    found: set[str] = set()
+    for some in batched(ids):
+        found |= set(await session.scalars(select(ChatMessageRow.id).where(ChatMessageRow.id.in_(some))))
+    return found
+
+
+def _exchange(talk: ImportedConversation, message: ImportedMessage) -> list[NewMessage]:
+    """A question and its answer. The answer keeps the id, by which it is recognized and rated."""
+    question = NewMessage(
+        "user", text_content(message.question), id=question_id(message.id), created_at=message.created_at
+    )
+    answer = NewMessage(
+        "assistant",
+        text_content(message.answer),
+        state=MessageState.COMPLETE if message.answer else MessageState.STOPPED,
+        metadata=message.metadata,
+        id=message.id,
+        score=message.score,
+        reason=message.reason,
+        created_at=message.created_at,
+    )
+    return [question, answer]

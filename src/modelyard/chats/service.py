@@ -1,8 +1,9 @@
-"""The interface of the package: one object with the stored conversations and the tools of agents."""
+"""The interface of the package: one object with the stored chats, their folders, and the tools of agents."""
 
 from __future__ import annotations
 
-from modelyard.chats.conversations import Conversations
+from modelyard.chats.folders import ChatFolders
+from modelyard.chats.store import ChatStore
 from modelyard.chats.tools.page_reader import ReadPage
 from modelyard.chats.tools.toolbox import Toolbox
 from modelyard.core.config import Settings
@@ -10,11 +11,12 @@ from modelyard.db.session import Database
 
 
 class Chats:
-    """Conversations and tools of one server."""
+    """Chats and tools of one server."""
 
     def __init__(self, settings: Settings, database: Database, read_page: ReadPage) -> None:
         """`read_page` turns a fetched page into text; it blocks, and is called in a thread."""
-        self.conversations = Conversations(database)
+        self.store = ChatStore(database)
+        self.folders = ChatFolders(database)
         self.toolbox = Toolbox(settings, read_page)
 
     async def close(self) -> None:

@@ -8,7 +8,6 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.kb_add import add
-from modelyard.cli.kb_conversations import conversations
 from modelyard.cli.kb_documents import chunks, documents, download
 from modelyard.cli.kb_evaluate import evaluate
 from modelyard.cli.kb_import import import_chatchat
@@ -33,7 +32,7 @@ def command() -> None:
     """
 
 
-PARTS = (add, documents, chunks, search, ask, jobs, job, reindex, download, conversations, evaluate, import_chatchat)
+PARTS = (add, documents, chunks, search, ask, jobs, job, reindex, download, evaluate, import_chatchat)
 for each in PARTS:
     command.add_command(each)
 

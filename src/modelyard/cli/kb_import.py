@@ -143,7 +143,7 @@ def _import_conversations(client: Client, conversations: list[ChatchatConversati
 def _import_portion(client: Client, portion: list[ChatchatConversation], outcome: ImportOutcome) -> None:
     """Import a few conversations; if the server refuses them, one by one. Failures are recorded in the outcome."""
     try:
-        answer = client.conversations.import_(portion)
+        answer = client.chats.import_conversations(portion)
     except ServerUnreachable:
         raise
     except ModelyardError as error:
@@ -178,9 +178,11 @@ def _wait(client: Client, imports: list[BaseImport], outcome: ImportOutcome, as_
 def _count_new(client: Client, conversations: list[ChatchatConversation]) -> Mapping[str, int]:
     """The number of conversations that are new by their ids, and of their messages."""
     here: set[str] = set()
-    while page := client.conversations.list(CONVERSATIONS_PAGE, len(here)) if conversations else []:
-        here |= {str(conversation["id"]) for conversation in page}
-        if len(page) < CONVERSATIONS_PAGE:
+    cursor: str | None = None
+    while conversations:
+        page = client.chats.list(limit=CONVERSATIONS_PAGE, cursor=cursor)
+        here |= {chat["id"] for chat in page["data"]}
+        if (cursor := page["next_cursor"]) is None:
             break
     new = [conversation for conversation in conversations if conversation["id"] not in here]
     messages = sum(len(conversation["messages"]) for conversation in new)

@@ -45,6 +45,7 @@ COMMANDS = (
     "terminate",
     "adapter",
     "kb",
+    "chats",
     "jobs",
     "files",
     "requests",

@@ -6,7 +6,6 @@ from modelyard.client.calls import CallGroup, S
 from modelyard.client.resources.adapters import AdapterCalls
 from modelyard.client.resources.cache import DownloadCalls
 from modelyard.client.resources.cluster import ClusterCalls
-from modelyard.client.resources.conversations import ConversationCalls
 from modelyard.client.resources.documents import DocumentCalls
 from modelyard.client.resources.knowledge import KnowledgeCalls
 from modelyard.client.resources.models import ModelCalls
@@ -64,12 +63,3 @@ class FlatNames(CallGroup[S]):
     add_chunk = DocumentCalls.add_chunk
     edit_chunk = DocumentCalls.edit_chunk
     delete_chunk = DocumentCalls.delete_chunk
-    list_conversations = ConversationCalls.list
-    create_conversation = ConversationCalls.create
-    get_conversation = ConversationCalls.get
-    rename_conversation = ConversationCalls.rename
-    get_conversation_messages = ConversationCalls.messages
-    delete_conversation = ConversationCalls.delete
-    export_conversation = ConversationCalls.export
-    import_conversations = ConversationCalls.import_
-    send_feedback = ConversationCalls.feedback

@@ -1,4 +1,4 @@
-"""TypedDicts of the server's answers about knowledge bases, documents, jobs and conversations; see `types.py`."""
+"""TypedDicts of the server's answers about knowledge bases, documents and jobs; see `types.py`."""
 
 from __future__ import annotations
 
@@ -254,37 +254,3 @@ class KnowledgeJobDict(TypedDict):
     remarks: list[dict[str, Any]]
     working: dict[str, str]
     waiting: str
-
-
-class ConversationDict(TypedDict):
-    """A conversation without its messages."""
-
-    id: str
-    object: str
-    owner: str
-    title: str
-    kind: str
-    created_at: float
-    updated_at: float
-
-
-class MessageDict(TypedDict):
-    """A question of a conversation and its answer."""
-
-    id: str
-    object: str
-    question: str
-    answer: str
-    citations: list[dict[str, Any]]
-    metadata: dict[str, Any]
-    score: int | None
-    reason: str
-    created_at: float
-
-
-class ImportedDict(TypedDict):
-    """The number of new conversations and messages of an import."""
-
-    conversations: int
-    messages: int
-    skipped: int

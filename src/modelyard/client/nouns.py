@@ -10,8 +10,8 @@ from modelyard.client.resources.adapters import AdapterCalls
 from modelyard.client.resources.autostart import AutostartCalls
 from modelyard.client.resources.cache import CacheCalls, DownloadCalls
 from modelyard.client.resources.catalog import CatalogCalls
+from modelyard.client.resources.chats import ChatFolderCalls, StoredChatCalls
 from modelyard.client.resources.cluster import ClusterCalls
-from modelyard.client.resources.conversations import ConversationCalls
 from modelyard.client.resources.documents import DocumentCalls
 from modelyard.client.resources.events import EventCalls
 from modelyard.client.resources.files import FileCalls, UploadCalls
@@ -95,9 +95,14 @@ class Nouns(CallGroup[S]):
         return DocumentCalls(self._sender)
 
     @property
-    def conversations(self) -> ConversationCalls[S]:
-        """Conversations with knowledge bases: begin, read, rename, export and delete them."""
-        return ConversationCalls(self._sender)
+    def chats(self) -> StoredChatCalls[S]:
+        """Chats that the server stores: create, search, read, continue, export, import and delete them."""
+        return StoredChatCalls(self._sender)
+
+    @property
+    def chat_folders(self) -> ChatFolderCalls[S]:
+        """Folders of chats: create, list, rename and delete them."""
+        return ChatFolderCalls(self._sender)
 
     @property
     def files(self) -> FileCalls[S]:

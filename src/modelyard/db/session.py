@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionm
 from sqlalchemy.orm.exc import StaleDataError
 
 from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, MissingLibrary, NotEnoughDisk
+from modelyard.db import chat_tables as chat_tables  # its tables are part of the schema
 from modelyard.db import file_tables as file_tables  # its tables are part of the schema
 from modelyard.db import usage_tables as usage_tables  # its tables are part of the schema
 from modelyard.db.reserve import FULL, Reserve
@@ -25,7 +26,7 @@ from modelyard.db.tables import Base
 
 log = logging.getLogger(__name__)
 
-HEAD = "0011"
+HEAD = "0013"
 """Newest migration; a test holds it against the files. A database that is there already needs no migration library."""
 
 VERSIONS = "alembic_version"

@@ -1,4 +1,4 @@
-"""Converts rows of knowledge bases, documents, chunks and conversations to response bodies."""
+"""Converts rows of knowledge bases, documents and chunks to response bodies."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 import msgspec
 
 from modelyard.core.access import BASE, Grant
-from modelyard.db.tables import Conversation, KnowledgeBase, KnowledgeChunk, KnowledgeDocument, Message
+from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
 from modelyard.knowledge.documents.bases import Counts, chunking_of
 from modelyard.knowledge.indexing.jobs import JobView, builtins
 from modelyard.knowledge.indexing.probes import probe_of
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol import knowledge as bodies
-from modelyard.protocol.conversations import ConversationInfo, MessageInfo
 from modelyard.protocol.knowledge_jobs import KnowledgeJobInfo
 from modelyard.protocol.models import KnowledgeModel
 
@@ -116,30 +115,4 @@ def chunk_info(row: KnowledgeChunk) -> bodies.ChunkInfo:
         heading=row.heading,
         enabled=row.enabled,
         edited=row.edited,
-    )
-
-
-def conversation_info(row: Conversation) -> ConversationInfo:
-    """A conversation."""
-    return ConversationInfo(
-        id=row.id,
-        owner=row.owner,
-        title=row.title,
-        kind=row.kind,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-def message_info(row: Message) -> MessageInfo:
-    """A question and its answer."""
-    return MessageInfo(
-        id=row.id,
-        question=row.question,
-        answer=row.answer,
-        citations=row.citations,
-        metadata=row.details,
-        score=row.score,
-        reason=row.reason,
-        created_at=row.created_at,
     )

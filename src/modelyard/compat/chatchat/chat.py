@@ -12,7 +12,8 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from modelyard.chats.conversations import Conversations
+from modelyard.chats.exchanges import history
+from modelyard.chats.types import MessageChange, MessageState, NewMessage, text_content
 from modelyard.compat.chatchat.base import BaseResponse, ChatchatRefused, ChatchatRoute
 from modelyard.compat.chatchat.prompts import render_prompt
 from modelyard.compat.chatchat.streams import event_stream
@@ -66,7 +67,7 @@ async def chat(body: ModelChat, request: Request, parts: TheParts, grant: TheGra
 async def feedback(body: AnswerFeedback, chats: TheChats, grant: TheGrant) -> BaseResponse:
     """Store a person's rating of an answer."""
     try:
-        await chats.conversations.rate(Owner.of(grant), body.message_id, body.score, body.reason)
+        await chats.store.rate(Owner.of(grant), body.message_id, body.score, body.reason)
     except ModelyardError as error:
         raise ChatchatRefused(500, f"反馈聊天记录出错： {error.message}") from error
     return BaseResponse(msg=f"已反馈聊天记录 {body.message_id}")
@@ -74,46 +75,38 @@ async def feedback(body: AnswerFeedback, chats: TheChats, grant: TheGrant) -> Ba
 
 async def _chat_events(turn: ChatTurn, body: ModelChat, count: int, owner: Owner) -> AsyncGenerator[dict[str, Any]]:
     """Yield the events. The answer so far is stored even if the client disconnects."""
-    conversations = turn.parts.chats.conversations
+    store = turn.parts.chats.store
     messages = turn.messages(render_prompt("llm_chat", body.prompt_name, input=body.query, history=""))
     model = turn.model()
-    conversation = None
+    chat = None
     if body.conversation_id:
-        name = row_id(body.conversation_id)
-        conversation = (await conversations.get_or_begin(owner, name, body.query, KIND)).id
+        chat = (await store.get_or_create(owner, row_id(body.conversation_id), body.query, KIND)).id
         if len(messages) == 1 and count > 0:
-            messages = [*await _stored_history(conversations, conversation, count), *messages]
-    message = await conversations.add_question(owner, body.query, KIND, conversation, {"model": model})
+            path = await store.path(owner, chat, last=2 * count)
+            messages = [*history(path, count, HISTORY_CHARACTERS), *messages]
+    message = (await store.add_messages(owner, chat, exchange(body.query, model)))[-1].id
     answer: list[str] = []
-    details = {"broken_off": True}
+    state = MessageState.STOPPED
     try:
         async with aclosing(turn.answer(messages)) as pieces:
             async for piece in pieces:
                 answer.append(piece)
                 if body.stream:
                     yield {"text": piece, "message_id": message}
-        details = {}
+        state = MessageState.COMPLETE
     finally:
-        await asyncio.shield(conversations.add_answer(message, "".join(answer), details=details))
+        change = MessageChange(content=text_content("".join(answer)), state=state)
+        await asyncio.shield(store.update_message(message, change))
     if not body.stream:
         yield {"text": "".join(answer), "message_id": message}
 
 
-async def _stored_history(conversations: Conversations, conversation: str, count: int) -> list[dict[str, str]]:
-    """Return the last answered questions of a conversation with their answers, in order, as many as the limits allow."""
-    history: list[dict[str, str]] = []
-    left = HISTORY_CHARACTERS
-    for each in reversed(await conversations.messages(conversation, count)):
-        left -= len(each.question) + len(each.answer)
-        if left < 0:
-            break
-        if each.answer:
-            history = [
-                {"role": "user", "content": each.question},
-                {"role": "assistant", "content": each.answer},
-                *history,
-            ]
-    return history
+def exchange(question: str, model: str) -> list[NewMessage]:
+    """A question, and its answer, which begins."""
+    return [
+        NewMessage("user", text_content(question)),
+        NewMessage("assistant", model=model, state=MessageState.RUNNING, metadata={"kind": KIND}),
+    ]
 
 
 def row_id(name: str) -> str:

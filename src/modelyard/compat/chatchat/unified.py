@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.chats.tool_loop import LoopAnswer, StreamedReply, TextPiece, ToolEnded, ToolStarted, run_tool_loop
 from modelyard.chats.tools.base import Tool
-from modelyard.compat.chatchat.chat import KIND, row_id
+from modelyard.chats.types import MessageChange, MessageState, text_content
+from modelyard.compat.chatchat.chat import KIND, exchange, row_id
 from modelyard.compat.chatchat.kb_chat import choice, completion, head
 from modelyard.compat.chatchat.prompts import render_prompt
 from modelyard.compat.chatchat.streams import event_stream, token_limit
@@ -121,25 +122,27 @@ async def _message_row(body: UnifiedChat, parts: Parts, grant: Grant | None) -> 
     """Store the question if a conversation is named, and return its id. Raises `ConversationNotFound`."""
     if not body.conversation_id:
         return None
-    conversations, owner = parts.chats.conversations, Owner.of(grant)
-    conversation = await conversations.get_or_begin(owner, row_id(body.conversation_id), body.question, KIND)
-    return await conversations.add_question(owner, body.question, KIND, conversation.id)
+    store, owner = parts.chats.store, Owner.of(grant)
+    chat = await store.get_or_create(owner, row_id(body.conversation_id), body.question, KIND)
+    return (await store.add_messages(owner, chat.id, exchange(body.question, body.model or "")))[-1].id
 
 
 async def _stored(
     chunks: AsyncGenerator[dict[str, Any]], parts: Parts, row: str | None
 ) -> AsyncGenerator[dict[str, Any]]:
     """Yield the chunks with the id of the stored message. The answer so far is stored even if the client disconnects."""
-    reply = StreamedReply()
+    reply, state = StreamedReply(), MessageState.STOPPED
     try:
         async with aclosing(chunks):
             async for chunk in chunks:
                 if chunk.get("status") in (None, TEXT):
                     reply.add(chunk)
                 yield {**chunk, "message_id": row}
+        state = MessageState.COMPLETE
     finally:
         if row is not None:
-            await asyncio.shield(parts.chats.conversations.add_answer(row, reply.text))
+            change = MessageChange(content=text_content(reply.text), usage=reply.usage, state=state)
+            await asyncio.shield(parts.chats.store.update_message(row, change))
 
 
 async def _model_chunks(turn: ChatTurn, body: UnifiedChat, tools: Sequence[Tool]) -> AsyncGenerator[dict[str, Any]]:

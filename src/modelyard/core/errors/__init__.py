@@ -30,6 +30,7 @@
     │   ├── ChunkNotFound               404     chunk_not_found
     │   ├── JobNotFound                 404     job_not_found
     │   ├── ConversationNotFound        404     conversation_not_found
+    │   ├── ChatFolderNotFound          404     chat_folder_not_found
     │   ├── FileNotFound                404     file_not_found
     │   ├── UploadNotFound              404     upload_not_found
     │   ├── GenerationNotFound          404     generation_not_found
@@ -47,6 +48,7 @@
     ├── BodyTooLarge                    413     body_too_large
     │   ├── FileQuotaExceeded           413     file_quota_exceeded
     │   ├── GenerationTooLarge          413     generation_too_large
+    │   ├── ChatTooLarge                413     chat_too_large
     │   └── TooManyValues               413     too_many_values
     ├── BodyTooComplex                  413     body_too_complex
     ├── WrongContentType                415     wrong_content_type
@@ -96,6 +98,8 @@ from modelyard.core.errors.generations import GenerationNotFound, GenerationTooL
 from modelyard.core.errors.jobs import JobFailed, JobLost
 from modelyard.core.errors.knowledge import (
     AddressRefused,
+    ChatFolderNotFound,
+    ChatTooLarge,
     ChunkNotFound,
     ConversationNotFound,
     DocumentNotFound,
@@ -175,6 +179,8 @@ __all__ = [
     "BodyTooLarge",
     "CannotStart",
     "ChangedMeanwhile",
+    "ChatFolderNotFound",
+    "ChatTooLarge",
     "ChatchatRefused",
     "ChunkNotFound",
     "ClientGone",

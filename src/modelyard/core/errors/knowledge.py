@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modelyard.core.errors.base import BadRequest, Conflict, ModelyardError, NotFound, Unavailable, UpstreamFailed
+from modelyard.core.errors.requests import BodyTooLarge
 from modelyard.core.nearest import nearest
 
 
@@ -72,6 +73,29 @@ class ConversationNotFound(NotFound):
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no conversation or message '{name}'.")
         self.param = "conversation"
+
+
+class ChatFolderNotFound(NotFound):
+    """There is no such folder of chats, or it belongs to another owner."""
+
+    code = "chat_folder_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no folder '{name}'; GET /v1/chat_folders lists them.")
+        self.param = "folder"
+
+
+class ChatTooLarge(BodyTooLarge):
+    """A chat has too many messages, or they are too large."""
+
+    code = "chat_too_large"
+
+    def __init__(self, messages: int, size: int) -> None:
+        ModelyardError.__init__(
+            self,
+            f"With this, the chat would have more than {messages:,} messages or {size >> 20} MiB, which are the limits of "
+            "one chat. Delete branches that are no longer needed, or begin another chat.",
+        )
 
 
 class KnowledgeBaseExists(Conflict):

@@ -1,4 +1,4 @@
-"""Body and answer of `POST /v1/chats/import`: conversations of another system."""
+"""Body and answer of `POST /v1/chats/import`: chats of exports, and conversations that are questions with answers."""
 
 from __future__ import annotations
 
@@ -37,16 +37,23 @@ class ImportedConversation(Body):
     messages: Annotated[Many[ImportedMessage], Field(default_factory=list)]
 
 
-class ImportConversations(Body):
+class ImportChats(Body):
     """Body of `POST /v1/chats/import`."""
 
-    conversations: Few[ImportedConversation]
+    chats: Few[Fields[Any]] = Field(default_factory=list)
+    """Chats of an export: this server's own, ChatGPT's (the items of `conversations.json`), or Open WebUI's."""
+    folders: Few[Fields[Any]] = Field(default_factory=list)
+    """The `folders` of an export of this server."""
+    conversations: Few[ImportedConversation] = Field(default_factory=list)
+    """Conversations that are questions with answers, such as Langchain-Chatchat's."""
 
 
 class Imported(Body):
     """How much was imported."""
 
     conversations: int
+    """New chats."""
     messages: int
+    """New messages; of `conversations`, new questions with their answers."""
     skipped: int
-    """Conversations of which nothing was new, or whose id is taken by another key."""
+    """Chats of which nothing was new, or whose id another owner has."""

@@ -1,0 +1,115 @@
+"""Lists of chats, by page, folder and pin, and the search in their titles and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, and_, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from modelyard.chats import rows
+from modelyard.chats.types import Chat, text_of_parts
+from modelyard.core.access import Owner
+from modelyard.core.errors import InvalidParameter
+from modelyard.db.chat_tables import ChatMessageRow, ChatRow
+from modelyard.db.owners import mine
+from modelyard.db.session import Database
+
+MOST_WORDS = 10
+"""Maximum number of words of a search."""
+BEFORE, AFTER = 40, 80
+"""Characters around a word that was found."""
+NO_FOLDER = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatFilter:
+    """Which chats are listed."""
+
+    q: str = ""
+    """Words that must all be in the title or in messages, wherever they stand in a word."""
+    pinned: bool | None = None
+    folder: str | None = None
+    """Id of a folder; `none` for chats outside of folders."""
+    own: bool = False
+    """Only those of the caller, if it is an administrator."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatHit:
+    """A chat, and where a search found its first word."""
+
+    chat: Chat
+    message: str | None = None
+    """Id of a message with the word; None if only the title has it."""
+    text: str = ""
+    """The text around the word."""
+
+
+async def list_chats(
+    database: Database, owner: Owner, wanted: ChatFilter, limit: int, cursor: str | None
+) -> tuple[list[ChatHit], str | None]:
+    """A page of the chats that an owner sees, the most recently used first, and the cursor of the next page.
+
+    Raises `InvalidParameter` for a cursor that is none.
+    """
+    words = [rows.folded(word) for word in wanted.q.split()[:MOST_WORDS]]
+    query = _filtered(mine(select(ChatRow), Owner(owner.id) if wanted.own else owner, ChatRow.owner), wanted, words)
+    if cursor:
+        query = query.where(tuple_(ChatRow.updated_at, ChatRow.id) < tuple_(*_place(cursor)))
+    query = query.order_by(ChatRow.updated_at.desc(), ChatRow.id.desc()).limit(limit + 1)
+    async with database.session() as session:
+        found: Sequence[ChatRow] = (await session.scalars(query)).all()
+        chats = [rows.chat_of(row) for row in found[:limit]]
+        hits = await _matches(session, chats, words[0]) if words else {}
+    more = f"{found[limit - 1].updated_at!r}_{found[limit - 1].id}" if len(found) > limit else None
+    return [hits.get(each.id) or ChatHit(each) for each in chats], more
+
+
+def _filtered(query: Select[Any], wanted: ChatFilter, words: Sequence[str]) -> Select[Any]:
+    if wanted.pinned is not None:
+        query = query.where(ChatRow.pinned == wanted.pinned)
+    if wanted.folder is not None:
+        query = query.where(ChatRow.folder_id == (None if wanted.folder == NO_FOLDER else wanted.folder))
+    for word in words:
+        inside = and_(ChatMessageRow.chat_id == ChatRow.id, ChatMessageRow.search.contains(word, autoescape=True))
+        in_messages = select(ChatMessageRow.number).where(inside).exists()
+        query = query.where(or_(ChatRow.search.contains(word, autoescape=True), in_messages))
+    return query
+
+
+def _place(cursor: str) -> tuple[float, str]:
+    """The place of a cursor in the order of chats, whether or not its chat is still there."""
+    time, _, name = cursor.partition("_")
+    try:
+        return float(time), name
+    except ValueError:
+        raise InvalidParameter("cursor", "it must be the next_cursor of the page before.") from None
+
+
+async def _matches(session: AsyncSession, chats: Sequence[Chat], word: str) -> dict[str, ChatHit]:
+    """Chat id → the first message with a word, for the chats that have one."""
+    inside = and_(
+        ChatMessageRow.chat_id.in_([each.id for each in chats]), ChatMessageRow.search.contains(word, autoescape=True)
+    )
+    first = select(func.min(ChatMessageRow.number)).where(inside).group_by(ChatMessageRow.chat_id)
+    columns = (ChatMessageRow.chat_id, ChatMessageRow.id, ChatMessageRow.content)
+    found = {
+        row.chat_id: row for row in await session.execute(select(*columns).where(ChatMessageRow.number.in_(first)))
+    }
+    return {
+        each.id: ChatHit(each, row.id, excerpt(text_of_parts(row.content), word))
+        for each in chats
+        if (row := found.get(each.id)) is not None
+    }
+
+
+def excerpt(text: str, word: str) -> str:
+    """The text around a word in the form of searches, in one line."""
+    place = rows.folded(text).find(word)
+    start = max(min(place, len(text)) - BEFORE, 0)  # folding changes lengths seldom and little
+    end = start + BEFORE + len(word) + AFTER
+    cut = " ".join(text[start:end].split())
+    return f"{'…' if start else ''}{cut}{'…' if end < len(text) else ''}"
