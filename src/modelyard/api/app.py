@@ -21,6 +21,7 @@ from modelyard.api.cors import Cors
 from modelyard.api.exposure import loaded_keys
 from modelyard.api.files import files_running
 from modelyard.api.foreign_pages import ForeignPages
+from modelyard.api.generations import generations_running
 from modelyard.api.guard import Guard
 from modelyard.api.knowledge import knowledge_running
 from modelyard.api.knowledge_address import plain
@@ -143,19 +144,18 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     monitor = Monitor(database, gateway, lambda: metrics.running_replicas(deployments))
     caching = Caching(catalog, reconciler, jobs)
     batches = BatchService(settings, database, jobs)
-    batches.register()
-    await _take_up(jobs, reconciler, settings)
+    await _take_up(jobs, batches, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
     chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
-    await autostarts.prepare()
-    tasks = _begin_all(reconciler, autostarts, keys, sessions, jobs, events, monitor)
+    tasks = await _begin_all(reconciler, autostarts, keys, sessions, jobs, events, monitor)
     try:
         await reconciler.look()
         async with (
             files_running(settings, database) as (files, uploads),
             knowledge_running(settings, database, gateway, catalog, jobs) as knowledge,
             batches_running(batches, files, gateway, keys, traffic),
+            generations_running(settings) as generations,
         ):
             parts = Parts(
                 settings,
@@ -177,18 +177,24 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                 files=files,
                 uploads=uploads,
                 batches=batches,
+                generations=generations,
                 events=events,
                 monitor=monitor,
             )
             yield Application(parts)
     finally:
         await _end(*reversed(tasks))
-        await _close(chats, gateway, monitor, sessions, host, database)
-        lock.close()
+        await _close(chats, gateway, monitor, sessions, host, database, lock)
 
 
 async def _close(
-    chats: Chats, gateway: Gateway, monitor: Monitor, sessions: SessionStore, host: LocalHost, database: Database
+    chats: Chats,
+    gateway: Gateway,
+    monitor: Monitor,
+    sessions: SessionStore,
+    host: LocalHost,
+    database: Database,
+    lock: IO[str],
 ) -> None:
     """Close the parts of a server whose background tasks have ended."""
     await chats.close()
@@ -198,16 +204,18 @@ async def _close(
     await asyncio.to_thread(PROCESSES.close)
     await host.close()
     await database.close()
+    lock.close()
 
 
-async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:
+async def _take_up(jobs: Jobs, batches: BatchService, reconciler: Reconciler, settings: Settings) -> None:
     """Continue jobs that an earlier run of the server left unfinished."""
+    batches.register()
     engine_installs.register(jobs, settings.engines_folder)
     await jobs.open(worked=frozenset(IndexingKind))
     await reconciler.downloads.adopt_records()
 
 
-def _begin_all(
+async def _begin_all(
     reconciler: Reconciler,
     autostarts: Autostarts,
     keys: KeyStore,
@@ -217,6 +225,7 @@ def _begin_all(
     monitor: Monitor,
 ) -> list[asyncio.Task[None]]:
     """Start the background tasks of a server."""
+    await autostarts.prepare()
     return [
         _begin(reconciler.run(), "control loop", _control_loop_ended),
         _begin(autostarts.run(), "autostart", _autostart_ended),

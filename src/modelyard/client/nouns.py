@@ -16,6 +16,7 @@ from modelyard.client.resources.cluster import ClusterCalls
 from modelyard.client.resources.documents import DocumentCalls
 from modelyard.client.resources.events import EventCalls
 from modelyard.client.resources.files import FileCalls, UploadCalls
+from modelyard.client.resources.generations import GenerationCalls
 from modelyard.client.resources.jobs import JobCalls
 from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
 from modelyard.client.resources.knowledge import KnowledgeCalls
@@ -118,6 +119,11 @@ class Nouns(CallGroup[S]):
     def batches(self) -> BatchCalls[S]:
         """Batches: requests of a file that the server answers in the background."""
         return BatchCalls(self._sender)
+
+    @property
+    def generations(self) -> GenerationCalls[S]:
+        """Answers that the server makes to the end, whether or not their client stays: begin, follow and stop them."""
+        return GenerationCalls(self._sender)
 
     @property
     def cluster(self) -> ClusterCalls[S]:

@@ -197,6 +197,13 @@ class Settings(BaseSettings):
     """Where the bytes of files are stored: a URL of fsspec, such as `s3://bucket/folder`; empty means `files` in the home folder.
     Needs `pip install 'modelyard[files]'`, and the library of that kind of storage, such as `s3fs`."""
 
+    max_generations: int = Field(100, ge=1)
+    """Maximum number of answers that the server makes for one owner at once whether or not their clients stay (`/v1/generations`,
+    answers of chats); more get a 429."""
+
+    keep_generations_hours: float = Field(24.0, gt=0)
+    """Hours for which such answers can be read by their events after their end; at most 1,000 and 1 GiB of each owner."""
+
     searxng_url: str = ""
     """URL of a SearXNG instance whose `formats` include `json`, such as `http://127.0.0.1:8888`; empty means none."""
 

@@ -15,6 +15,7 @@ KEPT = (
     "auth",
     "downloads",
     "engines",
+    "generations",
     "knowledge",
     "logs",
     "registrations",

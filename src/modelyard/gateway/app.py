@@ -141,6 +141,12 @@ class Gateway:
         """A sender of requests to models on behalf of a caller, from inside this process."""
         return Sender(self.serve_inside, caller)
 
+    def check_inside(self, caller: Caller, path: str, body: bytes) -> None:
+        """Raise what a request from inside this process would be refused with at once, without sending it."""
+        call = json_call(PATHS[path], body)
+        route = lookup.find_for(self._table, self.aliases, call, caller.grant)
+        lookup.check(route, PATHS[path].task, lookup.under_own_name(route, self.aliases, call))
+
     def admit(self, access: Access) -> None:
         """Use these keys for new requests. Answers in progress continue."""
         self._access = access

@@ -28,6 +28,7 @@ from modelyard.core.trust import Trust, counts_as_owner, trust_of
 from modelyard.files.service import FileService
 from modelyard.files.uploads import UploadService
 from modelyard.gateway.app import Gateway
+from modelyard.generations.service import Generations
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.monitor.service import Monitor
@@ -58,6 +59,7 @@ class Parts:
     files: FileService = field(kw_only=True)
     uploads: UploadService = field(kw_only=True)
     batches: BatchService = field(kw_only=True)
+    generations: Generations = field(kw_only=True)
     events: EventFeed = field(kw_only=True)
     monitor: Monitor = field(kw_only=True)
 
@@ -118,6 +120,11 @@ async def batches(request: Request) -> BatchService:
     return (await parts(request)).batches
 
 
+async def generations(request: Request) -> Generations:
+    """The service behind the routes about answers that outlive their client."""
+    return (await parts(request)).generations
+
+
 async def address(request: Request) -> str:
     """Host and port of this server, as its client addressed it."""
     host, port = request.scope["server"]
@@ -143,6 +150,7 @@ TheKnowledge = Annotated[KnowledgeService, Depends(knowledge)]
 TheChats = Annotated[Chats, Depends(chats)]
 TheFiles = Annotated[FileService, Depends(files)]
 TheBatches = Annotated[BatchService, Depends(batches)]
+TheGenerations = Annotated[Generations, Depends(generations)]
 TheUploads = Annotated[UploadService, Depends(uploads)]
 TheParts = Annotated[Parts, Depends(parts)]
 TheAdapters = Annotated[Adapters, Depends(adapters)]

@@ -36,6 +36,7 @@
     │   ├── FileNotFound                404     file_not_found
     │   ├── UploadNotFound              404     upload_not_found
     │   ├── BatchNotFound               404     batch_not_found
+    │   ├── GenerationNotFound          404     generation_not_found
     │   └── PathNotFound                404     path_not_found
     ├── MethodNotAllowed                405     method_not_allowed
     ├── Conflict                        409     conflict
@@ -49,6 +50,7 @@
     ├── RequestTimeout                  408     request_timeout
     ├── BodyTooLarge                    413     body_too_large
     │   ├── FileQuotaExceeded           413     file_quota_exceeded
+    │   ├── GenerationTooLarge          413     generation_too_large
     │   ├── ChatTooLarge                413     chat_too_large
     │   └── TooManyValues               413     too_many_values
     ├── BodyTooComplex                  413     body_too_complex
@@ -95,6 +97,7 @@ from modelyard.core.errors.base import (
     UpstreamFailed,
 )
 from modelyard.core.errors.files import FileNotFound, FileQuotaExceeded, UploadNotFound
+from modelyard.core.errors.generations import GenerationNotFound, GenerationTooLarge
 from modelyard.core.errors.jobs import BatchNotFound, JobFailed, JobLost
 from modelyard.core.errors.knowledge import (
     AddressRefused,
@@ -199,6 +202,8 @@ __all__ = [
     "FetchFailed",
     "FileNotFound",
     "FileQuotaExceeded",
+    "GenerationNotFound",
+    "GenerationTooLarge",
     "HeadTooLarge",
     "HostNotAllowed",
     "HubUnavailable",

@@ -1,0 +1,115 @@
+"""SIGKILL while answers are made: every event that a reader was sent is there after the restart; the answers are interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from modelyard.client import Client
+from tests.live import HELLO, Live
+
+POINTS = int(os.environ.get("GENERATION_KILLS", "4"))
+ANSWERS = 3
+MODEL = os.environ.get("GENERATION_KILLS_MODEL", "m")
+
+
+class SentEvents:
+    """Counts what readers were sent."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._count = 0
+
+    def note(self) -> None:
+        with self._changed:
+            self._count += 1
+            self._changed.notify_all()
+
+    def wait_for(self, number: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._count >= number, 60)
+
+
+class Reader(threading.Thread):
+    """Begins an answer, and collects its events until the server is gone."""
+
+    def __init__(self, url: str, sent: SentEvents, speed: float) -> None:
+        super().__init__()
+        self.id = ""
+        self.events: list[Any] = []
+        self._url = url
+        self._sent = sent
+        self._body = {"model": MODEL, "messages": HELLO, "fake": {"tokens": 10**6, "tokens_per_second": speed}}
+
+    def run(self) -> None:
+        with httpx.Client(base_url=self._url, timeout=60) as http:
+            try:
+                self.id = http.post("/v1/generations", json={"body": self._body}).json()["id"]
+                self._sent.note()
+                with http.stream("GET", f"/v1/generations/{self.id}/events") as answer:
+                    for line in answer.iter_lines():
+                        if line.startswith("data: "):
+                            self.events.append(json.loads(line[6:]))
+                            self._sent.note()
+            except httpx.TransportError:
+                return
+
+
+class Kills:
+    """A server that is killed and started again."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.moments = random.Random(18)
+        self.server = Live(home)
+        self.server.launched(MODEL)
+
+    def kill(self, after: int) -> list[Reader]:
+        """Kill the server after readers were sent so many events, and start it again."""
+        sent = SentEvents()
+        speeds = [self.moments.choice((50, 400, 0)) for _ in range(ANSWERS)]
+        readers = [Reader(self.server.url, sent, speed) for speed in speeds]
+        for each in readers:
+            each.start()
+        try:
+            sent.wait_for(after)
+        finally:
+            self.server.kill()
+            self.server.http.close()
+            for each in readers:
+                each.join()
+        self.server = Live(self.home)
+        return readers
+
+
+@pytest.fixture(scope="module")
+def kills(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kills]:
+    made = Kills(tmp_path_factory.mktemp("kill") / "home")
+    yield made
+    made.server.close()
+
+
+@pytest.mark.parametrize("point", range(POINTS))
+def test_sigkill_at_any_moment(kills: Kills, point: int) -> None:
+    readers = kills.kill(after=kills.moments.randint(1, 400))
+    with Client(kills.server.url) as client:
+        for reader in (each for each in readers if each.id):
+            events = list(client.generations.follow(reader.id))
+            assert events[: len(reader.events)] == reader.events, "each event that was sent is there"
+            assert [event["number"] for event in events] == list(range(1, len(events) + 1))
+            assert events[-1]["data"] == {"state": "interrupted", "error": None}
+            assert list(client.generations.follow(reader.id, after=len(reader.events))) == events[len(reader.events) :]
+            assert client.generations.get(reader.id)["state"] == "interrupted"
+        assert client.generations.list(state="running") == []
+        for each in client.generations.list():
+            client.generations.delete(each["id"])
+    assert list((kills.home / "generations").iterdir()) == []
+    kills.server.until(MODEL, "READY")
