@@ -18,6 +18,7 @@ from modelyard.client.resources.files import FileCalls, UploadCalls
 from modelyard.client.resources.jobs import JobCalls
 from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
 from modelyard.client.resources.knowledge import KnowledgeCalls
+from modelyard.client.resources.logs import LogCalls
 from modelyard.client.resources.metrics import MetricsCalls
 from modelyard.client.resources.models import ModelCalls
 from modelyard.client.resources.registrations import EngineCalls, RegistrationCalls
@@ -122,6 +123,11 @@ class Nouns(CallGroup[S]):
     def metrics(self) -> MetricsCalls[S]:
         """What the server has done: figures over time, the newest requests, usage by day, changes."""
         return MetricsCalls(self._sender)
+
+    @property
+    def logs(self) -> LogCalls[S]:
+        """Logs of models, jobs and the server, in one view."""
+        return LogCalls(self._sender)
 
     @property
     def keys(self) -> KeyCalls[S]:
