@@ -53,8 +53,6 @@ from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
-from modelyard.monitor.logs.server_log import ServerLog
-from modelyard.monitor.logs.service import LogService
 from modelyard.monitor.service import Monitor
 from modelyard.runtime.local import LocalHost
 from modelyard.web.deps import Parts
@@ -129,16 +127,14 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     gateway.admit(keys.access)
     keys.on_change = gateway.admit
     host = LocalHost(settings, traffic.last_byte.get)
-    server_log = ServerLog(settings.server_log_folder)
-    server_log.attach()
     jobs = Jobs(settings, database, host)
     journal = Journal(database, settings.folder)
     reconciler = Reconciler(settings, journal, host, traffic, gateway.publish, jobs)
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
-    events = EventFeed(deployments, aliases, jobs, reconciler.downloads, journal, traffic, host)
-    monitor = Monitor(database, gateway, lambda: metrics.running_replicas(deployments))
+    monitor = Monitor(settings, database, gateway, deployments, jobs, host)
+    events = EventFeed(deployments, aliases, jobs, reconciler.downloads, journal, traffic, host, monitor)
     caching = Caching(catalog, reconciler, jobs)
     await _take_up(jobs, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
@@ -172,13 +168,11 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                 uploads=uploads,
                 events=events,
                 monitor=monitor,
-                logs=LogService(settings, deployments, jobs, host, server_log),
             )
             yield Application(parts)
     finally:
         await _end(*reversed(tasks))
         await _close(chats, gateway, monitor, host, database)
-        server_log.detach()
         lock.close()
 
 

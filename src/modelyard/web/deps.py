@@ -28,7 +28,6 @@ from modelyard.files.uploads import UploadService
 from modelyard.gateway.app import Gateway
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.service import KnowledgeService
-from modelyard.monitor.logs.service import LogService
 from modelyard.monitor.service import Monitor
 from modelyard.runtime.base import Host
 from modelyard.web.event_feed import EventFeed
@@ -57,7 +56,6 @@ class Parts:
     uploads: UploadService = field(kw_only=True)
     events: EventFeed = field(kw_only=True)
     monitor: Monitor = field(kw_only=True)
-    logs: LogService = field(kw_only=True)
 
 
 async def parts(request: Request) -> Parts:

@@ -38,7 +38,7 @@ class LogNewsReader:
     async def _news(self, entries: Sequence[LogEntry]) -> AsyncGenerator[bytes]:
         yield self._event(entries)
         while not self._parts.events.ring.closed:
-            found = await self._parts.logs.read_on(self._access(), self._following)
+            found = await self._parts.monitor.logs.read_on(self._access(), self._following)
             self._id = self._following.reading.place.text()
             if found:
                 yield self._event(found)

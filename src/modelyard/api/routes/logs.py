@@ -52,7 +52,7 @@ async def read_logs(
     if replica is not None and len(query.models) != 1:
         raise InvalidParameter("replica", "it is one of a single model: give `model`, too.")
     if not follow:
-        answer = await parts.logs.page(grant, query, limit)
+        answer = await parts.monitor.logs.page(grant, query, limit)
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
     def permit(grant: Grant | None) -> Grant | None:
@@ -63,5 +63,5 @@ async def read_logs(
         return grant
 
     access = StandingAccess(parts.keys, request.scope["headers"], permit)
-    following, entries = await parts.logs.begin(grant, query, limit, last_event_id or after)
+    following, entries = await parts.monitor.logs.begin(grant, query, limit, last_event_id or after)
     return DetachedStream(LogNewsReader(parts, following, access.current).stream(entries))
