@@ -15,6 +15,7 @@ from modelyard.client.resources.conversations import ConversationCalls
 from modelyard.client.resources.documents import DocumentCalls
 from modelyard.client.resources.events import EventCalls
 from modelyard.client.resources.files import FileCalls, UploadCalls
+from modelyard.client.resources.hubs import HubCalls
 from modelyard.client.resources.jobs import JobCalls
 from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
 from modelyard.client.resources.knowledge import KnowledgeCalls
@@ -53,6 +54,11 @@ class Nouns(CallGroup[S]):
     def catalog(self) -> CatalogCalls[S]:
         """The catalog: families that can be launched by name, and which of them fit here."""
         return CatalogCalls(self._sender)
+
+    @property
+    def hubs(self) -> HubCalls[S]:
+        """Hubs: search them for models to launch."""
+        return HubCalls(self._sender)
 
     @property
     def registrations(self) -> RegistrationCalls[S]:

@@ -21,7 +21,7 @@ FIGURES: Mapping[str, Sequence[ReplicaFigure]] = {
 }
 
 
-class Slot(msgspec.Struct):
+class SlotState(msgspec.Struct):
     """One slot as llama.cpp describes it."""
 
     n_ctx: int = 0
@@ -33,7 +33,7 @@ class Slot(msgspec.Struct):
 def share_used(slots: bytes) -> float | None:
     """The share of the KV cache that the running requests use, by the answer of `/slots`; None if it does not say."""
     try:
-        found = msgspec.json.decode(slots, type=list[Slot])
+        found = msgspec.json.decode(slots, type=list[SlotState])
     except msgspec.DecodeError:
         return None
     room = sum(slot.n_ctx for slot in found)
