@@ -30,6 +30,11 @@ class Repository:
     """Name → a size that is not the true one."""
     sent: dict[str, bytes] = field(default_factory=dict)
     """Name → bytes that are sent in place of the promised ones."""
+    downloads: int = 0
+    likes: int = 0
+    tags: tuple[str, ...] = ()
+    task: str | None = None
+    updated: str = "2026-11-01T12:00:00.000Z"
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class HubServer:
         self.go_on.set()
         self.go_on = threading.Event()
         self.stalled = threading.Event()
+        self.refused_searches: dict[str, int] = {}
+        """Hub → status of its answers to searches."""
 
     def add(self, model_id: str, files: dict[str, bytes]) -> Repository:
         """A repository with these files."""
@@ -148,7 +155,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _route(self, path: str, query: dict[str, list[str]]) -> None:
-        if path.startswith("/api/models/"):
+        if path == "/api/models":
+            self._huggingface_search(query)
+        elif path == "/openapi/v1/models":
+            self._modelscope_search(query)
+        elif path.startswith("/api/models/"):
             self._info(path.removeprefix("/api/models/").partition("/revision/")[0])
         elif path.startswith("/api/v1/models/") and path.endswith("/repo/files"):
             self._modelscope_files(path.removeprefix("/api/v1/models/").removesuffix("/repo/files"))
@@ -201,6 +212,64 @@ class _Handler(BaseHTTPRequestHandler):
                 one["lfs"] = {"sha256": sha256(data), "size": size, "pointerSize": 134}
             siblings.append(one)
         self._json(200, {"id": model_id, "modelId": model_id, "sha": COMMIT, "siblings": siblings, "tags": []})
+
+    def _matching(self, text: str, task: str | None) -> list[tuple[str, Repository]]:
+        """Repositories by a part of their names and a task, those with most downloads first."""
+        every = self.server.hub.repositories.items()
+        found = [(name, each) for name, each in every if text.lower() in name.lower() and task in (None, each.task)]
+        return sorted(found, key=lambda item: -item[1].downloads)
+
+    def _huggingface_search(self, query: dict[str, list[str]]) -> None:
+        """`GET /api/models`: a list of models, and a link to the next page."""
+        if status := self.server.hub.refused_searches.get("huggingface"):
+            self._json(status, {"error": "no search today"})
+            return
+        assert query["sort"] == ["downloads"] and "lastModified" in query["expand"]
+        found = self._matching(query["search"][0], query.get("pipeline_tag", [None])[0])
+        found = [(name, each) for name, each in found if set(query.get("filter", ())) <= set(each.tags)]
+        begin, limit = int(query.get("cursor", ["0"])[0]), int(query["limit"][0])
+        headers = {}
+        if begin + limit < len(found):
+            rest = f"search={query['search'][0]}&limit={limit}&cursor={begin + limit}"
+            headers["Link"] = f'<{self.server.hub.url}/api/models?{rest}>; rel="next"'
+        body = [
+            {
+                "_id": "0",
+                "id": name,
+                "downloads": each.downloads,
+                "likes": each.likes,
+                "lastModified": each.updated,
+                "gated": "manual" if each.gated else False,
+                "tags": list(each.tags),
+                "pipeline_tag": each.task,
+            }
+            for name, each in found[begin : begin + limit]
+        ]
+        self._json(200, body, headers)
+
+    def _modelscope_search(self, query: dict[str, list[str]]) -> None:
+        """`GET /openapi/v1/models`: pages by number."""
+        if status := self.server.hub.refused_searches.get("modelscope"):
+            self._json(status, {"success": False, "message": "no search today"})
+            return
+        assert query["sort"] == ["downloads"]
+        found = self._matching(query["search"][0], query.get("filter.task", [None])[0])
+        page, size = int(query["page_number"][0]), int(query["page_size"][0])
+        models = [
+            {
+                "id": name,
+                "display_name": name.partition("/")[2],
+                "downloads": each.downloads,
+                "likes": each.likes,
+                "last_modified": each.updated,
+                "gated": each.gated,
+                "tags": list(each.tags),
+                "tasks": [each.task] if each.task else [],
+            }
+            for name, each in found[(page - 1) * size : page * size]
+        ]
+        data = {"models": models, "total_count": len(found), "page_number": page, "page_size": size}
+        self._json(200, {"success": True, "data": data})
 
     def _modelscope_files(self, model_id: str) -> None:
         found = self._repository(model_id)

@@ -132,7 +132,9 @@ def test_the_snapshot_has_what_the_lists_have(server: Live) -> None:
     assert [each["status"] for each in mine["replicas"]] == ["READY"]
     assert data["jobs"] == server.http.get("/v1/jobs", params={"limit": 100}).json()["data"]
     assert data["downloads"] == server.http.get("/v1/downloads").json()["list"]
-    assert data["gauges"]["models"]["snap"] == {"in_flight": 0, "replicas": {"0": 0}}
+    gauge = data["gauges"]["models"]["snap"]
+    assert (gauge["in_flight"], gauge["replicas"], set(gauge["figures"])) == (0, {"0": 0}, {"0"})
+    assert gauge["figures"]["0"]["in_flight"] == 0 and gauge["figures"]["0"]["kv_cache_percent"] is None
     assert data["gauges"]["devices"][0]["name"] == "cpu"
 
 

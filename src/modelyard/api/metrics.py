@@ -33,14 +33,6 @@ class ReplicaCollector(Collector):
         return GaugeMetricFamily("modelyard_replicas", "Replicas by model and state.", labels=["model", "state"])
 
 
-def running_replicas(deployments: Deployments) -> Iterator[tuple[str, str, int]]:
-    """The model, the name and the process of each replica that has one."""
-    for view in deployments.views():
-        for running in view.replicas:
-            if running.pid is not None:
-                yield view.desired.uid, running.replica.name, running.pid
-
-
 def register(registry: CollectorRegistry, deployments: Deployments) -> None:
     """Add these collectors to the gateway's registry."""
     registry.register(ReplicaCollector(deployments))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
-from modelyard.cli.key import Duration
+from modelyard.cli.durations import Duration
 from modelyard.cli.output import counting, in_bytes, json_option, note, print_json, print_table, printable
 from modelyard.core.errors import BadRequest
 from modelyard.core.wording import clean, reason

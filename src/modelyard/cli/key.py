@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from modelyard.cli.durations import Duration
 from modelyard.cli.key_access import KeyAccess, with_keys
 from modelyard.cli.output import json_option, note, print_json, print_table
 
@@ -15,19 +15,6 @@ if TYPE_CHECKING:
     from modelyard.client.account_types import KeyDict
 
 TITLES = ("ID", "NAME", "PREFIX", "SCOPES", "MODELS", "PER MINUTE", "CREATED", "LAST USED", "STATE")
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-
-
-class Duration(click.ParamType[float]):
-    """`90s`, `30m`, `12h`, `30d`, `52w`, or seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw]?)", str(value).strip())
-        if found is None or float(found[1]) <= 0:
-            self.fail(f"'{value}' is no time such as 12h or 30d.", param, ctx)
-        return float(found[1]) * UNITS[found[2] or "s"]
 
 
 @click.group(short_help="Create, list, rotate and revoke API keys.")

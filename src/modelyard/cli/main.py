@@ -24,6 +24,7 @@ COMMANDS = (
     "launch",
     "list",
     "catalog",
+    "search-hub",
     "registrations",
     "register",
     "unregister",

@@ -141,6 +141,39 @@ class CatalogPageDict(TypedDict):
     next_cursor: str | None
 
 
+class HubModelDict(TypedDict):
+    """A repository on a hub."""
+
+    id: str
+    hub: str
+    downloads: int | None
+    likes: int | None
+    updated_at: float | None
+    type: str | None
+    formats: list[str]
+    gated: bool | None
+    cached: bool
+    family: str | None
+
+
+class HubFailureDict(TypedDict):
+    """A hub that did not answer."""
+
+    hub: str
+    code: str
+    message: str
+
+
+class HubModelPageDict(TypedDict):
+    """A page of repositories on hubs."""
+
+    object: str
+    data: list[HubModelDict]
+    failures: list[HubFailureDict]
+    has_more: bool
+    next_cursor: str | None
+
+
 class RegistrationCheckDict(TypedDict):
     """What a registration would do."""
 

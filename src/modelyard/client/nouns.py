@@ -17,9 +17,11 @@ from modelyard.client.resources.documents import DocumentCalls
 from modelyard.client.resources.events import EventCalls
 from modelyard.client.resources.files import FileCalls, UploadCalls
 from modelyard.client.resources.generations import GenerationCalls
+from modelyard.client.resources.hubs import HubCalls
 from modelyard.client.resources.jobs import JobCalls
 from modelyard.client.resources.keys import AuthCalls, KeyCalls, UserCalls
 from modelyard.client.resources.knowledge import KnowledgeCalls
+from modelyard.client.resources.logs import LogCalls
 from modelyard.client.resources.metrics import MetricsCalls
 from modelyard.client.resources.models import ModelCalls
 from modelyard.client.resources.registrations import EngineCalls, RegistrationCalls
@@ -54,6 +56,11 @@ class Nouns(CallGroup[S]):
     def catalog(self) -> CatalogCalls[S]:
         """The catalog: families that can be launched by name, and which of them fit here."""
         return CatalogCalls(self._sender)
+
+    @property
+    def hubs(self) -> HubCalls[S]:
+        """Hubs: search them for models to launch."""
+        return HubCalls(self._sender)
 
     @property
     def registrations(self) -> RegistrationCalls[S]:
@@ -139,6 +146,11 @@ class Nouns(CallGroup[S]):
     def metrics(self) -> MetricsCalls[S]:
         """What the server has done: figures over time, the newest requests, usage by day, changes."""
         return MetricsCalls(self._sender)
+
+    @property
+    def logs(self) -> LogCalls[S]:
+        """Logs of models, jobs and the server, in one view."""
+        return LogCalls(self._sender)
 
     @property
     def keys(self) -> KeyCalls[S]:

@@ -15,6 +15,7 @@ from modelyard.catalog.inventory import InventoryEntry, inventory
 from modelyard.catalog.resolve import FORMATS
 from modelyard.control.downloads import KIND as DOWNLOAD
 from modelyard.control.downloads import DownloadView
+from modelyard.control.hub_search import HubSearch
 from modelyard.control.launching import model_type
 from modelyard.control.reconcile import Reconciler
 from modelyard.core.access import Owner
@@ -35,6 +36,8 @@ class Caching:
         self._reconciler = reconciler
         self._downloads = reconciler.downloads
         self._jobs = jobs
+        self.hubs = HubSearch(catalog)
+        """Searches the hubs themselves."""
         self._here: dict[str, None] = {}
         jobs.register(replace(jobs.kinds[DOWNLOAD], body=CacheRequest, submit=self.submit))
 

@@ -37,7 +37,7 @@ SCOPES: Mapping[str, str] = {
     "users:manage": "add, list and remove users",
     "cache:list": "see what was downloaded",
     "cache:delete": "delete downloaded files",
-    "logs:list": "read what replicas print",
+    "logs:list": "read what replicas and its own jobs print",
     "monitor:view": "read /metrics",
     "settings:read": "see the server's settings",
     "settings:write": "change the server's settings",

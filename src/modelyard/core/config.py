@@ -285,3 +285,8 @@ class Settings(BaseSettings):
     def log_folder(self) -> Path:
         """Folder of the replicas' output: `logs/<uid>/<replica>.log`."""
         return self.folder / "logs"
+
+    @property
+    def server_log_folder(self) -> Path:
+        """Folder of the server's own log, for `GET /v1/logs`, apart from those of models, so that no model's name leads there."""
+        return self.folder / "server-log"

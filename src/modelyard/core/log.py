@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TextIO
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 LONGEST_MESSAGE = 4000
@@ -23,9 +24,26 @@ MOST_KINDS = 1000
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
+def unheard(record: logging.LogRecord) -> None:
+    """For an output to which nobody listens."""
+
+
+class Output(logging.StreamHandler[TextIO]):
+    """Writes records to a stream, and then passes those that were written on to a function."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.written: Callable[[logging.LogRecord], None] = unheard
+        """Called with each record after it was formatted: its `message` and `exc_text` are safe to show."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        self.written(record)
+
+
 def set_up(level: str) -> None:
     """Write the log of our package, and warnings of others, to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Output(sys.stderr)
     handler.setFormatter(Plain(FORMAT, "%H:%M:%S"))
     handler.addFilter(Throttle())
     root = logging.getLogger()

@@ -25,7 +25,7 @@ def restore_secrets(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict
 def _hidden(name: str, value: Any) -> Any:
     if name == "envs" and isinstance(value, Mapping):
         return dict.fromkeys(value, MASK)
-    if isinstance(value, str) and value and _is_secret(name):
+    if isinstance(value, str) and value and is_secret(name):
         return MASK
     if name.endswith(ARGUMENTS) and isinstance(value, str):
         words = value.split()
@@ -42,13 +42,14 @@ def _hidden_words(words: Sequence[str]) -> list[str]:
     for word in words:
         flag, equals, _ = word.partition("=")
         result.append(MASK if secret and not word.startswith("-") else word)
-        secret = word.startswith("-") and _is_secret(flag)
+        secret = word.startswith("-") and is_secret(flag)
         if secret and equals:
             result[-1], secret = f"{flag}={MASK}", False
     return result
 
 
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
+    """Whether the name of an option or a variable indicates a secret."""
     return SECRET.search(name.lower().replace("-", "_")) is not None
 
 

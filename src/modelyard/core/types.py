@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from modelyard.core.asgi import App
 from modelyard.core.rules import NO_RULES, Rules
@@ -221,6 +221,11 @@ class Launch:
     """Whether its caller may run code on this machine (`core/trust.py`)."""
     aliases: tuple[str, ...] = ()
     """Other names under which it answers."""
+
+
+ReplicaFigure = Literal["queued", "kv_cache", "prefix_queries", "prefix_hits"]
+"""What engines say of their replicas: requests that wait, share of the KV cache that is used (0 to 1), tokens of prompts that
+were looked up in the prefix cache, and those that were found there."""
 
 
 @dataclass(frozen=True, slots=True)

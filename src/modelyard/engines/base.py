@@ -15,7 +15,18 @@ from modelyard.core.errors import InvalidParameter, UnknownOption, nearest
 from modelyard.core.memory import Runtime
 from modelyard.core.rules import NO_RULES, Rules
 from modelyard.core.trust import Privilege
-from modelyard.core.types import Adapter, Address, Footprint, Hardware, Json, Launch, Model, ModelType, Task
+from modelyard.core.types import (
+    Adapter,
+    Address,
+    Footprint,
+    Hardware,
+    Json,
+    Launch,
+    Model,
+    ModelType,
+    ReplicaFigure,
+    Task,
+)
 from modelyard.core.types import Recipe as Recipe
 from modelyard.core.types import Step as Step
 
@@ -109,6 +120,9 @@ class Command:
     hot_adapters: bool = False
     """Whether adapters can be loaded while it runs, with vLLM's `POST /v1/load_lora_adapter` and `/v1/unload_lora_adapter`.
     Such a replica starts without adapters; others serve those of their launch as soon as they are ready."""
+    figures: Mapping[str, Sequence[ReplicaFigure]] = field(default_factory=dict)
+    """Name of a sample in the replica's `GET /metrics`, which is Prometheus' text, → the figures that it counts for; empty for a
+    replica without such a path."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from modelyard.core.types import Address, Launch, ModelType
+from modelyard.core.types import Address, Launch, ModelType, ReplicaFigure
 from modelyard.engines.base import PYTHON, Command, Engine, token_header
 
 CONFIG_VARIABLE = "SERVED_REPLICA_CONFIG"
 TOKEN_VARIABLE = "SERVED_REPLICA_TOKEN"
 """Environment variable with the replica's token; argument lists are readable by every user."""
+
+
+FIGURES: Mapping[str, Sequence[ReplicaFigure]] = {
+    "replica_answers_waiting": ("queued",),
+    "replica_prompt_tokens_read_total": ("prefix_queries",),
+    "replica_prompt_tokens_reused_total": ("prefix_queries", "prefix_hits"),
+}
+"""Of replicas that generate text."""
 
 
 class ReplicaConfig(msgspec.Struct, kw_only=True, frozen=True):
@@ -76,4 +85,5 @@ def environment(config: ReplicaConfig, token: str) -> dict[str, str]:
 def served(config: ReplicaConfig, listen: Address, token: str, **rest: Any) -> Command:
     """The command of a replica that runs our server; `rest` are the remaining fields of `Command`."""
     env = {**environment(config, token), **rest.pop("env", {})}
-    return Command((PYTHON, "-m", "modelyard.serving"), listen, env=env, headers=token_header(token), **rest)
+    argv = (PYTHON, "-m", "modelyard.serving")
+    return Command(argv, listen, env=env, headers=token_header(token), figures=FIGURES, **rest)

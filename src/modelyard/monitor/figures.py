@@ -13,8 +13,13 @@ from modelyard.protocol.metrics import FigureName
 
 QUANTILES = (0.5, 0.95, 0.99)
 
-IN_FLIGHT, CPU, MEMORY, GPU, GPU_MEMORY, TICKS = range(tally.SIZE, tally.SIZE + 6)
-"""Kinds after those of a tally. `TICKS` counts how often the others were measured, for means."""
+IN_FLIGHT, CPU, MEMORY, GPU, GPU_MEMORY, TICKS, QUEUED, KV_CACHE, KV_COUNT, PREFIX_QUERIES, PREFIX_HITS = range(
+    tally.SIZE, tally.SIZE + 11
+)
+"""Kinds after those of a tally; 256 are possible. `TICKS` counts how often the others were measured, for means; `KV_COUNT` how
+often `KV_CACHE` was known, because not every replica has one."""
+PRESENT = 1e-6
+"""Added to a number that is known to be zero, because the ring has no zeros."""
 
 
 class FigureType(Enum):
@@ -23,6 +28,10 @@ class FigureType(Enum):
     SUM = "sum"
     QUANTILES = "quantiles"
     MEAN = "mean"
+    PRESENT_MEAN = "present mean"
+    """A mean that is null in a step in which nothing is known."""
+    SHARE = "share"
+    """The mean over replicas, whose number of measurements is the kind after its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +65,8 @@ FIGURES: Mapping[FigureName, Figure] = {
     "memory": _one(FigureType.MEAN, MEMORY, "bytes"),
     "gpu": _one(FigureType.MEAN, GPU, "percent"),
     "gpu_memory": _one(FigureType.MEAN, GPU_MEMORY, "bytes"),
+    "queued": _one(FigureType.PRESENT_MEAN, QUEUED),
+    "kv_cache": Figure(FigureType.SHARE, range(KV_CACHE, KV_COUNT + 1), "percent"),
+    "prefix_queries": _one(FigureType.SUM, PREFIX_QUERIES),
+    "prefix_hits": _one(FigureType.SUM, PREFIX_HITS),
 }

@@ -95,13 +95,24 @@ def _series(
         for quantile in QUANTILES:
             values = [percentile(counts[step], quantile) if step in counts else None for step in range(points)]
             yield _one_series(name, figure, label, quantile, values)
-    elif figure.type is FigureType.SUM:
-        yield _one_series(
-            name, figure, label, None, [rows[0].get(step, 0.0) if step in known else None for step in range(points)]
-        )
     else:
-        means = [rows[0].get(step, 0.0) / count if (count := ticks.get(step)) else None for step in range(points)]
-        yield _one_series(name, figure, label, None, means)
+        yield _one_series(name, figure, label, None, list(_plain(figure.type, rows, ticks, known, points)))
+
+
+def _plain(
+    type: FigureType, rows: Mapping[int, Mapping[int, float]], ticks: Mapping[int, float], known: set[int], points: int
+) -> Iterator[float | None]:
+    """The values of a figure that is one number in each step."""
+    sums, counts = rows.get(0, {}), rows.get(1, {})
+    for step in range(points):
+        if type is FigureType.SUM:
+            yield sums.get(step, 0.0) if step in known else None
+        elif type is FigureType.SHARE:
+            yield sums.get(step, 0.0) / count if (count := counts.get(step)) else None
+        elif type is FigureType.PRESENT_MEAN:
+            yield round(sums[step] / count, 3) if step in sums and (count := ticks.get(step)) else None
+        else:
+            yield sums.get(step, 0.0) / count if (count := ticks.get(step)) else None
 
 
 def _counts(rows: Mapping[int, Mapping[int, float]]) -> dict[int, list[float]]:

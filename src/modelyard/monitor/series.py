@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import ceil
 
 from modelyard.gateway.middleware.tally import Tallies
 from modelyard.monitor import reading
-from modelyard.monitor.figures import CPU, GPU, GPU_MEMORY, IN_FLIGHT, MEMORY, TICKS
+from modelyard.monitor.engine_figures import EngineFigures
+from modelyard.monitor.figures import (
+    CPU,
+    GPU,
+    GPU_MEMORY,
+    IN_FLIGHT,
+    KV_CACHE,
+    KV_COUNT,
+    MEMORY,
+    PREFIX_HITS,
+    PREFIX_QUERIES,
+    PRESENT,
+    QUEUED,
+    TICKS,
+)  # fmt: skip
 from modelyard.monitor.reading import Grouping, Label, SeriesQuery
 from modelyard.monitor.ring import Ring, Sample
 from modelyard.protocol.metrics import FigureName, SeriesList
@@ -25,6 +39,9 @@ LOAD_SECONDS = 5.0
 Replicas = Callable[[], Iterable[tuple[str, str, int]]]
 """Returns the model, the name and the process of each running replica."""
 
+EngineReadings = Callable[[], Iterable[tuple[str, str, EngineFigures, int, int]]]
+"""Returns `EngineWatch.take`."""
+
 NOWHERE = Label("", "")
 """Requests without a known model."""
 
@@ -32,11 +49,20 @@ NOWHERE = Label("", "")
 class SeriesRecorder:
     """The recorder. Use it on one event loop; `run` records until it is cancelled."""
 
-    def __init__(self, tallies: Tallies, replicas: Replicas, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        tallies: Tallies,
+        replicas: Replicas,
+        clock: Callable[[], float] = time.time,
+        engines: EngineReadings = tuple,
+    ) -> None:
         self.fine = Ring(step=1, slots=15 * 60, limit=600_000)
         self.coarse = Ring(step=10, slots=24 * 360, limit=1_700_000)
         self._tallies = tallies
         self._replicas = replicas
+        self._engines = engines
+        self.loads: dict[str, Load] = {}
+        """Name of each replica → what its processes use."""
         self._clock = clock
         self._meter = LoadMeter()
         self._numbers: dict[Label, int] = {NOWHERE: 0}
@@ -62,6 +88,7 @@ class SeriesRecorder:
         found = {name: (model, pid) for model, name, pid in self._replicas()}
         roots = {name: pid for name, (_, pid) in found.items()}
         devices, processes = await asyncio.to_thread(self._meter.measure, roots)
+        self.loads = processes
         labels = {Label(device=name): load for name, load in devices.items()}
         labels |= {Label(found[name][0], without_serial(name)): load for name, load in processes.items()}
         self._gauges = [sample for label, load in labels.items() for sample in self._samples(label, load)]
@@ -71,9 +98,23 @@ class SeriesRecorder:
         slot = int(self._clock() - 0.5)
         self._advance(slot)
         self._record(slot)
-        gauges = [(0, TICKS, 1.0), *self._in_flight, *self._gauges]
+        gauges = [(0, TICKS, 1.0), *self._in_flight, *self._gauges, *self._of_engines()]
         self.fine.write(self.fine.newest, gauges)
         self._add(gauges)
+
+    def _of_engines(self) -> Iterator[Sample]:
+        """What engines tell of their replicas."""
+        for model, replica, figures, queries, hits in self._engines():
+            number = self._number(Label(model, without_serial(replica)))
+            if figures.queued is not None:
+                yield number, QUEUED, figures.queued + PRESENT
+            if figures.kv_cache is not None:
+                yield number, KV_CACHE, figures.kv_cache
+                yield number, KV_COUNT, 1.0
+            if queries:
+                yield number, PREFIX_QUERIES, float(queries)
+            if hits:
+                yield number, PREFIX_HITS, float(hits)
 
     def collect(self) -> None:
         """Record the requests since the last tick, so that an answer has all that ended before it."""

@@ -10,6 +10,7 @@ FigureName = Literal[
     "requests", "errors", "tokens_in", "tokens_out", "tokens_cached",
     "ttft", "inter_token", "duration",
     "in_flight", "cpu", "memory", "gpu", "gpu_memory",
+    "queued", "kv_cache", "prefix_queries", "prefix_hits",
 ]  # fmt: skip
 """What a series shows."""
 
@@ -20,7 +21,9 @@ class FigureSeries(Documented, frozen=True, kw_only=True):
     name: FigureName
     """What it shows. Counts: `requests`, `errors`, `tokens_in`, `tokens_out`, `tokens_cached` (tokens of prompts that an engine
     had computed before). Times: `ttft` (to the first token of a stream), `inter_token` (between two events of a stream),
-    `duration` (of whole requests). Means: `in_flight`, `cpu`, `memory`, `gpu`, `gpu_memory`."""
+    `duration` (of whole requests). Means: `in_flight`, `cpu`, `memory`, `gpu`, `gpu_memory`. As far as engines tell:
+    `queued` (requests that wait in a replica), `kv_cache` (how full it is), `prefix_queries` and `prefix_hits` (tokens of prompts
+    that were looked up in the prefix cache, and those that were found)."""
     model: str | None
     """The name that requests have as `model`; empty for requests refused before, null for all models and for devices."""
     replica: str | None

@@ -52,13 +52,42 @@ class DeviceGauge(BaseModel):
     """Bytes that are free at present."""
 
 
+class ReplicaGauge(BaseModel):
+    """What a replica does at this moment. What is not known is null."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    in_flight: int
+    """Requests that it has and has not answered to their end."""
+    queued: int | None
+    """Those of them that wait in it to be computed."""
+    cpu_percent: float | None
+    """Use of one core by its processes, a mean over some seconds."""
+    memory: int | None
+    """Bytes of main memory of its processes."""
+    gpu_memory: int | None
+    """Bytes of GPU memory of its processes."""
+    kv_cache_percent: float | None
+    """How full its KV cache is."""
+    prefix_queries: int | None
+    """Tokens of prompts that were looked up in its prefix cache, since it started."""
+    prefix_hits: int | None
+    """Tokens of these that were found there."""
+
+
 class ModelGauge(BaseModel):
     """What a model does at this moment."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     in_flight: int
     """Requests that a replica is answering."""
+    queued: int | None
+    """Those of them that wait to be computed; null if no replica tells."""
     replicas: dict[str, int]
     """Requests in flight by the number of the replica."""
+    figures: dict[str, ReplicaGauge]
+    """All figures by the number of the replica."""
 
 
 class Gauges(BaseModel):

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from modelyard.core.types import Address, Hardware
+from modelyard.runtime.logs import LogBlock, LogFile
 
 
 class ProcessState(StrEnum):
@@ -98,6 +99,14 @@ class Host(Protocol):
 
     def read_log(self, uid: str, replica: str, offset: int) -> tuple[Sequence[str], int]:
         """Whole lines that a process has printed from an offset in bytes on, and the offset after them."""
+        ...
+
+    def log_files(self, uid: str) -> Sequence[LogFile]:
+        """The log files of a model's replicas or of a job's processes, oldest change first."""
+        ...
+
+    def read_log_before(self, uid: str, replica: str, end: int) -> LogBlock:
+        """Whole lines that a process has printed before an offset in bytes."""
         ...
 
     def remove_logs(self, uid: str) -> None:

@@ -16,7 +16,7 @@ from modelyard.core.config import Settings
 from modelyard.core.types import Address, Hardware
 from modelyard.runtime import hardware
 from modelyard.runtime.base import ProcessSpec, ProcessState, ProcessView
-from modelyard.runtime.logs import LogFolder
+from modelyard.runtime.logs import LogBlock, LogFile, LogFolder
 from modelyard.runtime.process import ReplicaProcess, Watch
 
 SOCKET_PATH_LIMIT = 90  # sun_path holds 104 bytes on macOS, 108 on Linux
@@ -85,6 +85,12 @@ class LocalHost:
 
     def read_log(self, uid: str, replica: str, offset: int) -> tuple[Sequence[str], int]:
         return self._logs.read_on(uid, replica, offset)
+
+    def log_files(self, uid: str) -> Sequence[LogFile]:
+        return self._logs.files(uid)
+
+    def read_log_before(self, uid: str, replica: str, end: int) -> LogBlock:
+        return self._logs.read_before(uid, replica, end)
 
     def remove_logs(self, uid: str) -> None:
         self._logs.remove(uid)

@@ -6,6 +6,8 @@ import hashlib
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -13,6 +15,29 @@ KEEP = 10  # files per model; the oldest go first
 TAIL = 256 * 1024  # bytes that are read from the end of a file
 SAFE = " @+=,"
 LONGEST = 200  # bytes of a quoted name; file systems end at 255, and a Chinese character takes nine
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A log file at one moment."""
+
+    name: str
+    """The replica or process that prints to it."""
+    size: int
+    """Bytes."""
+    changed_at: float
+    """Unix time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogBlock:
+    """Some whole lines of a log file that follow each other."""
+
+    lines: Sequence[str]
+    begin: int
+    """Offset in bytes of the first line."""
+    end: int
+    """Offset in bytes after the last line."""
 
 
 class LogFolder:
@@ -56,9 +81,31 @@ class LogFolder:
             files = [path for path in files if path.stem == stem or path.stem.startswith(f"{stem}-")]
         if not files:
             return None, None
-        stem, ours = files[-1].stem, _quoted(uid)
-        name = uid + unquote(stem.removeprefix(ours)) if stem.startswith(ours) else unquote(stem)
-        return name, files[-1]
+        return _name(uid, files[-1].stem), files[-1]
+
+    def files(self, uid: str) -> list[LogFile]:
+        """The files of a model or job, oldest change first."""
+        found = []
+        for path in self._files(uid):
+            with suppress(FileNotFoundError):
+                state = path.stat()
+                found.append(LogFile(_name(uid, path.stem), state.st_size, state.st_mtime))
+        return found
+
+    def read_before(self, uid: str, replica: str, end: int) -> LogBlock:
+        """The whole lines of a replica's file before an offset in bytes, of `TAIL` bytes at most. A longer line is cut."""
+        begin = max(0, end - TAIL)
+        try:
+            with (self._folder(uid) / f"{_stem(uid, replica)}.log").open("rb") as file:
+                file.seek(begin)
+                data = file.read(end - begin)
+        except FileNotFoundError:
+            return LogBlock([], 0, 0)
+        if begin and (first := data.find(b"\n") + 1) < len(data):
+            begin, data = begin + first, data[first:]
+        if not data.endswith(b"\n"):
+            data = data[: data.rfind(b"\n") + 1 or (len(data) if len(data) == TAIL else 0)]
+        return LogBlock(data.decode("utf-8", "replace").splitlines(), begin, begin + len(data))
 
     def read_on(self, uid: str, replica: str, offset: int) -> tuple[Sequence[str], int]:
         """Whole lines of a replica's file from an offset in bytes on, `TAIL` bytes at most, and the offset after them.
@@ -85,6 +132,12 @@ def _quoted(name: str) -> str:
     if len(quoted.replace(".", "%2E")) <= LONGEST:
         return quoted
     return f"{quoted[:60]}~{hashlib.sha256(quoted.encode()).hexdigest()[:16]}"
+
+
+def _name(uid: str, stem: str) -> str:
+    """The name of a replica, by the name of its file without its suffix."""
+    ours = _quoted(uid)
+    return uid + unquote(stem.removeprefix(ours)) if stem.startswith(ours) else unquote(stem)
 
 
 def _stem(uid: str, replica: str) -> str:

@@ -25,6 +25,7 @@ from modelyard.core.traffic import Traffic
 from modelyard.db.session import TROUBLE
 from modelyard.jobs.service import Jobs
 from modelyard.jobs.types import Job
+from modelyard.monitor.service import Monitor
 from modelyard.protocol.models import LaunchProgress, ModelEvent
 from modelyard.protocol.server_events import ModelHappening, ModelProgress, ModelReplicas, RemovedName
 from modelyard.runtime.base import Host
@@ -51,9 +52,10 @@ class EventFeed:
         journal: Journal,
         traffic: Traffic,
         host: Host,
+        monitor: Monitor,
     ) -> None:
         self.ring = EventRing()
-        self.gauges = GaugeMeter(deployments, traffic, host)
+        self.gauges = GaugeMeter(deployments, traffic, host, monitor)
         self._deployments = deployments
         self._aliases = aliases
         self._jobs = jobs

@@ -10,7 +10,8 @@ import psutil
 from modelyard.control.deployments import Deployments
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Hardware
-from modelyard.protocol.server_events import DeviceGauge, Gauges, ModelGauge
+from modelyard.monitor.service import Monitor
+from modelyard.protocol.server_events import DeviceGauge, Gauges, ModelGauge, ReplicaGauge
 from modelyard.runtime.base import Host
 
 FRESH_SECONDS = 1.0
@@ -20,10 +21,11 @@ FRESH_SECONDS = 1.0
 class GaugeMeter:
     """Measures on request. Use it on one event loop."""
 
-    def __init__(self, deployments: Deployments, traffic: Traffic, host: Host) -> None:
+    def __init__(self, deployments: Deployments, traffic: Traffic, host: Host, monitor: Monitor) -> None:
         self._deployments = deployments
         self._traffic = traffic
         self._host = host
+        self._monitor = monitor
         self._process = psutil.Process()
         self._machine: Gauges | None = None
         self._at = 0.0
@@ -60,9 +62,27 @@ class GaugeMeter:
         )
 
     def _models(self) -> dict[str, ModelGauge]:
-        in_flight = self._traffic.in_flight
         found: dict[str, ModelGauge] = {}
         for view in self._deployments.views():
-            replicas = {str(each.replica.ordinal): in_flight.get(each.replica.name, 0) for each in view.replicas}
-            found[view.desired.uid] = ModelGauge(in_flight=sum(replicas.values()), replicas=replicas)
+            figures = {str(each.replica.ordinal): self._replica(each.replica.name) for each in view.replicas}
+            queued = [each.queued for each in figures.values() if each.queued is not None]
+            found[view.desired.uid] = ModelGauge(
+                in_flight=sum(each.in_flight for each in figures.values()),
+                queued=sum(queued) if queued else None,
+                replicas={ordinal: each.in_flight for ordinal, each in figures.items()},
+                figures=figures,
+            )
         return found
+
+    def _replica(self, name: str) -> ReplicaGauge:
+        load, engine = self._monitor.of_replica(name)
+        return ReplicaGauge(
+            in_flight=self._traffic.in_flight.get(name, 0),
+            queued=engine.queued,
+            cpu_percent=None if load.cpu is None else round(load.cpu, 1),
+            memory=load.memory,
+            gpu_memory=load.gpu_memory,
+            kv_cache_percent=None if engine.kv_cache is None else round(engine.kv_cache, 1),
+            prefix_queries=engine.prefix_queries,
+            prefix_hits=engine.prefix_hits,
+        )

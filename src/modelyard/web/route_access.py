@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 METRICS = "monitor:view"
 """A scope that is not required while the server listens on loopback only."""
-LISTING = frozenset({"models:list", "models:read", "files:read", "files:write", ANY_KEY})
+LISTING = frozenset({"models:list", "models:read", "files:read", "files:write", "logs:list", ANY_KEY})
 """Scopes that a key restricted to some models may use on paths without a model; handlers show it only what is its own."""
 KNOWLEDGE = {KNOWLEDGE_READ: READ, KNOWLEDGE_WRITE: WRITE}
 """Scope of a route about knowledge bases → the access level that the key needs for the base in the path."""

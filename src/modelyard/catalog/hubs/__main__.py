@@ -1,6 +1,7 @@
-"""The child process that talks to hubs: `inspect` describes the model in a repository, `fetch` downloads its files.
+"""The child process that talks to hubs: `inspect` describes the model in a repository, `search` finds repositories, `fetch`
+downloads files.
 
-Run as `python -m modelyard.catalog.hubs inspect|fetch`, with the query or the download as JSON on standard input or in a
+Run as `python -m modelyard.catalog.hubs inspect|search|fetch`, with the query or the download as JSON on standard input or in a
 file. Results and errors are lines of JSON on standard output; after an error the exit code is 1.
 """
 
@@ -22,6 +23,7 @@ from modelyard.catalog.hf_folder import DESCRIBING, read_folder
 from modelyard.catalog.hubs import remote
 from modelyard.catalog.hubs.base import RemoteHub, RepositoryListing
 from modelyard.catalog.hubs.complete import UNFINISHED
+from modelyard.catalog.hubs.found import FoundPage, SearchQuery
 from modelyard.catalog.hubs.queries import RepositoryQuery
 from modelyard.catalog.hubs.select import by_names, choose_folder, choose_gguf, choose_projector, ggufs, in_order
 from modelyard.catalog.projectors import with_projector
@@ -119,6 +121,11 @@ def fetch(download: Download) -> int:
     return len(download.files)
 
 
+def search(query: SearchQuery) -> FoundPage:
+    """Search a hub."""
+    return remote(query.hub).search(query)
+
+
 def _say(**line: Any) -> None:
     print(msgspec.json.encode(line).decode(), flush=True)
 
@@ -128,6 +135,7 @@ def main(arguments: list[str]) -> int:
     action = arguments[0] if arguments else ""
     actions: dict[str, Callable[[bytes], dict[str, Any]]] = {
         "inspect": lambda message: {"model": inspect(msgspec.json.decode(message, type=RepositoryQuery))},
+        "search": lambda message: {"found": search(msgspec.json.decode(message, type=SearchQuery))},
         "fetch": lambda message: {"fetched": fetch(msgspec.json.decode(message, type=Download))},
     }
     if action not in actions:

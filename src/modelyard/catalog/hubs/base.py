@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from modelyard.catalog.family import ModelSource
+from modelyard.catalog.hubs.found import FoundPage, SearchQuery
 from modelyard.core.types import Download, RemoteFile
 
 
@@ -67,6 +68,10 @@ class RemoteHub(Hub, Protocol):
 
     def listing(self, model_id: str, revision: str | None) -> RepositoryListing:
         """List a repository's files (child). Raises a `ModelyardError`."""
+        ...
+
+    def search(self, query: SearchQuery) -> FoundPage:
+        """Repositories by a text, those with most downloads first (child). Raises a `ModelyardError`."""
         ...
 
     def folder(self, model_id: str, revision: str) -> Path:

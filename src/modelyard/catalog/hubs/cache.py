@@ -81,6 +81,12 @@ def cached(source: ModelSource, quantization: str, hub: str | None = None) -> bo
     )
 
 
+def has_model(hub: str, model_id: str) -> bool:
+    """Whether a complete model of a repository is in the cache."""
+    snapshots = scan().get((hub, model_id.lower()), ())
+    return any(is_complete(each.folder) or next(_ggufs(each), None) is not None for each in snapshots)
+
+
 def in_cache(hub: str, model_id: str, format: str | None, quantization: str | None) -> Path | None:
     """The path of a repository's model if it is complete in the cache, else None."""
     scan.forget()

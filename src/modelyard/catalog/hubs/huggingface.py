@@ -5,19 +5,36 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from modelyard.catalog.family import ModelSource
 from modelyard.catalog.hubs.base import RepositoryListing, Snapshot
 from modelyard.catalog.hubs.complete import first_place
+from modelyard.catalog.hubs.found import TAGS, FoundPage, FoundRepository, SearchQuery, formats_of, type_of
 from modelyard.core.errors import DownloadFailed, HubUnavailable, ModelyardError, NotFound, PermissionDenied
-from modelyard.core.types import Download, RemoteFile
+from modelyard.core.types import Download, ModelType, RemoteFile
 
 T = TypeVar("T")
 
+TASKS: Mapping[ModelType, tuple[str, ...]] = {
+    ModelType.LLM: (
+        "text-generation",
+        "image-text-to-text",
+        "any-to-any",
+        "text2text-generation",
+        "audio-text-to-text",
+    ),
+    ModelType.EMBEDDING: ("feature-extraction", "sentence-similarity"),
+    ModelType.RERANK: ("text-ranking",),
+    ModelType.IMAGE: ("text-to-image", "image-to-image"),
+    ModelType.AUDIO: ("automatic-speech-recognition", "text-to-speech", "text-to-audio"),
+    ModelType.VIDEO: ("text-to-video", "image-to-video"),
+}
+"""Type → the hub's tasks; a search is for the first."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HTTP_LIMIT = 50_000_000_000
 """Bytes. The hub serves larger files only by its own protocol, which needs its library."""
@@ -101,6 +118,9 @@ class HuggingFace:
             _remember(repository_folder(model_id) / "refs" / preferred, commit)
         return RepositoryListing(commit, tuple(_remote_file(each) for each in info.siblings or ()))
 
+    def search(self, query: SearchQuery) -> FoundPage:
+        return _call(query.text, lambda: _search(self.endpoint(), query))
+
     def head(self, model_id: str, revision: str, name: str, count: int) -> bytes:
         from huggingface_hub import get_session, hf_hub_url
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
@@ -129,6 +149,41 @@ class HuggingFace:
             _call(download.model_id, lambda: hf_hub_download(download.model_id, file.name, revision=download.revision))
             return
         _call(download.model_id, lambda: _fetch(download, file, pointer))
+
+
+def _search(endpoint: str, query: SearchQuery) -> FoundPage:
+    """One page of the hub's list. The library's own call hides where the next page begins."""
+    from huggingface_hub import get_session
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
+
+    wanted: dict[str, Any] = {"search": query.text, "sort": "downloads", "direction": -1, "limit": query.limit}
+    wanted["expand"] = ["downloads", "likes", "lastModified", "gated", "tags", "pipeline_tag"]
+    if query.format is not None:
+        wanted["filter"] = [TAGS[query.format][0]]
+    if query.type is not None:
+        wanted["pipeline_tag"] = TASKS[query.type][0]
+    if query.cursor is not None:
+        wanted["cursor"] = query.cursor
+    answer = get_session().get(f"{endpoint}/api/models", params=wanted, headers=build_hf_headers(), timeout=20)
+    if answer.status_code in (401, 403):
+        raise HubUnavailable(f"Hugging Face refused the search ({answer.status_code}): the token in HF_TOKEN is wrong.")
+    hf_raise_for_status(answer)
+    following = parse_qs(urlsplit(str(answer.links.get("next", {}).get("url", ""))).query).get("cursor", [None])[0]
+    return FoundPage(data=[_repository(item) for item in answer.json()], cursor=following)
+
+
+def _repository(item: Mapping[str, Any]) -> FoundRepository:
+    model_id = str(item.get("id") or item["modelId"])
+    updated = item.get("lastModified")
+    return FoundRepository(
+        model_id=model_id,
+        downloads=item.get("downloads"),
+        likes=item.get("likes"),
+        updated_at=None if updated is None else datetime.fromisoformat(updated).timestamp(),
+        type=type_of(TASKS, [str(item.get("pipeline_tag"))]),
+        formats=formats_of(model_id, item.get("tags") or ()),
+        gated=None if item.get("gated") is None else bool(item["gated"]),
+    )
 
 
 def _fetch(download: Download, file: RemoteFile, pointer: Path) -> None:

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from modelyard.catalog.family import ModelSource
 from modelyard.catalog.hubs.base import RepositoryListing, Snapshot
 from modelyard.catalog.hubs.complete import first_place
+from modelyard.catalog.hubs.found import FoundPage, FoundRepository, SearchQuery, formats_of, type_of
 from modelyard.core.errors import DownloadFailed, HubUnavailable, ModelyardError, NotFound, PermissionDenied
-from modelyard.core.types import Download, RemoteFile
+from modelyard.core.types import Download, ModelType, RemoteFile
+
+if TYPE_CHECKING:
+    from modelscope_hub.types import RepoInfo
 
 T = TypeVar("T")
 
+TASKS: Mapping[ModelType, tuple[str, ...]] = {
+    ModelType.LLM: ("text-generation", "image-text-to-text", "chat", "text2text-generation"),
+    ModelType.EMBEDDING: ("sentence-embedding", "feature-extraction", "sentence-similarity"),
+    ModelType.RERANK: ("text-ranking",),
+    ModelType.IMAGE: ("text-to-image-synthesis", "text-to-image", "image-to-image"),
+    ModelType.AUDIO: ("auto-speech-recognition", "text-to-speech", "automatic-speech-recognition"),
+    ModelType.VIDEO: ("text-to-video-synthesis", "text-to-video", "image-to-video"),
+}
+"""Type → the hub's tasks; a search is for the first."""
+MOST_PAGED = 3000
+"""Repositories that the hub lists for one search."""
 DEFAULT_REVISION = "master"
 
 
@@ -91,6 +107,22 @@ class ModelScope:
             raise NotFound(f"ModelScope has no files of '{model_id}'.")
         return RepositoryListing(str(preferred), tuple(files))
 
+    def search(self, query: SearchQuery) -> FoundPage:
+        from modelscope_hub import HubApi
+
+        number = int(query.cursor or 1)
+        task = TASKS[query.type][0] if query.type is not None else None
+        page = _call(
+            query.text,
+            lambda: HubApi().list_repos(
+                "model", search=query.text, sort="downloads", page_number=number, page_size=query.limit, task=task
+            ),
+        )
+        more = number * query.limit < min(page.total_count, MOST_PAGED - query.limit)
+        found = [_repository(item) for item in page.items]
+        kept = [each for each in found if query.format is None or query.format in each.formats]
+        return FoundPage(data=kept, cursor=str(number + 1) if more else None)
+
     def head(self, model_id: str, revision: str, name: str, count: int) -> bytes:
         from modelscope_hub import HubApi
 
@@ -121,6 +153,20 @@ class ModelScope:
                 file_size=file.size or None,
             ),
         )
+
+
+def _repository(item: RepoInfo) -> FoundRepository:
+    model_id = item.id if isinstance(item.id, str) else f"{item.owner}/{item.name}"
+    updated = item.last_modified
+    return FoundRepository(
+        model_id=model_id,
+        downloads=item.downloads,
+        likes=item.likes,
+        updated_at=updated.timestamp() if isinstance(updated, datetime) else None,
+        type=type_of(TASKS, item.tasks),
+        formats=formats_of(model_id, item.tags),
+        gated=item.gated,
+    )
 
 
 def _call(model_id: str, what: Callable[[], T]) -> T:

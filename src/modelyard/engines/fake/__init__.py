@@ -6,14 +6,14 @@ This file has the registered engine; the server is `__main__.py`, and its answer
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from modelyard.core.trust import Privilege
-from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
+from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, ReplicaFigure, Task
 from modelyard.engines.base import Command, Engine, Fit, Profile, read_options, token_header
 
 TOKEN_VARIABLE = "FAKE_ENGINE_TOKEN"
@@ -23,6 +23,11 @@ TASKS = {
     ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}),
     ModelType.EMBEDDING: frozenset({Task.EMBEDDING, Task.DETOKENIZATION}),
     ModelType.RERANK: frozenset({Task.RERANK, Task.DETOKENIZATION}),
+}
+
+FIGURES: Mapping[str, Sequence[ReplicaFigure]] = {
+    "fake_queued": ("queued",),
+    "fake_kv_cache_share": ("kv_cache",),
 }
 
 Count = Annotated[int, Meta(ge=0)]
@@ -78,6 +83,7 @@ class FakeEngine(Engine):
             env={TOKEN_VARIABLE: token} if token else {},
             headers=token_header(token),
             hot_adapters=True,
+            figures=FIGURES,
         )
 
     def privileges(self, launch: Launch) -> Iterable[Privilege]:

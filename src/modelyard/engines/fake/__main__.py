@@ -142,9 +142,11 @@ class FakeConnection(asyncio.Protocol):
             self.fail(400, f"bad request: {error!r}")
 
     def answer(self, status: int, body: object) -> None:
-        """Send a complete JSON answer."""
-        data = msgspec.json.encode(body)
-        head = f"HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n"
+        """Send a complete answer: plain text for a string, else JSON."""
+        kind, data = "application/json", msgspec.json.encode(body)
+        if isinstance(body, str):
+            kind, data = "text/plain", body.encode()
+        head = f"HTTP/1.1 {status} -\r\ncontent-type: {kind}\r\ncontent-length: {len(data)}\r\n\r\n"
         self.transport.write(head.encode() + data)
         if self.server.config.options.close_after:
             self.transport.close()
@@ -153,6 +155,15 @@ class FakeConnection(asyncio.Protocol):
         """Send an error in OpenAI's envelope."""
         error = {"message": message, "type": "fake_error", "code": status, "param": None}
         self.answer(status, {"error": error})
+
+
+def metrics(server: FakeServer) -> str:
+    """Prometheus' text: requests that wait, and with a number of slots the share that is in use."""
+    slots, stats = server.config.options.slots, server.stats
+    lines = ["# TYPE fake_queued gauge", f"fake_queued {stats.queued}"]
+    if slots:
+        lines.append(f'fake_kv_cache_share{{engine="0"}} {stats.active / slots}')
+    return "\n".join(lines) + "\n"
 
 
 def respond(connection: FakeConnection, method: str, path: str) -> None:
@@ -168,6 +179,7 @@ def respond(connection: FakeConnection, method: str, path: str) -> None:
     reads: dict[str, Callable[[], object]] = {
         "/v1/models": lambda: {"object": "list", "data": [{"id": server.config.uid, "object": "model"}]},
         "/fake/stats": lambda: msgspec.to_builtins(server.stats),
+        "/metrics": lambda: metrics(server),
     }
     at_once = {"/v1/embeddings": embed, "/v1/rerank": rerank, "/v1/convert_ids_to_tokens": detokenize}
     if method == "POST" and path in ADAPTING:

@@ -21,6 +21,7 @@ from modelyard.core.memory import MEBIBYTE, Runtime, footprint
 from modelyard.core.trust import Privilege
 from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
 from modelyard.engines.base import ADAPTERS, Command, Engine, Fit, Profile, describe_exit, last_words, token_header
+from modelyard.engines.llama_cpp.figures import FIGURES
 from modelyard.engines.llama_cpp.options import (
     NAME,
     LlamaCppOptions,
@@ -152,6 +153,7 @@ class LlamaCpp(Engine):
             headers=token_header(token),
             rules=without_tools(RULES, NO_TOOLS) if lacks_tools else RULES,
             context_length=context(launch, options),
+            figures=FIGURES,
         )
 
     def privileges(self, launch: Launch) -> Iterable[Privilege]:

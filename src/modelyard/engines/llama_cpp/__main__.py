@@ -51,7 +51,7 @@ def params_of(config: LlamaConfig, token: str) -> Any:
     params.ui = False
     params.prefill_assistant = False  # a final assistant message is answered, not continued, as on other engines
     params.fit_params = False
-    params.endpoint_slots = False
+    params.endpoint_slots = params.endpoint_metrics = True  # for `figures.py`; the gateway forwards neither
     if token:
         params.api_keys = [token]
     _listen(params, config)
@@ -203,7 +203,7 @@ async def serve_until_stopped(config: LlamaConfig, inner: Address, token: str) -
             config.alias(),
             config.options.enable_thinking,
             await vocabulary(inner, token),
-            Media(hosts_of_replica(), "" if config.options.mmproj else NO_PROJECTOR),
+            media=Media(hosts_of_replica(), "" if config.options.mmproj else NO_PROJECTOR),
         ),
     )
     print(f"{config.uid} is listening on {listen}", flush=True)

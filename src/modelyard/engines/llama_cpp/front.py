@@ -20,7 +20,7 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.core.fetching import hosts_of_replica
 from modelyard.core.types import Address
 from modelyard.core.wording import reason
-from modelyard.engines.llama_cpp import tokens
+from modelyard.engines.llama_cpp import figures, tokens
 from modelyard.engines.llama_cpp.dialect import PLANNERS, plan
 from modelyard.engines.llama_cpp.faults import envelope, mended, sentence
 from modelyard.engines.llama_cpp.links import EventRelay, Link, Pipe, WholeAnswer
@@ -90,6 +90,8 @@ class Front:
     """The launch's default of the thinking switch; None leaves it to the template."""
     vocabulary: int | None = None
     """Number of the model's tokens; None if unknown."""
+    waiting: int = 0
+    """Requests that the gate does not admit yet."""
     media: Media = field(default_factory=lambda: Media(hosts_of_replica()))
     """Fetches the addresses in requests; llama.cpp would fetch them from any host."""
 
@@ -188,6 +190,9 @@ class ClientConnection(asyncio.Protocol):
         if request.path == tokens.PATH and request.method == b"POST":
             await self._convert(request)
             return
+        if request.path == figures.PATH and request.method == b"GET":
+            await self._tell_figures(request)
+            return
         made = await self._plan(request) if request.method == b"POST" else None
         if made is None:
             await self._relay(request)
@@ -277,6 +282,14 @@ class ClientConnection(asyncio.Protocol):
         if status == 200 and not msgspec.json.decode(body, type=Body).get("tokens"):
             raise RequestRefused(place, "it is empty: the model has nothing to read.")
 
+    async def _tell_figures(self, request: FrontRequest) -> None:
+        status, own = await self._ask(request.wire(b""))
+        if status != 200:
+            self._respond(status, own)
+            return
+        _, slots = await self._ask(replace(request, target=figures.SLOTS).wire(b""))
+        self._respond(200, figures.metrics(own, slots, self._front.waiting), b"text/plain")
+
     async def _ask(self, wire: bytes) -> tuple[int, bytes]:
         call = WholeAnswer()
         try:
@@ -290,13 +303,20 @@ class ClientConnection(asyncio.Protocol):
         if request.path not in GATED:
             await link.open(self._front.upstream, request.wire(body))
             return
-        async with self._front.gate:
+        self._front.waiting += 1
+        try:
+            await self._front.gate.acquire()
+        finally:
+            self._front.waiting -= 1
+        try:
             await link.open(self._front.upstream, request.wire(body))
             await asyncio.wait((link.begun,))
+        finally:
+            self._front.gate.release()
 
-    def _respond(self, status: int, body: bytes) -> None:
-        head = b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        self.transport.write(head % (status, REASONS.get(status, b"Error"), len(body)) + body)
+    def _respond(self, status: int, body: bytes, kind: bytes = b"application/json") -> None:
+        head = b"HTTP/1.1 %d %s\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+        self.transport.write(head % (status, REASONS.get(status, b"Error"), kind, len(body)) + body)
 
 
 def gathered(

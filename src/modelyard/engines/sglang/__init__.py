@@ -6,12 +6,12 @@ a GPU. `start.py` runs inside the replica.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import MEBIBYTE, Runtime, footprint
 from modelyard.core.trust import Privilege
-from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, Task
+from modelyard.core.types import Address, Footprint, Hardware, Launch, Model, ModelType, ReplicaFigure, Task
 from modelyard.engines.base import (
     PYTHON,
     Command,
@@ -47,6 +47,13 @@ RECIPE = Recipe(
     ),
     show=("sglang", "torch", "transformers"),
 )
+
+FIGURES: Mapping[str, Sequence[ReplicaFigure]] = {
+    "sglang:num_queue_reqs": ("queued",),
+    "sglang:token_usage": ("kv_cache",),
+    "sglang:prompt_tokens_total": ("prefix_queries",),
+    "sglang:cached_tokens_total": ("prefix_hits",),
+}
 
 NO_TOOLS = "this model was launched without a tool_call_parser, such as qwen25 or llama3"
 
@@ -103,6 +110,7 @@ class Sglang(Engine):
             headers=token_header(token),
             rules=RULES if options.tool_call_parser else without_tools(RULES, NO_TOOLS),
             context_length=options.context_length or None,
+            figures=FIGURES,
         )
 
     def privileges(self, launch: Launch) -> Iterable[Privilege]:

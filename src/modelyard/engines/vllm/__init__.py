@@ -6,13 +6,13 @@ Pure; does not import vLLM. vLLM itself loads `front.py` inside the replica.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.memory import MEBIBYTE, Runtime, footprint
 from modelyard.core.trust import Privilege
-from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, Task
+from modelyard.core.types import Adapter, Address, Footprint, Hardware, Launch, Model, ModelType, ReplicaFigure, Task
 from modelyard.engines.base import (
     ADAPTERS,
     PYTHON,
@@ -61,6 +61,13 @@ RECIPE = Recipe(
     ),
     show=("vllm", CPU_BUILD, "torch", "transformers"),
 )
+
+FIGURES: Mapping[str, Sequence[ReplicaFigure]] = {
+    "vllm:num_requests_waiting": ("queued",),
+    "vllm:kv_cache_usage_perc": ("kv_cache",),
+    "vllm:prefix_cache_queries_total": ("prefix_queries",),
+    "vllm:prefix_cache_hits_total": ("prefix_hits",),
+}
 
 TASKS = {
     ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION}),
@@ -200,6 +207,7 @@ class Vllm(Engine):
             rules=without_tools(rules, NO_TOOLS) if lacks_tools else rules,
             context_length=options.max_model_len or (None if launch.gpus else context(launch, options)),
             hot_adapters=takes_adapters(launch, options),
+            figures=FIGURES,
         )
 
     def privileges(self, launch: Launch) -> Iterable[Privilege]:
