@@ -133,6 +133,35 @@ class ChunkDict(TypedDict):
     edited: bool
 
 
+class RectangleDict(TypedDict):
+    """A rectangle on a page, in points from its top left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class PageBoxesDict(TypedDict):
+    """Where a chunk stands on one page, whose size is in points."""
+
+    page: int
+    width: float
+    height: float
+    rectangles: list[RectangleDict]
+    exact: bool
+
+
+class ChunkBoxesDict(TypedDict):
+    """Where a chunk stands on the pages of its document."""
+
+    object: str
+    chunk_id: int
+    document_id: int
+    document: str
+    pages: list[PageBoxesDict]
+
+
 class ChunkPageDict(TypedDict):
     """Some chunks of a document; `total` counts all."""
 

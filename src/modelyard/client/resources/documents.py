@@ -18,6 +18,7 @@ from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client.knowledge_types import (
+        ChunkBoxesDict,
         ChunkDict,
         ChunkPageDict,
         DeletedDict,
@@ -115,6 +116,19 @@ class DocumentCalls(CallGroup[S]):
     def text(self, base: str, document: int) -> Request[str]:
         """The text of a document; spans of its chunks are character offsets in it."""
         return Request("GET", at(BASES, base, "documents", document, "text"), bytes.decode, raw=True)
+
+    @call
+    def page_image(
+        self, base: str, document: int, page: int, width: int | None = None, scale: float | None = None
+    ) -> Request[bytes]:
+        """A page of a PDF document as a PNG, pages from 1: `width` pixels wide, or with `scale` pixels of a point, else 1.5."""
+        query = given(width=None if width is None else str(width), scale=None if scale is None else str(scale))
+        return Request("GET", at(BASES, base, "documents", document, "pages", page), bytes, query, raw=True)
+
+    @call
+    def chunk_boxes(self, base: str, chunk: int) -> Request[ChunkBoxesDict]:
+        """Where a chunk stands on the pages of its PDF document: rectangles in points from the top left corner of each page."""
+        return Request("GET", at(BASES, base, "chunks", chunk, "boxes"), an_object)
 
     @call
     def preview(self, base: str, document: int, chunking: Details = None) -> Request[PreviewList]:

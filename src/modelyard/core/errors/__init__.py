@@ -28,6 +28,7 @@
     │   ├── KnowledgeBaseNotFound       404     knowledge_base_not_found
     │   ├── DocumentNotFound            404     document_not_found
     │   ├── ChunkNotFound               404     chunk_not_found
+    │   ├── PageNotFound                404     page_not_found
     │   ├── JobNotFound                 404     job_not_found
     │   ├── ConversationNotFound        404     conversation_not_found
     │   ├── FileNotFound                404     file_not_found
@@ -103,6 +104,7 @@ from modelyard.core.errors.knowledge import (
     KnowledgeBaseBusy,
     KnowledgeBaseExists,
     KnowledgeBaseNotFound,
+    PageNotFound,
     SearchFailed,
     SearchNotConfigured,
     ToolFailed,
@@ -216,6 +218,7 @@ __all__ = [
     "NotEnoughDisk",
     "NotEnoughMemory",
     "NotFound",
+    "PageNotFound",
     "PathNotFound",
     "PermissionDenied",
     "RateLimited",
