@@ -84,11 +84,20 @@ class DocumentDict(TypedDict):
 
 
 class DocumentPageDict(TypedDict):
-    """A page of a base's documents; `total` also counts those beyond it."""
+    """A page of a base's documents; `total` also counts those beyond it, `next` is the cursor of the next page."""
 
     object: str
     data: list[DocumentDict]
     total: int
+    has_more: bool
+    next: str | None
+
+
+class DocumentsChangedDict(TypedDict):
+    """How many documents were changed, and the names that the base does not have."""
+
+    changed: int
+    missing: list[str]
 
 
 class UploadDict(TypedDict):
@@ -168,6 +177,8 @@ class ChunkPageDict(TypedDict):
     object: str
     data: list[ChunkDict]
     total: int
+    has_more: bool
+    next: str | None
 
 
 class ScoresDict(TypedDict):

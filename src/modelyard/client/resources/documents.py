@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelyard.client.calls import CallGroup, S, Steps, call, exchange
+from modelyard.client.calls import CallGroup, S, Steps, call, exchange, pages_call
 from modelyard.client.request import Request, an_object, at, data_of, given
 from modelyard.client.resources.knowledge import BASES
 from modelyard.core.errors import BodyTooLarge, InvalidParameter
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         DeletedDict,
         DocumentDict,
         DocumentPageDict,
+        DocumentsChangedDict,
         PreviewChunkDict,
         UploadDict,
     )
@@ -108,6 +109,14 @@ class DocumentCalls(CallGroup[S]):
         return Request("PATCH", at(BASES, base, "documents", document), an_object, body=body)
 
     @call
+    def configure_many(
+        self, base: str, names: Sequence[str], enabled: bool | None = None, metadata: Details = None
+    ) -> Request[DocumentsChangedDict]:
+        """Include documents, at most 10,000, in searches or exclude them, or add to their metadata; None removes a field."""
+        body = {"names": list(names), **given(enabled=enabled, metadata=metadata)}
+        return Request("PATCH", at(BASES, base, "documents"), an_object, body=body, patient=True)
+
+    @call
     def content(self, base: str, document: int) -> Request[bytes]:
         """A document's original file."""
         return Request("GET", at(BASES, base, "documents", document, "content"), bytes, raw=True)
@@ -145,9 +154,28 @@ class DocumentCalls(CallGroup[S]):
         return Request("POST", path, data_of, form=form, files=parts, patient=True)
 
     @call
-    def chunks(self, base: str, document: int, limit: int = 100, offset: int = 0) -> Request[ChunkPageDict]:
-        """A document's chunks in order, at most 10,000 of them, in `data`; `total` counts all."""
-        query = {"limit": str(limit), "offset": str(offset)}
+    def chunks(
+        self,
+        base: str,
+        document: int,
+        limit: int = 100,
+        offset: int = 0,
+        q: str | None = None,
+        after: str | None = None,
+    ) -> Request[ChunkPageDict]:
+        """A document's chunks in order, at most 10,000 of them, in `data`; `total` counts all, or those whose text has `q`.
+
+        `after` is the `next` of the page before.
+        """
+        query = given(limit=str(limit), offset=str(offset) if offset else None, q=q, after=after)
+        return Request("GET", at(BASES, base, "documents", document, "chunks"), an_object, query)
+
+    @pages_call
+    def iterate_chunks(
+        self, base: str, document: int, q: str | None = None, *, limit: int = 1000, after: str | None = None
+    ) -> Request[ChunkDict]:
+        """All chunks of a document, in order, or those whose text has `q`; read `limit` at a time."""
+        query = given(limit=str(limit), q=q, after=after)
         return Request("GET", at(BASES, base, "documents", document, "chunks"), an_object, query)
 
     @call
@@ -177,12 +205,23 @@ class DocumentCalls(CallGroup[S]):
         name: str | None = None,
         limit: int = 100,
         offset: int = 0,
+        after: str | None = None,
     ) -> Request[DocumentPageDict]:
         """Documents by name, at most 10,000, in `data`; `total` also counts those beyond this page.
 
-        `name` is a complete name, for which `DocumentNotFound` may be raised; `contains` is a part of one.
+        `name` is a complete name, for which `DocumentNotFound` may be raised; `contains` is a part of one. `after` is the `next`
+        of the page before.
         """
-        query = given(state=state, name=name, contains=contains or None, limit=str(limit), offset=str(offset))
+        query = given(state=state, name=name, contains=contains or None, limit=str(limit), after=after)
+        query |= {"offset": str(offset)} if offset else {}
+        return Request("GET", at(BASES, base, "documents"), an_object, query)
+
+    @pages_call
+    def iterate(
+        self, base: str, state: str | None = None, contains: str = "", *, limit: int = 1000, after: str | None = None
+    ) -> Request[DocumentDict]:
+        """All documents of a base by name, read `limit` at a time."""
+        query = given(state=state, contains=contains or None, limit=str(limit), after=after)
         return Request("GET", at(BASES, base, "documents"), an_object, query)
 
 
