@@ -64,11 +64,11 @@ def typist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Typist]:
 def test_every_block_in_order(typist: Typist) -> None:
     """Blocks of JSON are what the text around them says: a filter, a file of questions. A chat model runs from the second on."""
     kinds = [kind for kind, _ in BLOCKS]
-    assert kinds == ["sh", "python", "python", "python", "json", "json", "sh", "python"], (
+    assert kinds == ["sh", "python", "python", "python", "python", "json", "json", "sh", "python"], (
         "say here what the new block is"
     )
     texts = [text.replace(WRITTEN, typist.server.url) for _, text in BLOCKS]
-    began, python, listed, places, where, questions, measured, walked = texts
+    began, python, listed, brought, places, where, questions, measured, walked = texts
     shown = [typist.types("bash", "-c", line) for line in began.splitlines()]
     assert "2 of 2 documents indexed" in shown[1]
     assert "leave.md" in shown[2] and "24 days" in shown[2]
@@ -87,6 +87,10 @@ def test_every_block_in_order(typist: Typist) -> None:
         leaflet = samples.pdf([[samples.Text(72, 700, "Annual leave is in a leaflet, too.")]])
         [job] = [client.documents.upload("handbook", [("handbook.pdf", leaflet)])["job"]]
         *_, _ = client.knowledge.follow_job("handbook", job or "")
+    (typist.folder / "srv").mkdir()
+    (typist.folder / "srv" / "keys.md").write_text("A password opens the server.", encoding="utf-8")
+    brought = brought.replace("/srv/docs", str(typist.folder / "srv"))
+    assert "'new': 1" in typist.types(sys.executable, "-c", brought).splitlines()[-1]
     page, left, *_ = typist.types(sys.executable, "-c", places).split()
     assert (page, round(float(left))) == ("1", round(72 * 800 / 595))
     (typist.folder / "questions.jsonl").write_text(questions, encoding="utf-8")

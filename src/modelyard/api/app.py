@@ -53,6 +53,7 @@ from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
+from modelyard.knowledge.importing.imports import Imports
 from modelyard.monitor.service import Monitor
 from modelyard.runtime.local import LocalHost
 from modelyard.web.deps import Parts
@@ -136,7 +137,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     events = EventFeed(deployments, aliases, jobs, reconciler.downloads, journal, traffic, host)
     monitor = Monitor(database, gateway, lambda: metrics.running_replicas(deployments))
     caching = Caching(catalog, reconciler, jobs)
-    await _take_up(jobs, reconciler, settings)
+    imports = await _take_up(jobs, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
     chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
@@ -146,7 +147,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         await reconciler.look()
         async with (
             files_running(settings, database) as (files, uploads),
-            knowledge_running(settings, database, gateway, catalog, jobs) as knowledge,
+            knowledge_running(settings, database, gateway, catalog, jobs, imports) as knowledge,
         ):
             parts = Parts(
                 settings,
@@ -163,6 +164,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                 caching=caching,
                 downloads=reconciler.downloads,
                 knowledge=knowledge,
+                imports=imports,
                 chats=chats,
                 files=files,
                 uploads=uploads,
@@ -186,11 +188,13 @@ async def _close(chats: Chats, gateway: Gateway, monitor: Monitor, host: LocalHo
     await database.close()
 
 
-async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:
+async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> Imports:
     """Continue jobs that an earlier run of the server left unfinished."""
     engine_installs.register(jobs, settings.engines_folder)
+    imports = Imports(settings, jobs)
     await jobs.open(worked=frozenset(IndexingKind))
     await reconciler.downloads.adopt_records()
+    return imports
 
 
 def _begin_all(

@@ -79,7 +79,7 @@ def follow(client: Client, job_id: str, as_json: bool) -> int:
     The exit code is 0 if the job is done, 1 if it failed or was cancelled. After Ctrl-C the job continues.
     """
     try:
-        for event in _events(client, job_id):
+        for event in events_of(client, job_id):
             click.echo(json.dumps(event) if as_json else _sentence(event))
     except KeyboardInterrupt:
         note(f"The job continues. `modelyard jobs cancel {job_id}` cancels it.")
@@ -147,7 +147,7 @@ def _parameter(text: str) -> tuple[str, Any]:
     return name, value
 
 
-def _events(client: Client, job_id: str) -> Iterator[JobEventDict]:
+def events_of(client: Client, job_id: str) -> Iterator[JobEventDict]:
     """Yield events until the last one. After a broken connection, the stream is continued after the last event's number."""
     after = lost = 0
     while True:

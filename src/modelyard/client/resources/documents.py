@@ -84,6 +84,34 @@ class DocumentCalls(CallGroup[S]):
         return whole
 
     @call
+    def add_from(
+        self,
+        base: str,
+        urls: Sequence[str | Mapping[str, Any]] = (),
+        folder: str | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        metadata: Details = None,
+        chunking: Details = None,
+        delete: bool = False,
+        index: bool = True,
+    ) -> Request[str]:
+        """Have the server bring documents from URLs, or from a folder of its machine, in the background; returns the job's id.
+
+        A URL is a text, or an object of `url`, `name` and `metadata`. What has not changed costs nothing. `client.jobs` follows
+        the job; the `jobs` of its result index the documents.
+        """
+        body = given(folder=folder, metadata=metadata, chunking=chunking)
+        body |= {
+            "urls": list(urls),
+            "include": list(include),
+            "exclude": list(exclude),
+            "delete": delete,
+            "index": index,
+        }
+        return Request("POST", at(BASES, base, "documents", "from"), lambda answer: str(answer["job"]), body=body)
+
+    @call
     def delete(self, base: str, names: Sequence[str]) -> Request[DeletedDict]:
         """Delete documents by name, at most 10,000; unknown names are in `missing` of the result."""
         path, body = at(BASES, base, "documents", "delete"), {"names": list(names)}
