@@ -18,6 +18,7 @@ from modelyard.api.routes import ROUTES
 from modelyard.cli.main import cli
 from modelyard.client import Client
 from modelyard.core.config import Settings
+from tests.knowledge.documents.loaders import samples
 from tests.live import Live, live
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "knowledge.md").read_text(encoding="utf-8")
@@ -63,8 +64,11 @@ def typist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Typist]:
 def test_every_block_in_order(typist: Typist) -> None:
     """Blocks of JSON are what the text around them says: a filter, a file of questions. A chat model runs from the second on."""
     kinds = [kind for kind, _ in BLOCKS]
-    assert kinds == ["sh", "python", "python", "json", "json", "sh"], "say here what the new block is"
-    began, python, listed, where, questions, measured = [text.replace(WRITTEN, typist.server.url) for _, text in BLOCKS]
+    assert kinds == ["sh", "python", "python", "python", "python", "json", "json", "sh", "python"], (
+        "say here what the new block is"
+    )
+    texts = [text.replace(WRITTEN, typist.server.url) for _, text in BLOCKS]
+    began, python, listed, brought, places, where, questions, measured, walked = texts
     shown = [typist.types("bash", "-c", line) for line in began.splitlines()]
     assert "2 of 2 documents indexed" in shown[1]
     assert "leave.md" in shown[2] and "24 days" in shown[2]
@@ -80,11 +84,21 @@ def test_every_block_in_order(typist: Typist) -> None:
         *_, _ = client.knowledge.follow_job("handbook", job)
         hits = client.knowledge.search("handbook", "travel", filter=json.loads(where))["data"]
         assert [each["document"] for each in hits] == ["rules/new.md"]
+        leaflet = samples.pdf([[samples.Text(72, 700, "Annual leave is in a leaflet, too.")]])
+        [job] = [client.documents.upload("handbook", [("handbook.pdf", leaflet)])["job"]]
+        *_, _ = client.knowledge.follow_job("handbook", job or "")
+    (typist.folder / "srv").mkdir()
+    (typist.folder / "srv" / "keys.md").write_text("A password opens the server.", encoding="utf-8")
+    brought = brought.replace("/srv/docs", str(typist.folder / "srv"))
+    assert "'new': 1" in typist.types(sys.executable, "-c", brought).splitlines()[-1]
+    page, left, *_ = typist.types(sys.executable, "-c", places).split()
+    assert (page, round(float(left))) == ("1", round(72 * 800 / 595))
     (typist.folder / "questions.jsonl").write_text(questions, encoding="utf-8")
     first, second, third = [typist.types("bash", "-c", line) for line in measured.splitlines()]
     assert "3 questions, 1 of them without an answer" in first and "recall@5" in first
     assert "A: handbook, lexical, top 5\nB: handbook, hybrid, top 5\nC: handbook, lexical, top 10" in second
     assert "citation_recall" in json.loads(third)["settings"][0]["measures"]
+    assert "rules/it.md" in typist.types(sys.executable, "-c", walked)
     assert len((typist.folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 
 

@@ -115,3 +115,18 @@ def test_an_upload_of_several_batches_is_one_job(server: Served) -> None:
         assert client.chats.import_conversations(brought) == {"conversations": 1, "messages": 1, "skipped": 0}
         assert client.chats.import_conversations(brought) == {"conversations": 0, "messages": 0, "skipped": 1}
         assert client.chats.messages("a" * 32)[1]["score"] == 80
+
+
+def test_the_server_brings_documents(server: Served, folder: Path) -> None:
+    """`kb add` with a folder of the server's machine, and with a URL, which fails here because loopback is no public host."""
+    kb(server, folder, "create", "brought")
+    first = kb(server, folder, "add", "brought", str(folder), "--on-server")
+    assert first.returncode == 0 and " new, 0 changed, 0 unchanged" in first.stdout, first
+    [job] = json.loads(kb(server, folder, "add", "brought", str(folder), "--on-server", "--json").stdout)
+    assert job["state"] == "done" and job["result"]["new"] == 0 and job["result"]["unchanged"] > 0
+    url = kb(server, folder, "add", "brought", f"{server.url}/docs")
+    assert url.returncode == 1 and "its port is not" in url.stderr and "0 new" in url.stdout
+    mixed = kb(server, folder, "add", "brought", f"{server.url}/docs", str(folder))
+    assert mixed.returncode == 2 and "one after the other" in mixed.stderr
+    started = kb(server, folder, "add", "brought", f"{server.url}/docs", "--no-wait")
+    assert started.returncode == 0 and "modelyard jobs follow" in started.stderr

@@ -35,7 +35,7 @@ from modelyard.client import (
     types,
     xinference,
 )
-from modelyard.client.calls import CallGroup, ClientMethod
+from modelyard.client.calls import CallGroup, ClientMethod, PagesMethod
 from modelyard.client.request import Request
 from modelyard.client.resources.documents import upload_batch
 from modelyard.client.resources.files import upload_request
@@ -61,6 +61,7 @@ from modelyard.protocol import (
     logs,
     metrics,
     models,
+    pages,
     registrations,
     server,
     server_events,
@@ -78,6 +79,7 @@ SAMPLES = {
     "names": [],
     "document": 1,
     "chunk": 1,
+    "page": 1,
     "score": 1,
     "replica_id": 1,
     "file": ("a.txt", b"a"),
@@ -141,7 +143,9 @@ def test_a_call_is_plain_on_a_client_and_a_coroutine_on_an_async_one() -> None:
         asynchronous = AsyncClient("http://127.0.0.1:1")
         for name, method in calls():
             assert not inspect.iscoroutinefunction(method.__get__(sync)), name
-            assert inspect.iscoroutinefunction(method.__get__(asynchronous)), name
+            walks = isinstance(method, PagesMethod)
+            kind = inspect.isasyncgenfunction if walks else inspect.iscoroutinefunction
+            assert kind(method.__get__(asynchronous)), name
 
 
 def test_every_call_shows_its_parameters_and_what_it_does() -> None:
@@ -223,6 +227,10 @@ BODIES: dict[str, Any] = {
     "PreviewChunkDict": knowledge.PieceInfo,
     "ChunkDict": knowledge.ChunkInfo,
     "ChunkPageDict": knowledge.ChunkList,
+    "DocumentsChangedDict": knowledge.DocumentsChanged,
+    "RectangleDict": pages.RectangleInfo,
+    "PageBoxesDict": pages.PageBoxesInfo,
+    "ChunkBoxesDict": pages.ChunkBoxes,
     "ScoresDict": hits.Scores,
     "HitDict": hits.Hit,
     "SearchDict": hits.SearchAnswer,

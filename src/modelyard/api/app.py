@@ -57,6 +57,7 @@ from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
+from modelyard.knowledge.importing.imports import Imports
 from modelyard.monitor.service import Monitor
 from modelyard.runtime.local import LocalHost
 from modelyard.web.deps import Parts
@@ -144,7 +145,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     events = EventFeed(deployments, aliases, jobs, reconciler.downloads, journal, traffic, host, monitor)
     caching = Caching(catalog, reconciler, jobs)
     batches = BatchService(settings, database, jobs)
-    await _take_up(jobs, batches, reconciler, settings)
+    imports = await _take_up(jobs, batches, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
     chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
@@ -153,7 +154,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         await reconciler.look()
         async with (
             files_running(settings, database) as (files, uploads),
-            knowledge_running(settings, database, gateway, catalog, jobs) as knowledge,
+            knowledge_running(settings, database, gateway, catalog, jobs, imports) as knowledge,
             batches_running(batches, files, gateway, keys, traffic),
             generations_running(settings) as generations,
         ):
@@ -173,6 +174,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                 caching=caching,
                 downloads=reconciler.downloads,
                 knowledge=knowledge,
+                imports=imports,
                 chats=chats,
                 files=files,
                 uploads=uploads,
@@ -207,12 +209,14 @@ async def _close(
     lock.close()
 
 
-async def _take_up(jobs: Jobs, batches: BatchService, reconciler: Reconciler, settings: Settings) -> None:
+async def _take_up(jobs: Jobs, batches: BatchService, reconciler: Reconciler, settings: Settings) -> Imports:
     """Continue jobs that an earlier run of the server left unfinished."""
     batches.register()
     engine_installs.register(jobs, settings.engines_folder)
+    imports = Imports(settings, jobs)
     await jobs.open(worked=frozenset(IndexingKind))
     await reconciler.downloads.adopt_records()
+    return imports
 
 
 async def _begin_all(

@@ -19,6 +19,7 @@ from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.sender import Caller
 from modelyard.jobs.service import Jobs
+from modelyard.knowledge.importing.imports import Imports
 from modelyard.knowledge.indexing import kinds
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import KnowledgeService
@@ -32,7 +33,7 @@ INTERNAL = Grant("knowledge", "knowledge bases", frozenset({INFERENCE}))
 
 @contextlib.asynccontextmanager
 async def knowledge_running(
-    settings: Settings, database: Database, gateway: Gateway, catalog: Catalog, jobs: Jobs
+    settings: Settings, database: Database, gateway: Gateway, catalog: Catalog, jobs: Jobs, imports: Imports
 ) -> AsyncIterator[KnowledgeService]:
     """Run knowledge bases and their indexing worker during the block.
 
@@ -49,6 +50,7 @@ async def knowledge_running(
         await knowledge.open()
     except ModelyardError as error:
         raise CannotStart(f"The vector store '{settings.vector_store}' cannot be used: {error.message}") from error
+    imports.connect(knowledge)
     working = asyncio.create_task(knowledge.run(), name="knowledge jobs")
     working.add_done_callback(_ended)
     try:

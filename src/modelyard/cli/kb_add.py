@@ -1,4 +1,4 @@
-"""`modelyard kb add`: adds files and folders to a knowledge base; only new and changed files are sent."""
+"""`modelyard kb add`: adds files, folders and URLs to a knowledge base; only new and changed files are sent."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import click
 from modelyard.cli.connection import with_client
 from modelyard.cli.kb_documents import all_documents
 from modelyard.cli.kb_folder import Files, Hashes, collect
+from modelyard.cli.kb_from import add_from_server, is_url
 from modelyard.cli.kb_jobs import INTERRUPTED, exit_code_of, follow_job, print_job
 from modelyard.cli.output import counting, json_option, note, print_json, printable
 from modelyard.core.errors import BodyTooLarge, InvalidParameter, ModelyardError, RateLimited, ServerUnreachable
@@ -58,7 +59,7 @@ class AddOptions:
     as_json: bool
 
 
-@click.command(short_help="Add files and folders to a base.")
+@click.command(short_help="Add files, folders and URLs to a base.")
 @click.argument("name")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--watch", is_flag=True, help="Keep running and add changed files, until Ctrl-C.")
@@ -67,6 +68,7 @@ class AddOptions:
 @click.option("--metadata", metavar="KEY=VALUE", multiple=True, help="Metadata of the documents, for search filters.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until they are indexed.")
 @click.option("--delete", is_flag=True, help="Delete documents of the base that are not files under PATH.")
+@click.option("--on-server", is_flag=True, help="PATHs are folders of the server's machine, which it reads itself.")
 @json_option
 @with_client
 def add(
@@ -79,14 +81,19 @@ def add(
     metadata: tuple[str, ...],
     no_wait: bool,
     delete: bool,
+    on_server: bool,
     as_json: bool,
 ) -> int:
-    """Add files and folders to a knowledge base, and wait until they are indexed.
+    """Add files, folders and URLs to a knowledge base, and wait until they are indexed.
 
     Documents in a folder are named by their path in it, with /. Hidden files and unsupported formats are skipped. Unchanged
-    files are not sent again.
+    files are not sent again. URLs are fetched by the server.
     """
     options = AddOptions(clean(name), paths, include, exclude, pairs(metadata), delete, not no_wait, as_json)
+    if on_server or any(map(is_url, paths)):
+        if watch:
+            raise click.UsageError("--watch is for files and folders of this machine.")
+        return add_from_server(client, options, on_server)
     hashes = Hashes()
     code = update(client, options, hashes)
     return follow_changes(client, options, hashes) if watch and code != INTERRUPTED else code

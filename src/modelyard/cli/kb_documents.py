@@ -17,7 +17,7 @@ from modelyard.core.wording import clean, reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.knowledge_types import ChunkDict, DocumentDict
+    from modelyard.client.knowledge_types import DocumentDict
 
 TITLES = ("NAME", "STATE", "SIZE", "CHUNKS", "ADDED")
 PAGE = 10_000
@@ -25,12 +25,7 @@ PAGE = 10_000
 
 def all_documents(client: Client, base: str, **which: Any) -> list[DocumentDict]:
     """Every document of a base, in as few requests as possible."""
-    found: list[DocumentDict] = []
-    while True:
-        page = client.documents.list(base, limit=PAGE, offset=len(found), **which)
-        found += page["data"]
-        if not page["data"] or len(found) >= page["total"]:
-            return found
+    return list(client.documents.iterate(base, limit=PAGE, **which))
 
 
 def named(client: Client, base: str, document: str) -> DocumentDict:
@@ -62,18 +57,14 @@ def documents(client: Client, name: str, state: str | None, contains: str, as_js
 @click.command(short_help="Show a document's chunks.")
 @click.argument("name")
 @click.argument("document")
+@click.option("--contains", metavar="TEXT", default="", help="Only chunks with this text.")
 @json_option
 @with_client
-def chunks(client: Client, name: str, document: str, as_json: bool) -> None:
+def chunks(client: Client, name: str, document: str, contains: str, as_json: bool) -> None:
     """Show the chunks of DOCUMENT."""
     base = clean(name)
     number = named(client, base, clean(document))["id"]
-    found: list[ChunkDict] = []
-    while True:
-        page = client.documents.chunks(base, number, limit=PAGE, offset=len(found))
-        found += page["data"]
-        if not page["data"] or len(found) >= page["total"]:
-            break
+    found = list(client.documents.iterate_chunks(base, number, clean(contains) or None, limit=PAGE))
     if as_json:
         print_json(found)
         return

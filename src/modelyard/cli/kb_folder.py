@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import json
 import os
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelyard.core.errors import BadRequest
+from modelyard.core.folders import fits, inside
 from modelyard.core.wording import reason
 
-LEFT_OUT = ("node_modules", "__pycache__")
 YOUNG = 2.0
 """Seconds after a modification in which another one may leave the modification time unchanged."""
 
@@ -40,9 +39,9 @@ def collect(paths: Sequence[str], include: Sequence[str], exclude: Sequence[str]
     for each in paths:
         path = Path(each).expanduser()
         if path.is_dir():
-            for name, file in _inside(path, found):
+            for name, file in inside(path, found.skip):
                 found.there.add(name)
-                if (include and not _fits(name, include)) or _fits(name, exclude):
+                if (include and not fits(name, include)) or fits(name, exclude):
                     found.skip("by pattern")
                 elif file.suffix.lower().lstrip(".") not in formats:
                     found.skip("of unsupported formats")
@@ -61,23 +60,6 @@ def _take(found: Files, name: str, file: Path) -> None:
     if before is not None and before.resolve() != file.resolve():
         raise BadRequest(f"'{before}' and '{file}' would both be called '{name}'; add them to different bases.")
     found.paths[name] = file
-
-
-def _fits(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatch(name, each) or fnmatch.fnmatch(name.rsplit("/", 1)[-1], each) for each in patterns)
-
-
-def _inside(folder: Path, found: Files) -> Iterator[tuple[str, Path]]:
-    """Every file below a folder that is not hidden, sorted. Links to folders are not followed."""
-    for root, folders, files in os.walk(folder):
-        hidden = [each for each in folders if each.startswith(".") or each in LEFT_OUT]
-        folders[:] = sorted(each for each in folders if each not in hidden)
-        for name in sorted(files):
-            file = Path(root, name)
-            if name.startswith("."):
-                found.skip("hidden")
-            elif file.is_file():
-                yield file.relative_to(folder).as_posix(), file
 
 
 class Hashes:

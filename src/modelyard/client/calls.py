@@ -101,6 +101,43 @@ class ClientMethod(Generic[SyncForm, AsyncForm]):
         return self.__get__(group)(*args, **kwargs)
 
 
+class PagesMethod(ClientMethod[SyncForm, AsyncForm]):
+    """A method that walks all pages of a list; it describes the request of the page behind a cursor, `after`."""
+
+    @functools.cached_property
+    def _forms(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        build = self.build
+
+        def method(group: CallGroup[SyncConnection], /, *args: Any, **kwargs: Any) -> Iterator[Any]:
+            while True:
+                page = group._sender.send(build(group, *args, **kwargs))
+                yield from page["data"]
+                if (after := _cursor(page)) is None:
+                    return
+                kwargs["after"] = after
+
+        async def generator(group: CallGroup[AsyncConnection], /, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            while True:
+                page = await group._sender.send(build(group, *args, **kwargs))
+                for each in page["data"]:
+                    yield each
+                if (after := _cursor(page)) is None:
+                    return
+                kwargs["after"] = after
+
+        forms: tuple[Callable[..., Any], Callable[..., Any]] = (method, generator)
+        for each in forms:
+            functools.update_wrapper(each, build)
+            setattr(each, "__signature__", self.__signature__)  # noqa: B010 - unknown to the type checker
+        return forms
+
+
+def _cursor(page: Any) -> str | None:
+    """What `after` takes for the page behind this one; None behind the last one."""
+    found: str | None = page["next"] if "next" in page else page["last_id"]
+    return found if page["has_more"] else None
+
+
 def call(
     build: Callable[Concatenate[Any, P], Request[T]],
 ) -> ClientMethod[Callable[P, T], Callable[P, Coroutine[Any, Any, T]]]:
@@ -120,6 +157,16 @@ def bytes_call(
 ) -> ClientMethod[Callable[P, Iterator[bytes]], Callable[P, Coroutine[Any, Any, AsyncIterator[bytes]]]]:
     """A method that sends one request and returns the bytes of its answer while they arrive; it `streams` and is `raw`."""
     return ClientMethod(build)
+
+
+def pages_call(
+    build: Callable[Concatenate[Any, P], Request[T]],
+) -> ClientMethod[Callable[P, Iterator[T]], Callable[P, AsyncIterator[T]]]:
+    """A method that yields the items of all pages of a list, in requests that are sent when their items are needed.
+
+    It describes the request of a page, whose cursor is the keyword `after`; `T` is the type of an item.
+    """
+    return PagesMethod(build)
 
 
 def exchange(

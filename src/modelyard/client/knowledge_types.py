@@ -84,11 +84,20 @@ class DocumentDict(TypedDict):
 
 
 class DocumentPageDict(TypedDict):
-    """A page of a base's documents; `total` also counts those beyond it."""
+    """A page of a base's documents; `total` also counts those beyond it, `next` is the cursor of the next page."""
 
     object: str
     data: list[DocumentDict]
     total: int
+    has_more: bool
+    next: str | None
+
+
+class DocumentsChangedDict(TypedDict):
+    """How many documents were changed, and the names that the base does not have."""
+
+    changed: int
+    missing: list[str]
 
 
 class UploadDict(TypedDict):
@@ -133,12 +142,43 @@ class ChunkDict(TypedDict):
     edited: bool
 
 
+class RectangleDict(TypedDict):
+    """A rectangle on a page, in points from its top left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class PageBoxesDict(TypedDict):
+    """Where a chunk stands on one page, whose size is in points."""
+
+    page: int
+    width: float
+    height: float
+    rectangles: list[RectangleDict]
+    exact: bool
+
+
+class ChunkBoxesDict(TypedDict):
+    """Where a chunk stands on the pages of its document."""
+
+    object: str
+    chunk_id: int
+    document_id: int
+    document: str
+    pages: list[PageBoxesDict]
+
+
 class ChunkPageDict(TypedDict):
     """Some chunks of a document; `total` counts all."""
 
     object: str
     data: list[ChunkDict]
     total: int
+    has_more: bool
+    next: str | None
 
 
 class ScoresDict(TypedDict):

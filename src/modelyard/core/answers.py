@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
+from email.message import Message
 from typing import Any
 
 import httptools
@@ -50,6 +52,18 @@ class HttpAnswer:
             if name.strip().lower() == "charset":
                 return value.strip().strip("\"'")
         return ""
+
+    @property
+    def filename(self) -> str:
+        """The last part of the file name in `Content-Disposition`; empty if it has none."""
+        if not (given := self.headers.get("content-disposition", "")):
+            return ""
+        message = Message()
+        with suppress(UnicodeError):
+            given = given.encode("latin-1").decode()  # many hosts send UTF-8, which no standard allows here
+        message["content-disposition"] = " ".join(given.split())
+        found = str(message.get_filename() or "")
+        return found.replace("\\", "/").rstrip("/").rpartition("/")[2].strip()
 
     def feed(self, data: bytes) -> None:
         if not self.begun:

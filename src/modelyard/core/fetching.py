@@ -65,6 +65,8 @@ class Fetched:
     """The content, decompressed."""
     charset: str = ""
     """The charset that the host states; empty if it states none."""
+    filename: str = ""
+    """The file name that the host states, without folders; empty if it states none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,7 @@ class _Visit:
             answer = await self._ask(target)
             where = answer.headers.get("location", "")
             if answer.status not in REDIRECTS or not where:
-                return Fetched(target.url, answer.content_type, bytes(answer.body), answer.charset)
+                return Fetched(target.url, answer.content_type, bytes(answer.body), answer.charset, answer.filename)
             try:
                 target = parse(urljoin(target.url, where), self.hosts)
             except AddressRefused as error:  # do not reveal to the caller where the host redirects to

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.core.access import Owner
@@ -106,14 +106,29 @@ async def unfinished(session: AsyncSession) -> list[Job]:
     return [job_of(row) for row in await session.scalars(query)]
 
 
-async def page(session: AsyncSession, owner: Owner, kind: str | None, state: str | None, limit: int) -> list[Job]:
-    """The newest jobs that an owner sees."""
+async def page(
+    session: AsyncSession,
+    owner: Owner,
+    kind: str | None,
+    state: str | None,
+    limit: int,
+    after: tuple[float, str] | None = None,
+) -> list[Job]:
+    """The newest jobs that an owner sees; `after` is time of creation and id of the last job of the page before."""
     query = mine(select(JobRow), owner, JobRow.owner).order_by(JobRow.created_at.desc(), JobRow.id).limit(limit)
     if kind is not None:
         query = query.where(JobRow.kind == kind)
     if state is not None:
         query = query.where(JobRow.state == state)
+    if after is not None:
+        query = query.where(older(JobRow, after))
     return [job_of(row) for row in await session.scalars(query)]
+
+
+def older(table: type[JobRow], after: tuple[float, str]) -> ColumnElement[bool]:
+    """Whether a job comes behind another one, given by its time of creation and its id, in a list of the newest first."""
+    at, name = after
+    return (table.created_at < at) | ((table.created_at == at) & (table.id > name))
 
 
 async def events_after(session: AsyncSession, job: str, seq: int) -> list[JobEvent]:

@@ -103,13 +103,18 @@ class Jobs:
         return await self._seen(job)
 
     async def page(
-        self, owner: Owner, kind: str | None = None, state: JobState | None = None, limit: int = 100
+        self,
+        owner: Owner,
+        kind: str | None = None,
+        state: JobState | None = None,
+        limit: int = 100,
+        after: tuple[float, str] | None = None,
     ) -> list[Job]:
-        """The newest jobs that an owner sees."""
+        """The newest jobs that an owner sees; `after` is time of creation and id of the last job of the page before."""
         with suppress(*TROUBLE):  # what is new is seen as soon as it can be written
             await self.store.flush()
         async with self._database.session() as session:
-            found = await rows.page(session, owner, kind, state, limit)
+            found = await rows.page(session, owner, kind, state, limit, after)
         return [await self._seen(self.store.live.get(job.id, job)) for job in found]
 
     async def worked(self) -> list[str]:

@@ -19,6 +19,7 @@ from modelyard.knowledge.documents.bases import Bases, BaseSettings
 from modelyard.knowledge.documents.blobs import Blob, Blobs
 from modelyard.knowledge.documents.documents import Documents, StoredDocument
 from modelyard.knowledge.documents.loaders.base import LoadLimits
+from modelyard.knowledge.documents.pages import Pages
 from modelyard.knowledge.documents.splitter import Chunking
 from modelyard.knowledge.indexing.edits import Edits
 from modelyard.knowledge.indexing.index_pool import IndexPool
@@ -47,6 +48,7 @@ class KnowledgeService:
         self.models = models
         self.bases = Bases(database)
         self.blobs = Blobs(folder / "files")
+        self.pages = Pages(database, self.blobs, folder / "pages")
         url = settings.vector_store_url or settings.database
         self.indexes = IndexPool(database, folder / "indexes", settings.vector_store, url, settings.max_open_indexes)
         self.indexes.on_change = self.bases.forget
@@ -68,12 +70,14 @@ class KnowledgeService:
     async def open(self) -> None:
         """Create folders, and announce the bases. Raises the errors of an unusable store."""
         await asyncio.to_thread(self.blobs.open)
+        await self.pages.open()
         await self.indexes.check()
         await self._announce()
 
     async def close(self) -> None:
         """Close indexes, and the processes that read documents."""
         await self.indexing.close()
+        await self.pages.close()
         await self.indexes.close()
 
     async def run(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields
+from modelyard.protocol.lists import ListPage
 
 
 class JobProblem(BaseModel):
@@ -58,10 +59,9 @@ class JobInfo(BaseModel):
     """Unix time."""
 
 
-class JobList(BaseModel):
+class JobList(ListPage):
     """Answer of `GET /v1/jobs`, newest first."""
 
-    object: Literal["list"] = "list"
     data: list[JobInfo]
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields, Many
 from modelyard.protocol.hits import Citation
+from modelyard.protocol.lists import ListPage
 
 Mode = Literal["hybrid", "lexical", "vector"]
 Filter = Fields[Any]
@@ -130,10 +131,9 @@ class BaseInfo(BaseModel):
     """Unix time."""
 
 
-class BaseList(BaseModel):
+class BaseList(ListPage):
     """Answer of `GET /v1/knowledge_bases`."""
 
-    object: str = "list"
     data: list[BaseInfo]
 
 
@@ -167,10 +167,9 @@ class DocumentInfo(BaseModel):
     updated_at: float
 
 
-class DocumentList(BaseModel):
+class DocumentList(ListPage):
     """Answer of `GET /v1/knowledge_bases/{base}/documents`."""
 
-    object: str = "list"
     data: list[DocumentInfo]
     total: int
     """How many there are, beyond this page too."""
@@ -208,6 +207,24 @@ class ChangeDocument(Body):
     enabled: bool | None = None
     """Whether searches see it."""
     metadata: Fields[Any] | None = None
+
+
+class ChangeDocuments(Body):
+    """Body of `PATCH …/documents`."""
+
+    names: Annotated[Many[str], Field(min_length=1)]
+    enabled: bool | None = None
+    """Whether searches see them."""
+    metadata: Fields[Any] | None = None
+    """Added to the metadata of each; a null removes a field. Other fields stay."""
+
+
+class DocumentsChanged(BaseModel):
+    """Answer of `PATCH …/documents`."""
+
+    changed: int
+    missing: list[str]
+    """Names that the base does not have."""
 
 
 class PreviewRequest(Body):
@@ -250,10 +267,9 @@ class ChunkInfo(BaseModel):
     edited: bool
 
 
-class ChunkList(BaseModel):
+class ChunkList(ListPage):
     """Answer of `GET …/documents/{document}/chunks`."""
 
-    object: str = "list"
     data: list[ChunkInfo]
     total: int
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
+from modelyard.protocol.lists import ListPage
+
 
 class DocumentProblem(BaseModel):
     """A document that a job could not index."""
@@ -45,3 +47,9 @@ class KnowledgeJobInfo(BaseModel):
     """Document → what is done with it now."""
     waiting: str
     """Why nothing is done now: a model that does not answer, and how it is launched."""
+
+
+class KnowledgeJobList(ListPage):
+    """Answer of `GET /v1/knowledge_bases/{base}/jobs`, newest first."""
+
+    data: list[KnowledgeJobInfo]

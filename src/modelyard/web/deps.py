@@ -30,6 +30,7 @@ from modelyard.files.uploads import UploadService
 from modelyard.gateway.app import Gateway
 from modelyard.generations.service import Generations
 from modelyard.jobs.service import Jobs
+from modelyard.knowledge.importing.imports import Imports
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.monitor.service import Monitor
 from modelyard.runtime.base import Host
@@ -55,6 +56,7 @@ class Parts:
     downloads: Downloads = field(kw_only=True)
     registrations: Registrations = field(kw_only=True)
     knowledge: KnowledgeService = field(kw_only=True)
+    imports: Imports = field(kw_only=True)
     chats: Chats = field(kw_only=True)
     files: FileService = field(kw_only=True)
     uploads: UploadService = field(kw_only=True)

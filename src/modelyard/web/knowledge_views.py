@@ -69,9 +69,9 @@ def knowledge_model(row: KnowledgeBase) -> KnowledgeModel:
     )
 
 
-async def readable(knowledge: KnowledgeService, grant: Grant | None) -> list[KnowledgeBase]:
-    """Every base that the key may read."""
-    return [each for each in await knowledge.bases.all() if grant is None or grant.sees_base(each.name)]
+async def readable(knowledge: KnowledgeService, grant: Grant | None, after: str | None = None) -> list[KnowledgeBase]:
+    """Every base that the key may read, by name, or those behind a name."""
+    return [each for each in await knowledge.bases.all(after=after) if grant is None or grant.sees_base(each.name)]
 
 
 def job_info(view: JobView) -> KnowledgeJobInfo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import File, Form, Path, UploadFile
+from fastapi import File, Form, Path, Query, UploadFile
 from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from modelyard.core.access import Owner
@@ -16,6 +16,7 @@ from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.json_values import check_text
 from modelyard.web.base_access import NamedBase
+from modelyard.web.cursors import After, joined, numbers, page_of
 from modelyard.web.deps import TheGrant, TheKnowledge
 from modelyard.web.files import file_response, parts_of
 from modelyard.web.knowledge_views import chunk_info, document_info, page
@@ -90,15 +91,29 @@ async def list_documents(
     contains: str = "",
     limit: int = 100,
     offset: int = 0,
+    after: After = None,
 ) -> bodies.DocumentList:
-    """Documents by name; `name` is a complete one, `contains` a part of one."""
+    """Documents by name; `name` is a complete one, `contains` a part of one. `after` reads any page as fast as the first."""
     row = await knowledge.bases.get(base)
     if name:
         one = await knowledge.documents.get(row, name)
         return bodies.DocumentList(data=[document_info(one)], total=1)
     limit, offset = page(limit, offset)
-    rows, total = await knowledge.documents.all(row, state=state, contains=contains, limit=limit, offset=offset)
-    return bodies.DocumentList(data=[document_info(each) for each in rows], total=total)
+    rows, total = await knowledge.documents.all(
+        row, state=state, contains=contains, limit=limit + 1, offset=offset, after=after
+    )
+    found, more = page_of(rows, limit, lambda each: each.name)
+    return bodies.DocumentList(data=[document_info(each) for each in found], total=total, **more)
+
+
+@router.patch("/documents", scope="knowledge:write", body=BodyKind.TEXT)
+async def configure_several(
+    base: str, body: bodies.ChangeDocuments, knowledge: TheKnowledge
+) -> bodies.DocumentsChanged:
+    """Include documents in searches or exclude them, or add to their metadata."""
+    row = await knowledge.bases.get(base)
+    missing = await knowledge.edits.configure_many(row, body.names, enabled=body.enabled, details=body.metadata)
+    return bodies.DocumentsChanged(changed=len(set(body.names)) - len(missing), missing=missing)
 
 
 @router.post("/documents/delete", scope="knowledge:write", body=BodyKind.TEXT, audited=True)
@@ -182,14 +197,23 @@ async def preview(base: str, document: RowId, body: bodies.PreviewRequest, knowl
 
 @router.get("/documents/{document}/chunks", scope="knowledge:read")
 async def chunks(
-    base: str, document: RowId, knowledge: TheKnowledge, limit: int = 100, offset: int = 0
+    base: str,
+    document: RowId,
+    knowledge: TheKnowledge,
+    limit: int = 100,
+    offset: int = 0,
+    q: Annotated[str, Query(max_length=1000, description="A part of their text, in any case.")] = "",
+    after: After = None,
 ) -> bodies.ChunkList:
-    """A document's chunks, in order."""
+    """A document's chunks, in order. `total` counts those that have `q`, if it is given."""
     row = await knowledge.bases.get(base)
     name = (await knowledge.documents.numbered(row, document)).name
     limit, offset = page(limit, offset)
-    found, total = await knowledge.documents.chunks(row, name, limit=limit, offset=offset)
-    return bodies.ChunkList(data=[chunk_info(each) for each in found], total=total)
+    rows, total = await knowledge.documents.chunks(
+        row, name, limit=limit + 1, offset=offset, contains=q, after=numbers(after)
+    )
+    found, more = page_of(rows, limit, lambda each: joined(each.position, each.id))
+    return bodies.ChunkList(data=[chunk_info(each) for each in found], total=total, **more)
 
 
 @router.post("/documents/{document}/chunks", scope="knowledge:write", body=BodyKind.TEXT)

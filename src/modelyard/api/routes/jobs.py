@@ -22,6 +22,7 @@ from modelyard.protocol.jobs import (
     JobList,
     JobLogs,
 )
+from modelyard.web.cursors import After, joined, page_of, time_and_id
 from modelyard.web.deps import Parts, TheGrant, TheParts, TheTrust
 from modelyard.web.router import ANY_KEY, Router
 from modelyard.web.sse import event, streamed
@@ -39,10 +40,13 @@ async def list_jobs(
     kind: str | None = None,
     state: State | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: After = None,
 ) -> JobList:
     """The newest jobs of the caller; all jobs for an administrator."""
-    wanted = None if state is None else JobState(state)
-    return JobList(data=[job_info(job) for job in await parts.jobs.page(Owner.of(grant), kind, wanted, limit)])
+    which = None if state is None else JobState(state)
+    found = await parts.jobs.page(Owner.of(grant), kind, which, limit + 1, time_and_id(after))
+    page, more = page_of(found, limit, lambda job: joined(job.created_at, job.id))
+    return JobList(data=[job_info(job) for job in page], **more)
 
 
 @router.post("", scope=ANY_KEY, audited=True)

@@ -24,8 +24,9 @@ from modelyard.protocol import knowledge as bodies
 from modelyard.protocol.error_event import ErrorEvent
 from modelyard.protocol.hits import SearchAnswer
 from modelyard.protocol.knowledge_events import AnswerEvents
-from modelyard.protocol.knowledge_jobs import KnowledgeJobInfo
+from modelyard.protocol.knowledge_jobs import KnowledgeJobInfo, KnowledgeJobList
 from modelyard.web.base_access import NamedBase, check_bases, check_models, models_for
+from modelyard.web.cursors import After, Limit, ShortLimit, joined, page_of, time_and_id
 from modelyard.web.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.web.disconnects import while_connected
 from modelyard.web.knowledge_views import base_info, job_info, readable
@@ -56,16 +57,17 @@ def _chunking(body: bodies.ChunkingBody | None) -> dict[str, Any] | None:
 
 
 @router.get("", scope="knowledge:read")
-async def list_bases(parts: TheParts, grant: TheGrant) -> bodies.BaseList:
-    """Every base that the key may read."""
+async def list_bases(parts: TheParts, grant: TheGrant, limit: Limit = 10_000, after: After = None) -> bodies.BaseList:
+    """Every base that the key may read, by name."""
     knowledge = parts.knowledge
-    rows = await readable(knowledge, grant)
+    rows, more = page_of(await readable(knowledge, grant, after), limit, lambda base: base.name)
     counts = await knowledge.bases.counts([base.id for base in rows])
     return bodies.BaseList(
         data=[
             base_info(base, counts[base.id], await knowledge.jobs.running(base), _warnings(parts, base))
             for base in rows
-        ]
+        ],
+        **more,
     )
 
 
@@ -206,9 +208,13 @@ async def _all(question: KeptQuestion) -> list[dict[str, Any]]:
 
 
 @router.get("/{base}/jobs", scope="knowledge:read")
-async def list_jobs(base: str, knowledge: TheKnowledge) -> list[KnowledgeJobInfo]:
+async def list_jobs(
+    base: str, knowledge: TheKnowledge, limit: ShortLimit = 50, after: After = None
+) -> KnowledgeJobList:
     """The latest jobs of a base, newest first."""
-    return [job_info(view) for view in await knowledge.jobs.all(await knowledge.bases.get(base))]
+    found = await knowledge.jobs.all(await knowledge.bases.get(base), limit + 1, time_and_id(after))
+    page, more = page_of(found, limit, lambda job: joined(job.created_at, job.id))
+    return KnowledgeJobList(data=[job_info(view) for view in page], **more)
 
 
 @router.get(

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelyard.client.calls import CallGroup, S, Steps, call, exchange
+from modelyard.client.calls import CallGroup, S, Steps, call, exchange, pages_call
 from modelyard.client.request import Request, an_object, at, data_of, given
 from modelyard.client.resources.knowledge import BASES
 from modelyard.core.errors import BodyTooLarge, InvalidParameter
@@ -18,11 +18,13 @@ from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client.knowledge_types import (
+        ChunkBoxesDict,
         ChunkDict,
         ChunkPageDict,
         DeletedDict,
         DocumentDict,
         DocumentPageDict,
+        DocumentsChangedDict,
         PreviewChunkDict,
         UploadDict,
     )
@@ -82,6 +84,34 @@ class DocumentCalls(CallGroup[S]):
         return whole
 
     @call
+    def add_from(
+        self,
+        base: str,
+        urls: Sequence[str | Mapping[str, Any]] = (),
+        folder: str | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        metadata: Details = None,
+        chunking: Details = None,
+        delete: bool = False,
+        index: bool = True,
+    ) -> Request[str]:
+        """Have the server bring documents from URLs, or from a folder of its machine, in the background; returns the job's id.
+
+        A URL is a text, or an object of `url`, `name` and `metadata`. What has not changed costs nothing. `client.jobs` follows
+        the job; the `jobs` of its result index the documents.
+        """
+        body = given(folder=folder, metadata=metadata, chunking=chunking)
+        body |= {
+            "urls": list(urls),
+            "include": list(include),
+            "exclude": list(exclude),
+            "delete": delete,
+            "index": index,
+        }
+        return Request("POST", at(BASES, base, "documents", "from"), lambda answer: str(answer["job"]), body=body)
+
+    @call
     def delete(self, base: str, names: Sequence[str]) -> Request[DeletedDict]:
         """Delete documents by name, at most 10,000; unknown names are in `missing` of the result."""
         path, body = at(BASES, base, "documents", "delete"), {"names": list(names)}
@@ -107,6 +137,14 @@ class DocumentCalls(CallGroup[S]):
         return Request("PATCH", at(BASES, base, "documents", document), an_object, body=body)
 
     @call
+    def configure_many(
+        self, base: str, names: Sequence[str], enabled: bool | None = None, metadata: Details = None
+    ) -> Request[DocumentsChangedDict]:
+        """Include documents, at most 10,000, in searches or exclude them, or add to their metadata; None removes a field."""
+        body = {"names": list(names), **given(enabled=enabled, metadata=metadata)}
+        return Request("PATCH", at(BASES, base, "documents"), an_object, body=body, patient=True)
+
+    @call
     def content(self, base: str, document: int) -> Request[bytes]:
         """A document's original file."""
         return Request("GET", at(BASES, base, "documents", document, "content"), bytes, raw=True)
@@ -115,6 +153,19 @@ class DocumentCalls(CallGroup[S]):
     def text(self, base: str, document: int) -> Request[str]:
         """The text of a document; spans of its chunks are character offsets in it."""
         return Request("GET", at(BASES, base, "documents", document, "text"), bytes.decode, raw=True)
+
+    @call
+    def page_image(
+        self, base: str, document: int, page: int, width: int | None = None, scale: float | None = None
+    ) -> Request[bytes]:
+        """A page of a PDF document as a PNG, pages from 1: `width` pixels wide, or with `scale` pixels of a point, else 1.5."""
+        query = given(width=None if width is None else str(width), scale=None if scale is None else str(scale))
+        return Request("GET", at(BASES, base, "documents", document, "pages", page), bytes, query, raw=True)
+
+    @call
+    def chunk_boxes(self, base: str, chunk: int) -> Request[ChunkBoxesDict]:
+        """Where a chunk stands on the pages of its PDF document: rectangles in points from the top left corner of each page."""
+        return Request("GET", at(BASES, base, "chunks", chunk, "boxes"), an_object)
 
     @call
     def preview(self, base: str, document: int, chunking: Details = None) -> Request[PreviewList]:
@@ -131,9 +182,28 @@ class DocumentCalls(CallGroup[S]):
         return Request("POST", path, data_of, form=form, files=parts, patient=True)
 
     @call
-    def chunks(self, base: str, document: int, limit: int = 100, offset: int = 0) -> Request[ChunkPageDict]:
-        """A document's chunks in order, at most 10,000 of them, in `data`; `total` counts all."""
-        query = {"limit": str(limit), "offset": str(offset)}
+    def chunks(
+        self,
+        base: str,
+        document: int,
+        limit: int = 100,
+        offset: int = 0,
+        q: str | None = None,
+        after: str | None = None,
+    ) -> Request[ChunkPageDict]:
+        """A document's chunks in order, at most 10,000 of them, in `data`; `total` counts all, or those whose text has `q`.
+
+        `after` is the `next` of the page before.
+        """
+        query = given(limit=str(limit), offset=str(offset) if offset else None, q=q, after=after)
+        return Request("GET", at(BASES, base, "documents", document, "chunks"), an_object, query)
+
+    @pages_call
+    def iterate_chunks(
+        self, base: str, document: int, q: str | None = None, *, limit: int = 1000, after: str | None = None
+    ) -> Request[ChunkDict]:
+        """All chunks of a document, in order, or those whose text has `q`; read `limit` at a time."""
+        query = given(limit=str(limit), q=q, after=after)
         return Request("GET", at(BASES, base, "documents", document, "chunks"), an_object, query)
 
     @call
@@ -163,12 +233,23 @@ class DocumentCalls(CallGroup[S]):
         name: str | None = None,
         limit: int = 100,
         offset: int = 0,
+        after: str | None = None,
     ) -> Request[DocumentPageDict]:
         """Documents by name, at most 10,000, in `data`; `total` also counts those beyond this page.
 
-        `name` is a complete name, for which `DocumentNotFound` may be raised; `contains` is a part of one.
+        `name` is a complete name, for which `DocumentNotFound` may be raised; `contains` is a part of one. `after` is the `next`
+        of the page before.
         """
-        query = given(state=state, name=name, contains=contains or None, limit=str(limit), offset=str(offset))
+        query = given(state=state, name=name, contains=contains or None, limit=str(limit), after=after)
+        query |= {"offset": str(offset)} if offset else {}
+        return Request("GET", at(BASES, base, "documents"), an_object, query)
+
+    @pages_call
+    def iterate(
+        self, base: str, state: str | None = None, contains: str = "", *, limit: int = 1000, after: str | None = None
+    ) -> Request[DocumentDict]:
+        """All documents of a base by name, read `limit` at a time."""
+        query = given(state=state, contains=contains or None, limit=str(limit), after=after)
         return Request("GET", at(BASES, base, "documents"), an_object, query)
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from modelyard.client.calls import CallGroup, S, Steps, bytes_call, call, exchange
+from modelyard.client.calls import CallGroup, S, Steps, bytes_call, call, exchange, pages_call
 from modelyard.client.request import Request, an_object, at, given
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.wording import reason
@@ -74,6 +74,14 @@ class FileCalls(CallGroup[S]):
     ) -> Request[FilePageDict]:
         """Files, newest first unless `order` is `asc`; `after` is the `last_id` of the page before, `limit` 10,000 at most."""
         query = given(after=after, limit=None if limit is None else str(limit), order=order, purpose=purpose)
+        return Request("GET", at("files"), an_object, query)
+
+    @pages_call
+    def iterate(
+        self, order: str | None = None, purpose: str | None = None, *, limit: int = 1000, after: str | None = None
+    ) -> Request[FileDict]:
+        """All files, newest first unless `order` is `asc`, read `limit` at a time."""
+        query = given(after=after, limit=str(limit), order=order, purpose=purpose)
         return Request("GET", at("files"), an_object, query)
 
 

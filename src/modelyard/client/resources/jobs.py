@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from modelyard.client.calls import CallGroup, S, call, stream_call
+from modelyard.client.calls import CallGroup, S, call, pages_call, stream_call
 from modelyard.client.request import Request, a_list, an_object, at, given
 
 if TYPE_CHECKING:
@@ -58,6 +58,13 @@ class JobCalls(CallGroup[S]):
     def remove(self, job_id: str) -> Request[bool]:
         """Delete a finished job with its events and its log."""
         return Request("DELETE", at("jobs", job_id), lambda answer: bool(answer["deleted"]))
+
+    @pages_call
+    def iterate(
+        self, kind: str | None = None, state: str | None = None, *, limit: int = 100, after: str | None = None
+    ) -> Request[JobDict]:
+        """All jobs of the caller, or of all owners for an administrator's key, newest first, read `limit` at a time."""
+        return Request("GET", at("jobs"), an_object, given(kind=kind, state=state, limit=str(limit), after=after))
 
     @call
     def list(self, kind: str | None = None, state: str | None = None, limit: int | None = None) -> Request[Jobs]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from modelyard.client.calls import CallGroup, S, call, stream_call
-from modelyard.client.request import Request, a_list, an_object, at, data_of, given
+from modelyard.client.calls import CallGroup, S, call, pages_call, stream_call
+from modelyard.client.request import Request, an_object, at, data_of, given
 
 if TYPE_CHECKING:
     from modelyard.client.knowledge_types import AnswerDict, BaseDict, DeletedDict, KnowledgeJobDict, SearchDict
@@ -142,9 +142,15 @@ class KnowledgeCalls(CallGroup[S]):
         return _question(**_without_self(locals()), stream=True)
 
     @call
-    def jobs(self, base: str) -> Request[JobList]:
-        """The last jobs of a base, newest first."""
-        return Request("GET", at(BASES, base, "jobs"), a_list)
+    def jobs(self, base: str, limit: int | None = None) -> Request[JobList]:
+        """The last jobs of a base, newest first, 50 unless `limit` says otherwise."""
+        query = given(limit=None if limit is None else str(limit))
+        return Request("GET", at(BASES, base, "jobs"), data_of, query)
+
+    @pages_call
+    def iterate_jobs(self, base: str, *, limit: int = 100, after: str | None = None) -> Request[KnowledgeJobDict]:
+        """All jobs of a base, newest first, read `limit` at a time."""
+        return Request("GET", at(BASES, base, "jobs"), an_object, given(limit=str(limit), after=after))
 
     @call
     def job(self, base: str, job: str) -> Request[KnowledgeJobDict]:
@@ -166,6 +172,11 @@ class KnowledgeCalls(CallGroup[S]):
     def list(self) -> Request[list[BaseDict]]:
         """Every base that the key may read, with the numbers of its documents and chunks."""
         return Request("GET", at(BASES), data_of)
+
+    @pages_call
+    def iterate(self, *, limit: int = 100, after: str | None = None) -> Request[BaseDict]:
+        """Every base that the key may read, by name, read `limit` at a time."""
+        return Request("GET", at(BASES), an_object, given(limit=str(limit), after=after))
 
 
 def _settings(

@@ -30,6 +30,7 @@
     │   ├── KnowledgeBaseNotFound       404     knowledge_base_not_found
     │   ├── DocumentNotFound            404     document_not_found
     │   ├── ChunkNotFound               404     chunk_not_found
+    │   ├── PageNotFound                404     page_not_found
     │   ├── JobNotFound                 404     job_not_found
     │   ├── ConversationNotFound        404     conversation_not_found
     │   ├── ChatFolderNotFound          404     chat_folder_not_found
@@ -113,6 +114,7 @@ from modelyard.core.errors.knowledge import (
     KnowledgeBaseBusy,
     KnowledgeBaseExists,
     KnowledgeBaseNotFound,
+    PageNotFound,
     SearchFailed,
     SearchNotConfigured,
     ToolFailed,
@@ -234,6 +236,7 @@ __all__ = [
     "NotEnoughMemory",
     "NotFound",
     "OriginUnproven",
+    "PageNotFound",
     "PathNotFound",
     "PermissionDenied",
     "RateLimited",

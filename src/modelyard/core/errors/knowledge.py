@@ -55,6 +55,22 @@ class ChunkNotFound(NotFound):
         self.param = "chunk"
 
 
+class PageNotFound(NotFound):
+    """A document has no such page; only PDF documents have pages."""
+
+    code = "page_not_found"
+
+    def __init__(self, name: str, page: int = 0, pages: int = 0) -> None:
+        if pages:
+            problem = f"'{name}' has {pages} page{'' if pages == 1 else 's'}, and no page {page}."
+        else:
+            problem = (
+                f"'{name}' has no pages that can be shown: only PDF documents have page images. Read its text instead."
+            )
+        super().__init__(problem)
+        self.param = "page"
+
+
 class JobNotFound(NotFound):
     """There is no such job."""
 

@@ -150,9 +150,19 @@ class Bases:
         async with self._database.session() as session:
             return await base_named(session, name)
 
-    async def all(self, temporary: bool = False) -> Sequence[KnowledgeBase]:
-        """All bases by name: the permanent ones, or the temporary ones."""
+    async def numbered(self, number: int, name: str) -> KnowledgeBase:
+        """The base with an id, whatever it is called now. Raises `KnowledgeBaseNotFound` with the name that it had."""
+        async with self._database.session() as session:
+            row = await session.get(KnowledgeBase, number)
+        if row is None:
+            raise KnowledgeBaseNotFound(name)
+        return row
+
+    async def all(self, temporary: bool = False, after: str | None = None) -> Sequence[KnowledgeBase]:
+        """All bases by name, or those behind a name: the permanent ones, or the temporary ones."""
         query = select(KnowledgeBase).where(KnowledgeBase.temporary == temporary).order_by(KnowledgeBase.name)
+        if after is not None:
+            query = query.where(KnowledgeBase.name > after)
         async with self._database.session() as session:
             return (await session.scalars(query)).all()
 

@@ -34,6 +34,8 @@ class Blobs:
         self._arriving = folder / "arriving"
         self._held: Counter[str] = Counter()
         """Hash → number of `holding` blocks that use it at present."""
+        self.on_forget: Callable[[str], None] = lambda name: None
+        """Called in a thread with a hash before its content is deleted, to delete what was made of it."""
         self._placing = asyncio.Lock()
         """Held while a file is moved into place, and during the decision whether a file is deleted."""
 
@@ -113,6 +115,7 @@ class Blobs:
         """Delete the content of this hash, unless `needed` finds a row that has it or a `holding` block uses it."""
         async with self._placing:
             if name not in self._held and not await needed(name):
+                await asyncio.to_thread(self.on_forget, name)
                 self.path(name).unlink(missing_ok=True)
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, null, select, update
+from sqlalchemy import func, null, select, tuple_, update
 
 from modelyard.core.errors import DocumentNotFound, InvalidParameter, ModelyardError
 from modelyard.core.names import composed, spellings
@@ -28,6 +28,16 @@ class StoredDocument:
     row: KnowledgeDocument
     changed: bool
     """Whether it is new, or its content or metadata has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """What tells whether a document has changed."""
+
+    hash: str
+    """SHA-256 of its content, in hexadecimal."""
+    state: str
+    details: Mapping[str, Any]
 
 
 def check_document_name(name: str) -> str:
@@ -124,9 +134,19 @@ class Documents:
         return row
 
     async def all(
-        self, base: KnowledgeBase, *, state: str | None = None, contains: str = "", limit: int = 1000, offset: int = 0
+        self,
+        base: KnowledgeBase,
+        *,
+        state: str | None = None,
+        contains: str = "",
+        limit: int = 1000,
+        offset: int = 0,
+        after: str | None = None,
     ) -> tuple[Sequence[KnowledgeDocument], int]:
-        """A page of documents by name, and their total number; `contains` is a part of the name, not a pattern."""
+        """A page of documents by name, and their total number; `contains` is a part of the name, not a pattern.
+
+        `after` is the name of the last document of the page before, which may have been deleted since.
+        """
         query = select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id)
         if state is not None:
             query = query.where(KnowledgeDocument.state == state)
@@ -135,7 +155,16 @@ class Documents:
         async with self._database.session() as session:
             total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
             page = query.order_by(KnowledgeDocument.name).limit(limit).offset(offset)
+            if after is not None:
+                page = page.where(KnowledgeDocument.name > after)
             return (await session.scalars(page)).all(), total
+
+    async def contents(self, base: KnowledgeBase) -> dict[str, StoredContent]:
+        """Name → content of all documents of a base."""
+        columns = (KnowledgeDocument.name, KnowledgeDocument.hash, KnowledgeDocument.state, KnowledgeDocument.details)
+        async with self._database.session() as session:
+            found = await session.execute(select(*columns).where(KnowledgeDocument.base_id == base.id))
+        return {composed(name): StoredContent(digest, state, details) for name, digest, state, details in found.all()}
 
     async def text(self, document: KnowledgeDocument) -> str:
         """The text that was read from the document; empty before it is indexed."""
@@ -152,14 +181,31 @@ class Documents:
             await session.execute(stored.values(state=DocumentState.WAITING))
 
     async def chunks(
-        self, base: KnowledgeBase, name: str, *, limit: int = 1000, offset: int = 0
+        self,
+        base: KnowledgeBase,
+        name: str,
+        *,
+        limit: int = 1000,
+        offset: int = 0,
+        contains: str = "",
+        after: tuple[int, int] | None = None,
     ) -> tuple[Sequence[KnowledgeChunk], int]:
-        """A page of the chunks of a document, and their total number. Raises `DocumentNotFound`."""
+        """A page of the chunks of a document, and their total number. Raises `DocumentNotFound`.
+
+        `contains` is a part of their text, in any case. `after` is position and id of the last chunk of the page before.
+        """
+        order = (KnowledgeChunk.position, KnowledgeChunk.id)
         async with self._database.session() as session:
             row = await rows.document_named(session, base, name)
-            query = rows.chunks_of(row.id, base.generation).order_by(KnowledgeChunk.position, KnowledgeChunk.id)
-            page = (await session.scalars(query.limit(limit).offset(offset))).all()
-            return page, row.chunks
+            query = rows.chunks_of(row.id, base.generation)
+            total = row.chunks
+            if contains:
+                query = query.where(KnowledgeChunk.text.icontains(contains, autoescape=True))
+                total = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
+            if after is not None:
+                query = query.where(tuple_(*order) > tuple_(*after))
+            page = (await session.scalars(query.order_by(*order).limit(limit).offset(offset))).all()
+            return page, total
 
     async def chunk(self, base: KnowledgeBase, number: int) -> KnowledgeChunk:
         """One chunk by its id. Raises `ChunkNotFound`."""

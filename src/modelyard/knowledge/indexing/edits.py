@@ -62,6 +62,50 @@ class Edits:
             await self._indexes.follow(base, [], chunks)
         return row
 
+    async def configure_many(
+        self,
+        base: KnowledgeBase,
+        names: Sequence[str],
+        *,
+        enabled: bool | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """Enable or disable documents, and add to their metadata; a value of None removes a key.
+
+        Returns the names that do not exist. Raises `KnowledgeBaseBusy`.
+        """
+        base, found, chunks = await self._configure_many(base, names, enabled, details or {})
+        if chunks and enabled:
+            await self._show(base, chunks)
+        elif chunks:
+            await self._indexes.follow(base, [], chunks)
+        return [name for name in dict.fromkeys(names) if composed(name) not in found]
+
+    @retried
+    async def _configure_many(
+        self, base: KnowledgeBase, names: Sequence[str], enabled: bool | None, details: Mapping[str, Any]
+    ) -> tuple[KnowledgeBase, set[str], list[int]]:
+        """Change rows. Returns the base, the names that exist, and the chunks that become visible or invisible to searches."""
+        found: set[str] = set()
+        chunks: list[int] = []
+        async with self._database.writing() as session:
+            if enabled is not None:
+                base = await rows.held(session, base)
+            for some in batched(list(dict.fromkeys(names))):
+                documents = await rows.documents_named(session, base, some, present_only=True)
+                found |= {composed(each.name) for each in documents}
+                switched = [] if enabled is None else [each.id for each in documents if each.enabled != enabled]
+                for each in documents:
+                    each.details = {k: v for k, v in {**each.details, **details}.items() if v is not None}
+                    each.enabled = each.enabled if enabled is None else enabled
+                visible = select(KnowledgeChunk.id).where(
+                    KnowledgeChunk.document_id.in_(switched),
+                    KnowledgeChunk.generation == base.generation,
+                    KnowledgeChunk.enabled.is_(True),
+                )
+                chunks += (await session.scalars(visible)).all() if switched else []
+        return base, found, chunks
+
     async def delete(self, base: KnowledgeBase, names: Sequence[str]) -> list[str]:
         """Delete documents with everything derived from them. Returns the names that do not exist."""
         hashes, removed = await self._delete(base, names)

@@ -18,7 +18,7 @@ from modelyard.core.access import LOCAL
 from modelyard.core.errors import JobNotFound, ModelyardError
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob, KnowledgeTask
-from modelyard.jobs.rows import move, state_event
+from modelyard.jobs.rows import move, older, state_event
 from modelyard.jobs.service import new_id
 from modelyard.jobs.types import ACTIVE, JobProgress, JobState
 from modelyard.knowledge.documents import rows, splitter
@@ -185,11 +185,16 @@ class IndexingJobs:
         async with self._database.session() as session:
             return (await session.scalars(query)).all()
 
-    async def all(self, base: KnowledgeBase, limit: int = 50) -> Sequence[JobView]:
-        """The latest jobs of a base, newest first."""
+    async def all(
+        self, base: KnowledgeBase, limit: int = 50, after: tuple[float, str] | None = None
+    ) -> Sequence[JobView]:
+        """The latest jobs of a base, newest first; `after` is time of creation and id of the last job of the page before."""
         query = select(KnowledgeJob.id).where(KnowledgeJob.base_id == base.id)
+        if after is not None:
+            query = query.where(older(KnowledgeJob, after))
+        query = query.order_by(KnowledgeJob.created_at.desc(), KnowledgeJob.id).limit(limit)
         async with self._database.session() as session:
-            names = (await session.scalars(query.order_by(KnowledgeJob.created_at.desc()).limit(limit))).all()
+            names = (await session.scalars(query)).all()
         return [await self.view(name) for name in names]
 
     async def outcomes(self, name: str) -> Sequence[tuple[str, str, str]]:

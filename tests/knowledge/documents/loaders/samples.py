@@ -46,8 +46,8 @@ class Text(NamedTuple):
     size: float = 12
 
 
-def pdf(pages: Sequence[Sequence[Text]], trailer: str = "", info: str = "") -> bytes:
-    """A PDF of A4 pages; Chinese lines in a font that every reader has. `info` is the last object."""
+def pdf(pages: Sequence[Sequence[Text]], trailer: str = "", info: str = "", page: str = "") -> bytes:
+    """A PDF of A4 pages; Chinese lines in a font that every reader has. `info` is the last object, `page` is in each page's."""
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
         f"<< /Type /Pages /Kids [{' '.join(f'{6 + 2 * n} 0 R' for n in range(len(pages)))}] /Count {len(pages)} >>",
@@ -59,7 +59,7 @@ def pdf(pages: Sequence[Sequence[Text]], trailer: str = "", info: str = "") -> b
     for number, lines in enumerate(pages):
         drawn = "\n".join(map(_drawn, lines))
         objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {7 + 2 * number} 0 R "
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] {page} /Contents {7 + 2 * number} 0 R "
             "/Resources << /Font << /F1 3 0 R /F2 4 0 R >> >> >>"
         )
         objects.append(f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream")

@@ -50,14 +50,14 @@ def load(source: Source) -> LoadedDocument:
     import pypdfium2
 
     with parsing(source, "PDF", pypdfium2.PdfiumError):
-        document = _opened(source)
+        document = opened(source)
         try:
             return _document(source, document)
         finally:
             document.close()
 
 
-def _opened(source: Source) -> Any:
+def opened(source: Source) -> Any:
     """Open the document; one whose end is missing gets a trailer, without which PDFium finds no pages."""
     import pypdfium2
 
@@ -160,17 +160,23 @@ def _lines(document: Any, number: int) -> list[Line]:
     except pypdfium2.PdfiumError:
         return []
     try:
-        text = page.get_textpage()
-        if (rotation := _rotation(text)) is not None and rotation != page.get_rotation():
-            text.close()
-            page.set_rotation(rotation)  # PDFium orders lines as displayed, so the text has to be upright
-            text = page.get_textpage()
+        text = upright(page)
         try:
             return list(_measured(text))
         finally:
             text.close()
     finally:
         page.close()
+
+
+def upright(page: Any) -> Any:
+    """The text page of a page, which is rotated until most of its text is upright: PDFium orders lines as displayed."""
+    text = page.get_textpage()
+    if (rotation := _rotation(text)) is not None and rotation != page.get_rotation():
+        text.close()
+        page.set_rotation(rotation)
+        text = page.get_textpage()
+    return text
 
 
 def _rotation(text_page: Any) -> int | None:

@@ -1,4 +1,6 @@
-"""Reads and splits documents in a child process, so that a parser that crashes, hangs or uses too much memory ends only that.
+"""Reads and splits documents, and draws their pages, in a child process.
+
+A parser that crashes, hangs or uses too much memory ends only that process.
 
 A message is its length in four bytes, big-endian, and JSON. The child reads one document at a time, ends when its input ends,
 and is killed by the kernel if its parent dies.
@@ -12,10 +14,10 @@ import os
 import signal
 import struct
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import msgspec
 
@@ -24,6 +26,7 @@ from modelyard.core.errors import DocumentUnreadable
 from modelyard.core.wording import reason
 from modelyard.knowledge.documents.loaders import load
 from modelyard.knowledge.documents.loaders.base import LoadLimits
+from modelyard.knowledge.documents.loaders.page_messages import BoxesRequest, ImageRequest, ReaderReply
 from modelyard.knowledge.documents.splitter import DEFAULT, Chunking, split
 from modelyard.knowledge.types import Chunk, CutDocument
 
@@ -42,7 +45,7 @@ LENGTH = struct.Struct(">I")
 PR_SET_PDEATHSIG = 1
 
 
-class ReadRequest(msgspec.Struct):
+class ReadRequest(msgspec.Struct, tag="read"):
     """The message for one document from the parent to the child."""
 
     path: str
@@ -52,16 +55,17 @@ class ReadRequest(msgspec.Struct):
     chunking: Chunking
 
 
-class ReadReply(msgspec.Struct):
+class ReadReply(ReaderReply):
     """The child's reply: the text and chunks of a document, or its problem."""
 
     text: str = ""
-    chunks: list[Chunk] = []
-    metadata: Mapping[str, str] = {}
-    notes: list[str] = []
-    problem: str = ""
-    spent: bool = False
-    """Whether the child ends now, because it may be short of memory."""
+    chunks: list[Chunk] = msgspec.field(default_factory=list)
+    metadata: Mapping[str, str] = msgspec.field(default_factory=dict)
+    notes: list[str] = msgspec.field(default_factory=list)
+
+
+AnyRequest = ReadRequest | ImageRequest | BoxesRequest
+Reply = TypeVar("Reply", bound=ReaderReply)
 
 
 class ReaderProcess:
@@ -88,18 +92,28 @@ class ReaderProcess:
         ocr: bool = False,
     ) -> CutDocument:
         """Read a document with `load`, split it with `split`. Raises `DocumentUnreadable`, also if the child dies or is slow."""
-        message = msgspec.json.encode(ReadRequest(str(data_path), name, limits, ocr, chunking))
+        request = ReadRequest(str(data_path), name, limits, ocr, chunking)
+        reply = await self.ask(request, ReadReply, TIMEOUT if ocr else None)
+        return CutDocument(reply.text, reply.chunks, reply.metadata, reply.notes)
+
+    async def ask(self, request: AnyRequest, expects: type[Reply], seconds: float | None = None) -> Reply:
+        """Send a request about one file, and return the reply; without `seconds`, it may take as long as `time_for` says.
+
+        Raises `DocumentUnreadable`, also if the child dies or is slow.
+        """
+        message, name = msgspec.json.encode(request), request.name
         async with self._turn:
             whole = False
-            seconds = min(self._timeout, TIMEOUT if ocr else time_for(await asyncio.to_thread(_size, data_path)))
+            most = seconds or time_for(await asyncio.to_thread(_size, Path(request.path)))
+            most = min(self._timeout, most)
             try:
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(most):
                     encoded = await self._ask_again(message)
-                    reply = await asyncio.to_thread(msgspec.json.decode, encoded, type=ReadReply)
+                    reply = await asyncio.to_thread(msgspec.json.decode, encoded, type=expects)
                 self._documents += 1
                 whole = not reply.spent and self._documents < DOCUMENTS
             except TimeoutError as error:
-                raise DocumentUnreadable(name, f"reading it took more than {seconds:g} s.") from error
+                raise DocumentUnreadable(name, f"reading it took more than {most:g} s.") from error
             except (asyncio.IncompleteReadError, ConnectionError) as error:
                 raise DocumentUnreadable(name, f"its parser crashed{await self._why()}.") from error
             finally:
@@ -107,7 +121,7 @@ class ReaderProcess:
                     self._kill()
         if reply.problem:
             raise DocumentUnreadable(name, reply.problem)
-        return CutDocument(reply.text, reply.chunks, reply.metadata, reply.notes)
+        return reply
 
     async def _ask_again(self, message: bytes) -> bytes:
         """Send the message; if a child that has read documents before has died since, a new one is tried once."""
@@ -188,10 +202,20 @@ class Readers:
 
     async def cut(self, data_path: Path, name: str, chunking: Chunking, limits: LoadLimits, ocr: bool) -> CutDocument:
         """Read and split a document in an idle child; see `ReaderProcess.cut`."""
+        async with self._one() as reader:
+            return await reader.cut(data_path, name, chunking, limits, ocr)
+
+    async def ask(self, request: AnyRequest, expects: type[Reply]) -> Reply:
+        """Send a request to an idle child; see `ReaderProcess.ask`."""
+        async with self._one() as reader:
+            return await reader.ask(request, expects)
+
+    @asynccontextmanager
+    async def _one(self) -> AsyncIterator[ReaderProcess]:
         async with self._free:
             reader = self._idle.pop()
             try:
-                return await reader.cut(data_path, name, chunking, limits, ocr)
+                yield reader
             finally:
                 self._idle.append(reader)
 
@@ -227,26 +251,41 @@ def _settle(memory: int, parent: int) -> None:
         sys.exit("the parent is gone")
 
 
-def _read(message: bytes) -> ReadReply:
-    request = msgspec.json.decode(message, type=ReadRequest)
+def _answer(message: bytes) -> ReaderReply:
+    request: AnyRequest = msgspec.json.decode(message, type=AnyRequest)
     try:
-        size = os.path.getsize(request.path)
-        if size > request.limits.max_bytes:
-            return ReadReply(problem=f"it is larger than {request.limits.max_bytes:,} bytes, the limit.")
-        loaded = load(Path(request.path).read_bytes(), request.name, limits=request.limits, ocr=request.ocr)
-        return ReadReply(loaded.text, split(loaded, request.chunking), loaded.metadata, list(loaded.notes))
+        return _read(request) if isinstance(request, ReadRequest) else _look(request)
     except DocumentUnreadable as error:
-        return ReadReply(problem=error.problem, spent=isinstance(error.__cause__, MemoryError))
+        return ReaderReply(error.problem, isinstance(error.__cause__, MemoryError))
     except OSError as error:
-        return ReadReply(problem=f"the file cannot be opened: {reason(error)}.")
+        return ReaderReply(f"the file cannot be opened: {reason(error)}.")
     except MemoryError:
-        return ReadReply(problem="reading it needs more memory than is available.", spent=True)
+        return ReaderReply("reading it needs more memory than is available.", True)
+
+
+def _read(request: ReadRequest) -> ReadReply:
+    size = os.path.getsize(request.path)
+    if size > request.limits.max_bytes:
+        return ReadReply(problem=f"it is larger than {request.limits.max_bytes:,} bytes, the limit.")
+    loaded = load(Path(request.path).read_bytes(), request.name, limits=request.limits, ocr=request.ocr)
+    return ReadReply(
+        text=loaded.text,
+        chunks=split(loaded, request.chunking),
+        metadata=loaded.metadata,
+        notes=list(loaded.notes),
+    )
+
+
+def _look(request: ImageRequest | BoxesRequest) -> ReaderReply:
+    from modelyard.knowledge.documents.loaders import pdf_pages
+
+    return pdf_pages.image(request) if isinstance(request, ImageRequest) else pdf_pages.boxes(request)
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
     """Answer requests until the input ends, or until a document has used up the memory of this process."""
     while len(head := requests.read(LENGTH.size)) == LENGTH.size:
-        reply = _read(requests.read(LENGTH.unpack(head)[0]))
+        reply = _answer(requests.read(LENGTH.unpack(head)[0]))
         encoded = msgspec.json.encode(reply)
         replies.write(LENGTH.pack(len(encoded)))
         replies.write(encoded)

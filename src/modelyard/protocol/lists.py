@@ -1,0 +1,18 @@
+"""What every page of a list has."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ListPage(BaseModel):
+    """A page of a list, in an order that does not change."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    object: Literal["list"] = "list"
+    has_more: bool = False
+    next: str | None = None
+    """What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted."""
