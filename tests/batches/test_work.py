@@ -60,7 +60,7 @@ class ScriptedModels:
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return bytes(answer)
 
     def capacity(self, model: str) -> Capacity:
         return Capacity()

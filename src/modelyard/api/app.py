@@ -122,17 +122,11 @@ def with_request_id(name: bytes, send: Send) -> Send:
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Application]:
-    """Run a server during the block. Afterwards everything is stopped and every replica has ended.
-
-    Raises `CannotStart` if the home folder or the database cannot be used.
-    """
-    queries.use(settings.hub, settings.offline)
+    """Run a server during the block; afterwards every replica has ended. Raises `CannotStart` without a usable home."""
     aliases = Aliases(settings.alias_rules)
     lock, database, keys = await _opened(settings, aliases)
     traffic = Traffic()
-    gateway = Gateway(settings, traffic, aliases)
-    gateway.admit(keys.access)
-    keys.on_change = gateway.admit
+    gateway = _gateway(settings, traffic, aliases, keys)
     sessions = SessionStore(database, keys)
     host = LocalHost(settings, traffic.last_byte.get)
     jobs = Jobs(settings, database, host)
@@ -144,8 +138,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     monitor = Monitor(settings, database, gateway, deployments, jobs, host)
     events = EventFeed(deployments, aliases, jobs, reconciler.downloads, journal, traffic, host, monitor)
     caching = Caching(catalog, reconciler, jobs)
-    batches = BatchService(settings, database, jobs)
-    imports = await _take_up(jobs, batches, reconciler, settings)
+    batches, imports = await _take_up(settings, database, jobs, reconciler)
     registrations = await load_registrations(settings, database, catalog, deployments)
     chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
@@ -209,14 +202,25 @@ async def _close(
     lock.close()
 
 
-async def _take_up(jobs: Jobs, batches: BatchService, reconciler: Reconciler, settings: Settings) -> Imports:
-    """Continue jobs that an earlier run of the server left unfinished."""
+def _gateway(settings: Settings, traffic: Traffic, aliases: Aliases, keys: KeyStore) -> Gateway:
+    """A gateway that knows the keys, and learns their changes."""
+    gateway = Gateway(settings, traffic, aliases)
+    gateway.admit(keys.access)
+    keys.on_change = gateway.admit
+    return gateway
+
+
+async def _take_up(
+    settings: Settings, database: Database, jobs: Jobs, reconciler: Reconciler
+) -> tuple[BatchService, Imports]:
+    """Register kinds of jobs, and continue the jobs that an earlier run of the server left unfinished."""
+    batches = BatchService(settings, database, jobs)
     batches.register()
     engine_installs.register(jobs, settings.engines_folder)
     imports = Imports(settings, jobs)
     await jobs.open(worked=frozenset(IndexingKind))
     await reconciler.downloads.adopt_records()
-    return imports
+    return batches, imports
 
 
 async def _begin_all(
@@ -250,6 +254,7 @@ async def _end(*tasks: asyncio.Task[None]) -> None:
 
 async def _opened(settings: Settings, aliases: Aliases) -> tuple[IO[str], Database, KeyStore]:
     """Open the home folder, the database and the keys of a server. Raises `CannotStart`."""
+    queries.use(settings.hub, settings.offline)
     database = Database(settings.database)
     if database.reserve is not None:
         database.reserve.lend()
