@@ -15,7 +15,19 @@ import msgspec
 import psutil
 import xllamacpp
 
-from benchmarks import bases, cold, embedding, engine, events, gateway, knowledge, knowledge_quality, serving, vllm
+from benchmarks import (
+    bases,
+    cold,
+    embedding,
+    engine,
+    events,
+    gateway,
+    knowledge,
+    knowledge_quality,
+    serving,
+    taps,
+    vllm,
+)
 from modelyard import __version__
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -42,6 +54,10 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
         "gateway": (
             "The gateway against the fake engine",
             lambda: (rows := gateway.measure_all(quick), gateway.table(rows)),
+        ),
+        "taps": (
+            "What counting costs the gateway",
+            lambda: (row := taps.measure_all(quick), taps.table(row)),
         ),
         "events": (
             "Readers of the stream of events",

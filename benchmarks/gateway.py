@@ -244,7 +244,7 @@ def free_port() -> int:
 
 def wait_for(port: int) -> None:
     """Return when somebody answers HTTP."""
-    for _ in range(200):
+    for _ in range(1200):
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", "/health")

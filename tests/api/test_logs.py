@@ -127,6 +127,8 @@ def test_a_caller_sees_its_own_only(server: Live, client: Client, reader: tuple[
         restricted.logs.list(job=job)
     with pytest.raises(ModelNotFound):
         client.logs.list(model=f"job-{job}")
+    for path in (f"/v1/models/job-{job}/logs", f"/v1/models/job-{job}/logs?follow=true&after=0@job-{job}-1"):
+        assert error_of(server.http.get(path))["code"] == "model_not_found", "jobs are private"
     with pytest.raises(ModelNotFound):
         client.logs.list(model="nobody")
     body = {"name": "none", "scopes": ["models:list", "models:read"]}

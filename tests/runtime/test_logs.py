@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelyard.runtime import logs
-from modelyard.runtime.logs import KEEP, LogFolder, read_tail
+from modelyard.runtime.logs import KEEP, TAIL, LogFolder, read_tail
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,31 @@ def test_a_follower_begins_at_the_last_whole_lines(lines: list[str], rest: str, 
         assert found == lines[len(lines) - len(found) :] and len(found) <= wanted
         assert len(data) > tail or len(found) == min(wanted, len(lines))
         assert logs.offset_of_tail(Path(folder) / "none", wanted) == 0
+
+
+def test_a_file_is_read_backwards_without_gap_or_repetition(tmp_path: Path) -> None:
+    folder = LogFolder(tmp_path)
+    path = folder.create("m", "m-rep0-1")
+    lines = [f"{number} {'x' * (number % 300)}" for number in range(5000)]
+    path.write_text("".join(f"{line}\n" for line in lines) + "not yet whole", encoding="utf-8")
+    (file,) = folder.files("m")
+    assert (file.name, file.size) == ("m-rep0-1", path.stat().st_size)
+    found: list[str] = []
+    block = folder.read_before("m", file.name, file.size)
+    assert block.end == file.size - len("not yet whole")
+    while block.end > block.begin:
+        found = [*block.lines, *found]
+        block = folder.read_before("m", file.name, block.begin)
+    assert found == lines
+    assert folder.read_on("m", file.name, 0)[0] == lines[: len(folder.read_on("m", file.name, 0)[0])]
+
+
+def test_lines_longer_than_a_block_are_cut_and_do_not_stop_the_reader(tmp_path: Path) -> None:
+    folder = LogFolder(tmp_path)
+    path = folder.create("m", "m-rep0-1")
+    path.write_text("first\n" + "y" * (2 * TAIL) + "\nlast\n", encoding="utf-8")
+    blocks = [folder.read_before("m", "m-rep0-1", path.stat().st_size)]
+    while blocks[-1].end > blocks[-1].begin > 0:
+        blocks.append(folder.read_before("m", "m-rep0-1", blocks[-1].begin))
+    assert blocks[0].lines[-1] == "last" and blocks[-1].lines[0] == "first"
+    assert folder.read_before("m", "absent", 100).lines == []

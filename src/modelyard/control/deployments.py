@@ -39,6 +39,7 @@ from modelyard.db.session import Database, retried
 from modelyard.db.tables import Deployment, Event
 from modelyard.engines import ENGINES
 from modelyard.engines.base import ADAPTERS, Remote
+from modelyard.jobs.runner import log_name
 from modelyard.protocol.models import LaunchRequest
 from modelyard.runtime.base import Host
 
@@ -306,8 +307,14 @@ class Deployments:
             self.view(uid)
         return found[::-1]
 
+    def check_log(self, uid: str) -> None:
+        """Raise `ModelNotFound` for the name of a job's log, which only the owner of the job may read."""
+        if uid.startswith(log_name("")):
+            self.view(uid)
+
     def logs(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
         """The replica whose log was read, and the end of its output; also of models that were removed."""
+        self.check_log(uid)
         name, found = self._host.logs(uid, replica, lines)
         if name is None:
             self.view(uid)

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
-from itertools import count
-from pathlib import Path
 
 from modelyard.core.config import Settings
 from modelyard.core.types import Address, Hardware
@@ -18,8 +13,7 @@ from modelyard.runtime import hardware
 from modelyard.runtime.base import ProcessSpec, ProcessState, ProcessView
 from modelyard.runtime.logs import LogBlock, LogFile, LogFolder
 from modelyard.runtime.process import ReplicaProcess, Watch
-
-SOCKET_PATH_LIMIT = 90  # sun_path holds 104 bytes on macOS, 108 on Linux
+from modelyard.runtime.run_folder import RunFolder
 
 
 def never(replica: str) -> float | None:
@@ -34,8 +28,7 @@ class LocalHost:
         self._subscribers: list[Callable[[str], None]] = []
         self._watch = Watch(settings.health_interval, settings.health_timeout, settings.health_failures, last_byte)
         self._logs = LogFolder(settings.log_folder)
-        self._sockets = _socket_folder(settings.folder / "run")
-        self._serial = count(1)
+        self._run = RunFolder(settings.folder / "run")
         self._processes: dict[str, ReplicaProcess] = {}
 
     def subscribe(self, changed: Callable[[str], None]) -> None:
@@ -51,6 +44,7 @@ class LocalHost:
             lambda: self._logs.create(spec.uid, spec.replica),
             self._watch,
             self._changed,
+            None if spec.address is None else self._run.temporary(),
         )
         self._processes[spec.replica] = process
         await process.start()
@@ -69,7 +63,7 @@ class LocalHost:
 
     def listen(self, replica: str) -> Address:
         if sys.platform != "win32":
-            return Address(uds=str(self._sockets / f"{next(self._serial)}.sock"))
+            return Address(uds=str(self._run.socket()))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             return Address(port=probe.getsockname()[1])
@@ -97,13 +91,4 @@ class LocalHost:
 
     async def close(self) -> None:
         await asyncio.gather(*(process.stop(1.0) for process in self._processes.values()))
-        shutil.rmtree(self._sockets, ignore_errors=True)
-
-
-def _socket_folder(folder: Path) -> Path:
-    """An empty folder that only this user can enter, with a path short enough for a socket."""
-    if len(os.fsencode(folder)) > SOCKET_PATH_LIMIT - len("/999999.sock"):
-        return Path(tempfile.mkdtemp(prefix="modelyard-"))
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, parents=True)
-    return folder
+        await asyncio.to_thread(self._run.close)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
@@ -20,6 +21,7 @@ from modelyard.core.wording import reason
 from modelyard.runtime import shim
 from modelyard.runtime.base import ProcessSpec, ProcessState, ProcessView
 from modelyard.runtime.health import Health, check
+from modelyard.runtime.run_folder import temporary_variables
 
 SHIM = str(Path(shim.__file__).resolve())
 ORPHAN_GRACE = 0.4  # seconds between SIGTERM and SIGKILL when the server has died
@@ -43,13 +45,20 @@ class ReplicaProcess:
     """A process that is started once and never restarted; `changed` is called after each change of `view`."""
 
     def __init__(
-        self, spec: ProcessSpec, make_log: Callable[[], Path], watch: Watch, changed: Callable[[str], None]
+        self,
+        spec: ProcessSpec,
+        make_log: Callable[[], Path],
+        watch: Watch,
+        changed: Callable[[str], None],
+        temporary: Path | None = None,
     ) -> None:
+        """`temporary` is the folder of its temporary files, which is removed when it has ended."""
         self.spec = spec
         self.view = ProcessView(spec.replica, spec.uid, ProcessState.STARTING, started_at=time.time())
         self._make_log = make_log
         self._watch = watch
         self._changed = changed
+        self._temporary = temporary
         self._lifeline = -1
         self._shim: asyncio.subprocess.Process | None = None
         self._gone = asyncio.Event()
@@ -72,6 +81,7 @@ class ReplicaProcess:
                     stderr=log,
                     env={
                         **cleaned(os.environ, FOR_DOWNLOADS if self.spec.address is None else NOTHING),
+                        **(temporary_variables(self._temporary) if self._temporary else {}),
                         **self.spec.env,
                     },
                     pass_fds=(theirs,),
@@ -80,6 +90,7 @@ class ReplicaProcess:
         except (OSError, ValueError) as error:  # ValueError: an argument or variable that no process can have
             if ours >= 0:
                 os.close(ours)
+            await self._remove_temporary()
             self._gone.set()
             self._set(
                 state=ProcessState.EXITED, error=f"cannot start the process: {reason(error)}", exited_at=time.time()
@@ -105,9 +116,15 @@ class ReplicaProcess:
         if address and address.uds:
             with suppress(OSError):
                 os.unlink(address.uds)
+        await self._remove_temporary()
         exit_code = 128 - code if code > 128 else code
         self._gone.set()
         self._set(state=ProcessState.EXITED, exit_code=exit_code, exited_at=time.time())
+
+    async def _remove_temporary(self) -> None:
+        """Remove what the engine left in its folder for temporary files; adapters' links there lead elsewhere, and stay."""
+        if self._temporary is not None:
+            await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
 
     async def _check(self, address: Address) -> None:
         """Wait until the process is healthy, then watch it; stop it if either fails."""

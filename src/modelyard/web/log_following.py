@@ -31,13 +31,15 @@ class LogFollower:
 
     def begin(self, lines: int, offset: int | None) -> None:
         """Start with the last `lines` lines, or at an offset. Raises `ModelNotFound`."""
+        self._parts.deployments.check_log(self._uid)
         self._name, place = self._parts.host.log_start(self._uid, self._replica, lines)
         self._offset = place if offset is None else offset
         if self._name is None:
             self._parts.deployments.view(self._uid)
 
     def go_on(self, id: str) -> None:
-        """Start after the event with this id. Raises `InvalidParameter`."""
+        """Start after the event with this id. Raises `InvalidParameter` or `ModelNotFound`."""
+        self._parts.deployments.check_log(self._uid)
         digits, at, name = id.partition("@")
         if not at or not name or not digits.isascii() or not digits.isdecimal() or int(digits[:20]) >= LARGEST_OFFSET:
             raise InvalidParameter("after", "it must be the id of an event of this stream, `OFFSET@REPLICA`.")

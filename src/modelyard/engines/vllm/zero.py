@@ -28,16 +28,11 @@ def main(argv: Sequence[str]) -> None:
     words = list(argv)
     name = words[words.index("--served-model-name") + 1]
     model = Path(words[words.index("--model") + 1])
-    folder = Path(tempfile.mkdtemp(prefix="zero-adapter-", dir=_beside(words)))
+    folder = Path(tempfile.mkdtemp(prefix="zero-adapter-"))  # removed with the replica, as its other temporary files
     make(model, folder)
     words[words.index("--served-model-name") + 1] = HIDDEN + name
     sys.argv = [SERVER, *words, "--lora-modules", json.dumps({"name": name, "path": str(folder)})]
     runpy.run_module(SERVER, run_name="__main__", alter_sys=True)
-
-
-def _beside(words: Sequence[str]) -> str | None:
-    """The folder of the replica's socket, which the server empties; None for the system's temporary folder."""
-    return str(Path(words[words.index("--uds") + 1]).parent) if "--uds" in words else None
 
 
 def make(model: Path, folder: Path) -> None:
