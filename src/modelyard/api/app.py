@@ -147,7 +147,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         async with (
             files_running(settings, database) as (files, uploads),
             knowledge_running(settings, database, gateway, catalog, jobs) as knowledge,
-            generations_running(settings) as generations,
+            generations_running(settings, chats.store) as generations,
         ):
             parts = Parts(
                 settings,

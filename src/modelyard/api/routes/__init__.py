@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelyard.api.routes import (
     adapters,
+    answers,
     autostart,
     cache,
     catalog,
@@ -62,6 +63,7 @@ ROUTERS: tuple[Router, ...] = (
     knowledge.router,
     documents.router,
     chats.router,
+    answers.router,
     chat_folders.router,
     files.router,
     uploads.router,

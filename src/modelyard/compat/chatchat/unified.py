@@ -19,7 +19,7 @@ from modelyard.compat.chatchat.chat import KIND, exchange, row_id
 from modelyard.compat.chatchat.kb_chat import choice, completion, head
 from modelyard.compat.chatchat.prompts import render_prompt
 from modelyard.compat.chatchat.streams import event_stream, token_limit
-from modelyard.compat.chatchat.turns import ChatQuestion, ChatTurn, server_tools
+from modelyard.compat.chatchat.turns import ChatQuestion, ChatTurn
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
 from modelyard.protocol.bounds import Few, Fields, Many
@@ -28,6 +28,7 @@ from modelyard.protocol.text_parts import text_of
 from modelyard.web.deps import Parts, TheGrant, TheParts
 from modelyard.web.disconnects import while_connected
 from modelyard.web.router import BodyKind, Router
+from modelyard.web.server_tools import server_tools
 
 router = Router("/chat", tags=["chatchat"])
 """Routes for OpenAI's client, with errors in OpenAI's format."""
