@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.api.knowing import Base, Json, embedding, ok
+from tests.chat_pairs import pairs
 from tests.encoder_models import give_environment, make_tiny, minilm
 from tests.live import Live, error_of, live
 from tests.processes import wait_for
@@ -96,8 +97,8 @@ def test_who_leaves_stops_the_model_and_what_was_said_is_kept(server: Live, base
     [talk] = ok(server.http.get("/v1/chats"))["data"]
 
     def kept() -> Json | None:
-        [message] = ok(server.http.get(f"/v1/chats/{talk['id']}/messages"))["data"]
-        return message if message["metadata"].get("broken_off") else None
+        [message] = pairs(ok(server.http.get(f"/v1/chats/{talk['id']}/messages"))["data"])
+        return message if message["state"] == "stopped" else None
 
     message = wait_for(kept)
     assert message["question"] == "cellar?" and message["answer"] and message["citations"] == []

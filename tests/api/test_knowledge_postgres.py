@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.api.knowing import Base, embedding, ok
+from tests.chat_pairs import pairs
 from tests.conftest import new_database
 from tests.knowledge.documents.loaders import samples
 from tests.live import Live, live
@@ -143,8 +144,8 @@ def test_answers_and_conversations(server: Live, base: Base) -> None:
     first = ok(server.http.post(f"{base.path}/answer", json=question))
     again = ok(server.http.post(f"{base.path}/answer", json={**question, "conversation": first["conversation"]}))
     path = f"/v1/chats/{first['conversation']}"
-    told = ok(server.http.get(f"{path}/messages"))["data"]
-    assert [each["citations"][0]["document"] for each in told] == ["spec.txt", "spec.txt"]
+    answers = pairs(ok(server.http.get(f"{path}/messages"))["data"])
+    assert [each["citations"][0]["document"] for each in answers] == ["spec.txt", "spec.txt"]
     judged = server.http.post(f"/v1/chats/messages/{again['message']}/feedback", json={"score": 90, "reason": "好"})
     assert ok(judged)["score"] == 90
     ok(server.http.delete(path))

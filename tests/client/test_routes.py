@@ -18,6 +18,7 @@ from modelyard.client import (
     AsyncClient,
     Client,
     account_types,
+    answer_types,
     batch_types,
     chat_types,
     event_types,
@@ -41,6 +42,7 @@ from modelyard.client.resources.documents import upload_batch
 from modelyard.client.resources.files import upload_request
 from modelyard.protocol import (
     adapters,
+    answers,
     batches,
     cache,
     catalog,
@@ -253,6 +255,8 @@ BODIES: dict[str, Any] = {
     "UploadPartDict": files.UploadPartInfo,
     "KnowledgeJobDict": knowledge_jobs.KnowledgeJobInfo,
     "JobDict": jobs.JobInfo,
+    "ChatAnswerDict": answers.ChatAnswerBegun,
+    "AnswerEventDict": answers.AnswerText,
     "GenerationDict": generations.GenerationInfo,
     "GenerationProblemDict": generations.GenerationProblem,
     "GenerationEventDict": generations.GenerationEventInfo,
@@ -286,6 +290,7 @@ def dicts() -> dict[str, Any]:
         batch_types,
         types,
         account_types,
+        answer_types,
         chat_types,
         knowledge_types,
         generation_types,

@@ -9,7 +9,7 @@ import uvloop
 from alembic import command
 from sqlalchemy import Connection, select, text
 
-from modelyard.chats.exchanges import question_id
+from modelyard.chats.linear import question_id
 from modelyard.chats.store import ChatStore
 from modelyard.chats.types import MessageState, NewMessage, text_content
 from modelyard.core.access import Owner

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from modelyard.client import Client
+from tests.chat_pairs import text_of
 from tests.live import HELLO, Live
 
 POINTS = int(os.environ.get("GENERATION_KILLS", "4"))
@@ -41,20 +42,37 @@ class SentEvents:
 class Reader(threading.Thread):
     """Begins an answer, and collects its events until the server is gone."""
 
-    def __init__(self, url: str, sent: SentEvents, speed: float) -> None:
+    def __init__(self, url: str, sent: SentEvents, speed: float, chat: str | None) -> None:
+        """The answer is one of a chat, or if there is none, one to a request."""
         super().__init__()
         self.id = ""
         self.events: list[Any] = []
+        self.chat = chat
         self._url = url
         self._sent = sent
-        self._body = {"model": MODEL, "messages": HELLO, "fake": {"tokens": 10**6, "tokens_per_second": speed}}
+        self._parameters = {"fake": {"tokens": 10**6, "tokens_per_second": speed}}
+
+    def _begin(self, http: httpx.Client) -> str:
+        if self.chat is None:
+            body = {"model": MODEL, "messages": HELLO, **self._parameters}
+            self.id = http.post("/v1/generations", json={"body": body}).json()["id"]
+            return f"/v1/generations/{self.id}/events"
+        question = {"content": "Hello?", "model": MODEL, "parameters": self._parameters}
+        self.id = http.post(f"/v1/chats/{self.chat}/answers", json=question).json()["message"]["id"]
+        return f"/v1/chats/{self.chat}/messages/{self.id}/events"
+
+    def follow(self, client: Client, after: int = 0) -> list[Any]:
+        """The events that there are."""
+        if self.chat is None:
+            return list(client.generations.follow(self.id, after))
+        return list(client.answers.follow(self.chat, self.id, after))
 
     def run(self) -> None:
         with httpx.Client(base_url=self._url, timeout=60) as http:
             try:
-                self.id = http.post("/v1/generations", json={"body": self._body}).json()["id"]
+                path = self._begin(http)
                 self._sent.note()
-                with http.stream("GET", f"/v1/generations/{self.id}/events") as answer:
+                with http.stream("GET", path) as answer:
                     for line in answer.iter_lines():
                         if line.startswith("data: "):
                             self.events.append(json.loads(line[6:]))
@@ -76,7 +94,9 @@ class Kills:
         """Kill the server after readers were sent so many events, and start it again."""
         sent = SentEvents()
         speeds = [self.moments.choice((50, 400, 0)) for _ in range(ANSWERS)]
-        readers = [Reader(self.server.url, sent, speed) for speed in speeds]
+        chats = [self.server.http.post("/v1/chats", json={}).json()["id"], None, None]
+        pairs = zip(speeds, chats, strict=True)
+        readers = [Reader(self.server.url, sent, speed, chat) for speed, chat in pairs]
         for each in readers:
             each.start()
         try:
@@ -102,14 +122,23 @@ def test_sigkill_at_any_moment(kills: Kills, point: int) -> None:
     readers = kills.kill(after=kills.moments.randint(1, 400))
     with Client(kills.server.url) as client:
         for reader in (each for each in readers if each.id):
-            events = list(client.generations.follow(reader.id))
+            events = reader.follow(client)
             assert events[: len(reader.events)] == reader.events, "each event that was sent is there"
             assert [event["number"] for event in events] == list(range(1, len(events) + 1))
             assert events[-1]["data"] == {"state": "interrupted", "error": None}
-            assert list(client.generations.follow(reader.id, after=len(reader.events))) == events[len(reader.events) :]
-            assert client.generations.get(reader.id)["state"] == "interrupted"
+            assert reader.follow(client, len(reader.events)) == events[len(reader.events) :]
+            if reader.chat is not None:
+                check_message(client, reader.chat, reader.id, events)
         assert client.generations.list(state="running") == []
+        assert {each["state"] for each in client.generations.list()} == {"interrupted"}
         for each in client.generations.list():
             client.generations.delete(each["id"])
     assert list((kills.home / "generations").iterdir()) == []
     kills.server.until(MODEL, "READY")
+
+
+def check_message(client: Client, chat: str, id: str, events: list[Any]) -> None:
+    """The message of an interrupted answer has all text that there was."""
+    (message,) = [each for each in client.chats.get(chat)["messages"] if each["id"] == id]
+    assert message["state"] == "stopped"
+    assert text_of(message) == "".join(each["data"]["text"] for each in events if each["type"] == "text")

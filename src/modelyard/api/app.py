@@ -149,7 +149,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
             files_running(settings, database) as (files, uploads),
             knowledge_running(settings, database, gateway, catalog, jobs, imports) as knowledge,
             batches_running(batches, files, gateway, keys, traffic),
-            generations_running(settings) as generations,
+            generations_running(settings, chats.store) as generations,
         ):
             parts = Parts(
                 settings,

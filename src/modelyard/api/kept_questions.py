@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from modelyard.chats.exchanges import history
+from modelyard.chats.linear import history
 from modelyard.chats.rows import one_line
 from modelyard.chats.service import Chats
 from modelyard.chats.types import MessageChange, MessageState, NewMessage, text_content

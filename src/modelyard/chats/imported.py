@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -86,5 +87,11 @@ def items(value: Any) -> list[Any]:
 
 
 def number(value: Any, otherwise: float) -> float:
-    """A number of an export that is no boolean, else another one."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
+    """A finite number of an export that is no boolean, else another one."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return otherwise
+    try:
+        found = float(value)
+    except OverflowError:
+        return otherwise
+    return found if math.isfinite(found) else otherwise

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.chats import rows
-from modelyard.chats.exchanges import question_id
+from modelyard.chats.linear import question_id
 from modelyard.chats.store import ChatStore
 from modelyard.chats.types import MessageState, NewMessage, text_content
 from modelyard.core.access import Owner

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from modelyard.chats import rows
 from modelyard.chats.types import Chat, text_of_parts
@@ -22,6 +23,9 @@ MOST_WORDS = 10
 BEFORE, AFTER = 40, 80
 """Characters around a word that was found."""
 NO_FOLDER = "none"
+
+Has = Callable[[InstrumentedAttribute[str], str], ColumnElement[bool]]
+"""The condition that a column contains a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,27 +60,34 @@ async def list_chats(
     Raises `InvalidParameter` for a cursor that is none.
     """
     words = [rows.folded(word) for word in wanted.q.split()[:MOST_WORDS]]
-    query = _filtered(mine(select(ChatRow), Owner(owner.id) if wanted.own else owner, ChatRow.owner), wanted, words)
+    place = func.instr if database.url.get_backend_name() == "sqlite" else func.strpos  # half of the time of LIKE
+
+    def has(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
+        return place(column, word) > 0
+
+    query = _filtered(
+        mine(select(ChatRow), Owner(owner.id) if wanted.own else owner, ChatRow.owner), wanted, words, has
+    )
     if cursor:
         query = query.where(tuple_(ChatRow.updated_at, ChatRow.id) < tuple_(*_place(cursor)))
     query = query.order_by(ChatRow.updated_at.desc(), ChatRow.id.desc()).limit(limit + 1)
     async with database.session() as session:
         found: Sequence[ChatRow] = (await session.scalars(query)).all()
         chats = [rows.chat_of(row) for row in found[:limit]]
-        hits = await _matches(session, chats, words[0]) if words else {}
+        hits = await _matches(session, chats, words[0], has) if words else {}
     more = f"{found[limit - 1].updated_at!r}_{found[limit - 1].id}" if len(found) > limit else None
     return [hits.get(each.id) or ChatHit(each) for each in chats], more
 
 
-def _filtered(query: Select[Any], wanted: ChatFilter, words: Sequence[str]) -> Select[Any]:
+def _filtered(query: Select[Any], wanted: ChatFilter, words: Sequence[str], has: Has) -> Select[Any]:
     if wanted.pinned is not None:
         query = query.where(ChatRow.pinned == wanted.pinned)
     if wanted.folder is not None:
         query = query.where(ChatRow.folder_id == (None if wanted.folder == NO_FOLDER else wanted.folder))
     for word in words:
-        inside = and_(ChatMessageRow.chat_id == ChatRow.id, ChatMessageRow.search.contains(word, autoescape=True))
+        inside = and_(ChatMessageRow.chat_id == ChatRow.id, has(ChatMessageRow.search, word))
         in_messages = select(ChatMessageRow.number).where(inside).exists()
-        query = query.where(or_(ChatRow.search.contains(word, autoescape=True), in_messages))
+        query = query.where(or_(has(ChatRow.search, word), in_messages))
     return query
 
 
@@ -89,11 +100,9 @@ def _place(cursor: str) -> tuple[float, str]:
         raise InvalidParameter("cursor", "it must be the next_cursor of the page before.") from None
 
 
-async def _matches(session: AsyncSession, chats: Sequence[Chat], word: str) -> dict[str, ChatHit]:
+async def _matches(session: AsyncSession, chats: Sequence[Chat], word: str, has: Has) -> dict[str, ChatHit]:
     """Chat id → the first message with a word, for the chats that have one."""
-    inside = and_(
-        ChatMessageRow.chat_id.in_([each.id for each in chats]), ChatMessageRow.search.contains(word, autoescape=True)
-    )
+    inside = and_(ChatMessageRow.chat_id.in_([each.id for each in chats]), has(ChatMessageRow.search, word))
     first = select(func.min(ChatMessageRow.number)).where(inside).group_by(ChatMessageRow.chat_id)
     columns = (ChatMessageRow.chat_id, ChatMessageRow.id, ChatMessageRow.content)
     found = {

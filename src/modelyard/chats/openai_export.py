@@ -82,8 +82,8 @@ def _texts(content: Mapping[str, Any]) -> Iterator[str]:
 
 def _placeholder(part: Mapping[str, Any]) -> str:
     """What stands for a part that is no text."""
-    if spoken := text(part.get("text")):
-        return spoken
+    if transcript := text(part.get("text")):
+        return transcript
     kind = text(part.get("content_type")).partition("_")[0] or "part"
     name = text(part.get("asset_pointer")).rpartition("/")[2]
     return f"[{kind} {name}]" if name else ""

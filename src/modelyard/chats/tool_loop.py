@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -65,6 +66,8 @@ class ToolEnded:
     output: str
     """The output for the model; if `ok` is false, a sentence about the error."""
     ok: bool
+    ms: float = field(default=0.0, compare=False)
+    """Milliseconds that the call took, without waiting for other calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,17 +270,19 @@ async def _run_calls(
 async def _run_call(call: ToolCall, tools: Mapping[str, Tool], timeout: float, limit: asyncio.Semaphore) -> ToolEnded:
     arguments = call.arguments
     tool = tools.get(call.name)
-    ok = False
+    ok, began = False, time.monotonic()
     if tool is None:
         output = f"Error: there is no tool '{call.name}'. There are: {', '.join(tools)}."
     elif isinstance(arguments, str):
         output = f"Error: the arguments must be a JSON object, and this is none: {arguments}"
     else:
         async with limit:
+            began = time.monotonic()
             output, ok = await _output(tool, arguments, timeout)
     if len(output) > MOST_OUTPUT:
         output = f"{output[:MOST_OUTPUT]}\n(cut; {len(output)} characters in all)"
-    return ToolEnded(call.id, call.name, arguments, output, ok)
+    ms = round((time.monotonic() - began) * 1000, 1)
+    return ToolEnded(call.id, call.name, arguments, output, ok, ms)
 
 
 async def _output(tool: Tool, arguments: dict[str, Any], timeout: float) -> tuple[str, bool]:

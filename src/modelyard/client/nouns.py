@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from modelyard.client.calls import CallGroup, S
 from modelyard.client.resources.adapters import AdapterCalls
+from modelyard.client.resources.answers import AnswerCalls
 from modelyard.client.resources.autostart import AutostartCalls
 from modelyard.client.resources.batches import BatchCalls
 from modelyard.client.resources.cache import CacheCalls, DownloadCalls
@@ -111,6 +112,11 @@ class Nouns(CallGroup[S]):
     def chat_folders(self) -> ChatFolderCalls[S]:
         """Folders of chats: create, list, rename and delete them."""
         return ChatFolderCalls(self._sender)
+
+    @property
+    def answers(self) -> AnswerCalls[S]:
+        """Answers to messages of chats, which the server makes to the end: begin, follow and stop them."""
+        return AnswerCalls(self._sender)
 
     @property
     def files(self) -> FileCalls[S]:

@@ -88,8 +88,12 @@ class Generations:
             if not record.settled and not record.running and record.generation.id not in self._running:
                 await self._settle(record)
 
-    async def begin(self, owner: Owner, kind: str, make: Make, details: Mapping[str, Any] | None = None) -> Generation:
+    async def begin(
+        self, owner: Owner, kind: str, make: Make, details: Mapping[str, Any] | None = None, *, name: str | None = None
+    ) -> Generation:
         """Begin a generation, which continues without its caller. `details` are small facts that its view has.
+
+        `name` is its id; None for a new one.
 
         Raises `RateLimited` if the owner has too many running ones, and `NotEnoughDisk`.
         """
@@ -97,12 +101,14 @@ class Generations:
         if count >= self._limits.running:
             problem = f"{count} generations of this owner are running, the limit set by MODELYARD_MAX_GENERATIONS."
             raise RateLimited(f"{problem} Stop one, or wait for its end.", 5)
-        found = Generation(f"gen-{secrets.token_hex(12)}", owner.id, kind, dict(details or {}), time.time())
-        record = self._records[found.id] = GenerationRecord(found, storage.path_of(self._folder, found.id))
+        id = name or f"gen-{secrets.token_hex(12)}"
+        assert id not in self._records
+        found = Generation(id, owner.id, kind, dict(details or {}), time.time())
+        record = self._records[id] = GenerationRecord(found, storage.path_of(self._folder, id))
         begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        running = self._running[found.id] = RunningGeneration(record, self._appender)
-        self._tasks[found.id] = task = asyncio.create_task(self._run(running, make, begun), name=found.id)
-        task.add_done_callback(lambda _: self._tasks.pop(found.id))
+        running = self._running[id] = RunningGeneration(record, self._appender)
+        self._tasks[id] = task = asyncio.create_task(self._run(running, make, begun), name=id)
+        task.add_done_callback(lambda _: self._tasks.pop(id))
         await asyncio.shield(begun)
         return record.generation
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import StreamingResponse
 
 from modelyard.control.keys import KeyStore
@@ -16,6 +17,8 @@ from modelyard.protocol.generations import GenerationInfo, GenerationProblem
 from modelyard.web.detached import DetachedStream
 from modelyard.web.route_access import StandingAccess, check
 from modelyard.web.sse import EventStream
+
+EventNumber = Annotated[int, Query(ge=0, lt=2**63, description="The number of the last event that the reader has.")]
 
 
 def generation_info(found: Generation) -> GenerationInfo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modelyard.api.routes import (
     adapters,
+    answers,
     autostart,
     batches,
     cache,
@@ -73,6 +74,7 @@ ROUTERS: tuple[Router, ...] = (
     documents.router,
     pages.router,
     chats.router,
+    answers.router,
     chat_folders.router,
     files.router,
     uploads.router,

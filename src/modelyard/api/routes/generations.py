@@ -13,13 +13,11 @@ from modelyard.generations.types import GenerationState
 from modelyard.protocol import generations as bodies
 from modelyard.protocol.error_event import ErrorEvent
 from modelyard.web.deps import TheGenerations, TheGrant, TheParts
-from modelyard.web.generation_views import event_response, generation_info, last_number
+from modelyard.web.generation_views import EventNumber, event_response, generation_info, last_number
 from modelyard.web.kept_requests import KIND, kept_request, streamed_body
 from modelyard.web.router import BodyKind, Router
 
 router = Router("/v1/generations", tags=["generations"])
-
-Number = Annotated[int, Query(ge=0, lt=2**63, description="The number of the last event that the reader has.")]
 
 
 @router.post("", scope="models:read", body=BodyKind.TEXT)
@@ -63,7 +61,7 @@ async def follow_generation(
     request: Request,
     parts: TheParts,
     grant: TheGrant,
-    after: Number = 0,
+    after: EventNumber = 0,
     follow: bool = True,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> StreamingResponse:

@@ -43,7 +43,7 @@ class Toolbox:
         if bases:
             tools.append(KnowledgeSearch(search, bases))
         if outside:
-            if (web := self._engine()) is not None:
+            if (web := self.search_engine()) is not None:
                 tools.append(InternetSearch(web))
             tools += [PageReader(self._read_page, Hosts.read(self._settings.fetch_hosts)), *await self._mcp_tools()]
         return tools
@@ -53,7 +53,11 @@ class Toolbox:
         if self._mcp is not None:
             await self._mcp.close()
 
-    def _engine(self) -> SearchEngine | None:
+    def search_engine(self) -> SearchEngine | None:
+        """The search engine of the settings, else the first one that is configured; None if there is none.
+
+        Raises `UnknownName` and `SearchNotConfigured` for a setting that cannot be used.
+        """
         if self._settings.search_engine:
             return engine(self._settings, self._settings.search_engine)
         for name in PREFERRED:

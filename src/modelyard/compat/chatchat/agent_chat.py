@@ -14,10 +14,11 @@ from modelyard.chats.tool_loop import LoopAnswer, Notice, TextPiece, ToolEnded, 
 from modelyard.compat.chatchat.base import BaseResponse, ChatchatRoute
 from modelyard.compat.chatchat.prompts import render_prompt
 from modelyard.compat.chatchat.streams import event_stream, token_limit
-from modelyard.compat.chatchat.turns import ChatQuestion, ChatTurn, server_tools
+from modelyard.compat.chatchat.turns import ChatQuestion, ChatTurn
 from modelyard.protocol.chatchat import AgentEvents
 from modelyard.web.deps import TheGrant, TheParts
 from modelyard.web.router import BodyKind, Router
+from modelyard.web.server_tools import server_tools
 
 router = Router("/chat", tags=["chatchat"], route_class=ChatchatRoute)
 

@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from modelyard.chats.exchanges import history
+from modelyard.chats.linear import history
 from modelyard.chats.types import MessageChange, MessageState, NewMessage, text_content
 from modelyard.compat.chatchat.base import BaseResponse, ChatchatRefused, ChatchatRoute
 from modelyard.compat.chatchat.prompts import render_prompt
@@ -84,7 +84,7 @@ async def _chat_events(turn: ChatTurn, body: ModelChat, count: int, owner: Owner
         if len(messages) == 1 and count > 0:
             path = await store.path(owner, chat, last=2 * count)
             messages = [*history(path, count, HISTORY_CHARACTERS), *messages]
-    message = (await store.add_messages(owner, chat, exchange(body.query, model)))[-1].id
+    message = (await store.add_messages(owner, chat, question_and_answer(body.query, model)))[-1].id
     answer: list[str] = []
     state = MessageState.STOPPED
     try:
@@ -101,7 +101,7 @@ async def _chat_events(turn: ChatTurn, body: ModelChat, count: int, owner: Owner
         yield {"text": "".join(answer), "message_id": message}
 
 
-def exchange(question: str, model: str) -> list[NewMessage]:
+def question_and_answer(question: str, model: str) -> list[NewMessage]:
     """A question, and its answer, which begins."""
     return [
         NewMessage("user", text_content(question)),

@@ -9,16 +9,12 @@ from typing import Any
 from fastapi import Request
 from pydantic import BaseModel, Field, model_validator
 
-from modelyard.chats.tools.base import Tool
 from modelyard.compat.chatchat.base import caller_models, chat_model
 from modelyard.compat.chatchat.streams import answer_text
-from modelyard.core.access import TOOLS, Grant
-from modelyard.knowledge.answering.excerpts import excerpts
+from modelyard.core.access import Grant
 from modelyard.knowledge.types import Models
 from modelyard.protocol.bounds import Few
-from modelyard.web.base_access import models_for
 from modelyard.web.deps import Parts
-from modelyard.web.knowledge_views import readable
 
 ROLES = {"ai": "assistant", "human": "user"}
 TEMPERATURE = 0.7
@@ -88,17 +84,3 @@ class ChatTurn:
         async with aclosing(tokens) as pieces:
             async for piece in pieces:
                 yield piece
-
-
-async def server_tools(parts: Parts, grant: Grant | None) -> list[Tool]:
-    """Return the server's tools that a key may use. Raises `InvalidParameter` and other errors for invalid settings."""
-    bases = await readable(parts.knowledge, grant)
-    outside = grant is None or grant.allows(TOOLS)
-    models = models_for(parts, grant)
-    by_name = {base.name: base for base in bases}
-
-    async def search(query: str, name: str) -> str:
-        return await excerpts(parts.knowledge.search, by_name[name], query, models)
-
-    described = {name: base.description for name, base in by_name.items()}
-    return await parts.chats.toolbox.tools(described, search, outside)

@@ -15,11 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelyard.chats.tool_loop import LoopAnswer, StreamedReply, TextPiece, ToolEnded, ToolStarted, run_tool_loop
 from modelyard.chats.tools.base import Tool
 from modelyard.chats.types import MessageChange, MessageState, text_content
-from modelyard.compat.chatchat.chat import KIND, exchange, row_id
+from modelyard.compat.chatchat.chat import KIND, question_and_answer, row_id
 from modelyard.compat.chatchat.kb_chat import choice, completion, head
 from modelyard.compat.chatchat.prompts import render_prompt
 from modelyard.compat.chatchat.streams import event_stream, token_limit
-from modelyard.compat.chatchat.turns import ChatQuestion, ChatTurn, server_tools
+from modelyard.compat.chatchat.turns import ChatQuestion, ChatTurn
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
 from modelyard.protocol.bounds import Few, Fields, Many
@@ -28,6 +28,7 @@ from modelyard.protocol.text_parts import text_of
 from modelyard.web.deps import Parts, TheGrant, TheParts
 from modelyard.web.disconnects import while_connected
 from modelyard.web.router import BodyKind, Router
+from modelyard.web.server_tools import server_tools
 
 router = Router("/chat", tags=["chatchat"])
 """Routes for OpenAI's client, with errors in OpenAI's format."""
@@ -124,7 +125,7 @@ async def _message_row(body: UnifiedChat, parts: Parts, grant: Grant | None) -> 
         return None
     store, owner = parts.chats.store, Owner.of(grant)
     chat = await store.get_or_create(owner, row_id(body.conversation_id), body.question, KIND)
-    return (await store.add_messages(owner, chat.id, exchange(body.question, body.model or "")))[-1].id
+    return (await store.add_messages(owner, chat.id, question_and_answer(body.question, body.model or "")))[-1].id
 
 
 async def _stored(

@@ -10,25 +10,25 @@ from typing import NamedTuple
 from modelyard.chats.types import Message
 
 
-class Exchange(NamedTuple):
+class QuestionAnswer(NamedTuple):
     """A question and the answer that follows it."""
 
     question: Message
     answer: Message
 
 
-def exchanges(path: Sequence[Message]) -> Iterator[Exchange]:
+def question_answers(path: Sequence[Message]) -> Iterator[QuestionAnswer]:
     """The questions of a branch that have an answer, in order."""
     for question, answer in pairwise(path):
         if question.role == "user" and answer.role == "assistant":
-            yield Exchange(question, answer)
+            yield QuestionAnswer(question, answer)
 
 
 def history(path: Sequence[Message], most: int, most_characters: int | None = None) -> list[dict[str, str]]:
     """The last answered questions of a branch with their answers as messages for a model, as many as the limits allow."""
     found: list[dict[str, str]] = []
     left = most_characters
-    for question, answer in list(exchanges(path))[::-1][:most]:
+    for question, answer in list(question_answers(path))[::-1][:most]:
         if left is not None:
             left -= len(question.text) + len(answer.text)
             if left < 0:
