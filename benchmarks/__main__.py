@@ -15,7 +15,19 @@ import msgspec
 import psutil
 import xllamacpp
 
-from benchmarks import bases, cold, embedding, engine, events, gateway, knowledge, knowledge_quality, serving, vllm
+from benchmarks import (
+    bases,
+    batches,
+    cold,
+    embedding,
+    engine,
+    events,
+    gateway,
+    knowledge,
+    knowledge_quality,
+    serving,
+    vllm,
+)
 from modelyard import __version__
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -46,6 +58,10 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
         "events": (
             "Readers of the stream of events",
             lambda: (rows := events.measure_all(quick), events.table(rows)),
+        ),
+        "batches": (
+            "Batches",
+            lambda: (rows := batches.measure_all(quick), batches.table(rows)),
         ),
         "engine": (
             "The server against the bare engine",
@@ -93,7 +109,19 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
 
 
 def main() -> None:
-    names = ["cold", "gateway", "events", "engine", "embedding", "serving", "vllm", "knowledge", "bases", "quality"]
+    names = [
+        "cold",
+        "gateway",
+        "events",
+        "batches",
+        "engine",
+        "embedding",
+        "serving",
+        "vllm",
+        "knowledge",
+        "bases",
+        "quality",
+    ]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=names, metavar="PART", help=f"of {', '.join(names)}; all if none")
     parser.add_argument("--quick", action="store_true", help="shorter runs, noisier figures")

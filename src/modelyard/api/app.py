@@ -125,9 +125,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     aliases = Aliases(settings.alias_rules)
     lock, database, keys = await _opened(settings, aliases)
     traffic = Traffic()
-    gateway = Gateway(settings, traffic, aliases)
-    gateway.admit(keys.access)
-    keys.on_change = gateway.admit
+    gateway = _gateway(settings, traffic, aliases, keys)
     host = LocalHost(settings, traffic.last_byte.get)
     jobs = Jobs(settings, database, host)
     journal = Journal(database, settings.folder)
@@ -138,9 +136,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     events = EventFeed(deployments, aliases, jobs, reconciler.downloads, journal, traffic, host)
     monitor = Monitor(database, gateway, lambda: metrics.running_replicas(deployments))
     caching = Caching(catalog, reconciler, jobs)
-    batches = BatchService(settings, database, jobs)
-    batches.register()
-    await _take_up(jobs, reconciler, settings)
+    batches = await _take_up(jobs, reconciler, settings, database)
     registrations = await load_registrations(settings, database, catalog, deployments)
     chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
@@ -182,6 +178,14 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         lock.close()
 
 
+def _gateway(settings: Settings, traffic: Traffic, aliases: Aliases, keys: KeyStore) -> Gateway:
+    """A gateway that admits the keys of the store, as they change."""
+    gateway = Gateway(settings, traffic, aliases)
+    gateway.admit(keys.access)
+    keys.on_change = gateway.admit
+    return gateway
+
+
 async def _close(chats: Chats, gateway: Gateway, monitor: Monitor, host: LocalHost, database: Database) -> None:
     """Close the parts of a server whose background tasks have ended."""
     await chats.close()
@@ -192,11 +196,14 @@ async def _close(chats: Chats, gateway: Gateway, monitor: Monitor, host: LocalHo
     await database.close()
 
 
-async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings) -> None:
-    """Continue jobs that an earlier run of the server left unfinished."""
+async def _take_up(jobs: Jobs, reconciler: Reconciler, settings: Settings, database: Database) -> BatchService:
+    """Continue jobs that an earlier run of the server left unfinished; those of the batches wait until models can be used."""
     engine_installs.register(jobs, settings.engines_folder)
+    batches = BatchService(settings, database, jobs)
+    batches.register()
     await jobs.open(worked=frozenset(IndexingKind))
     await reconciler.downloads.adopt_records()
+    return batches
 
 
 def _begin_all(

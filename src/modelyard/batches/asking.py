@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from modelyard.batches.journal import AnswerRecord, Tokens
+from modelyard.batches.journal import AnswerRecord, BatchTokens
 from modelyard.batches.lines import LineRequest
 from modelyard.batches.pace import Pace
 from modelyard.batches.types import BatchModels, Identity
@@ -112,7 +112,7 @@ class Asking:
         except msgspec.MsgspecError as error:
             raise UpstreamFailed(request.model, f"its answer is no JSON object: {error}.") from None
         prompt, answer = usage.prompt_tokens_details, usage.completion_tokens_details
-        tokens = Tokens(
+        tokens = BatchTokens(
             usage.prompt_tokens or 0,
             (prompt.cached_tokens or 0) if prompt else 0,
             usage.completion_tokens or 0,
@@ -122,7 +122,7 @@ class Asking:
 
     def _failed(self, request: LineRequest, error: ModelyardError) -> AnswerRecord:
         content = self._response(request, error.status, errors.encode(error))
-        return AnswerRecord(request.number, True, Tokens(), content)
+        return AnswerRecord(request.number, True, BatchTokens(), content)
 
     def _response(self, request: LineRequest, status: int, body: bytes) -> bytes:
         name = self._name(request).encode()

@@ -26,6 +26,8 @@ YIELD_SHARE = 4
 """While they hold back, they use this part of what they would use."""
 KNOWN = 100
 """Models above which those that are idle are forgotten: lines may name anything."""
+SPARE_SHARE = 8
+"""So much more than the number that was found, so that a place that becomes free is taken at once."""
 LOOK_SECONDS = 0.1
 """Seconds between looks at whether somebody still waits."""
 
@@ -135,7 +137,7 @@ class Pace:
         if now - pace.waited_for_at < YIELD_SECONDS:
             pace.climb.restart()
             return max(1, limit // YIELD_SHARE)
-        return limit
+        return limit + min(limit // SPARE_SHARE, most - limit)
 
     async def enter(self, model: str) -> None:
         """Wait until a model may get one request more, and count it. `leave` must follow."""

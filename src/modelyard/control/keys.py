@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.control import passwords
-from modelyard.control.key_owners import check_owner, limited_makers, new_owner, quotas
+from modelyard.control.key_owners import check_owner, limited_makers, new_owner, quotas, user_grant
 from modelyard.core.access import ADMIN, READ, WRITE, Access, Grant, Owner, Quota, checked_scopes, fingerprint
 from modelyard.core.aliases import NO_ALIASES, Aliases
 from modelyard.core.errors import (
@@ -107,7 +107,7 @@ class KeyStore:
         self.usable = bool(users) or any(row.user_id is None and not _expired(row, now) for row in rows)
         in_use = bool(users) or any(row.user_id is None for row in rows)
         grants = {row.hash: _grant(row, users, above, self._aliases) for row in rows}
-        standing = {user.owner: _user_grant(user, self._aliases) for user in users.values()}
+        standing = {user.owner: user_grant(user, self._aliases) for user in users.values()}
         access = Access(_required(self._mode, self.exposed, in_use), grants, standing)
         if access != self.access:
             self.access = access
@@ -352,18 +352,6 @@ def _grant(row: Key, users: dict[int, User], above: Mapping[str, Quota], aliases
         tokens_per_minute=row.tokens_per_minute,
         expires_at=row.expires_at,
         user=users[row.user_id].name if row.user_id in users else None,
-        aliases=aliases,
-    )
-
-
-def _user_grant(user: User, aliases: Aliases) -> Grant:
-    """The rights of a user, without a login."""
-    return Grant(
-        id=user.owner,
-        owner=user.owner,
-        name=user.name,
-        scopes=frozenset(user.scopes),
-        user=user.name,
         aliases=aliases,
     )
 
