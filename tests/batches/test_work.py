@@ -62,6 +62,9 @@ class ScriptedModels:
             raise answer
         return answer
 
+    def limited(self, identity: Identity) -> bool:
+        return False
+
     def capacity(self, model: str) -> Capacity:
         return Capacity()
 

@@ -177,6 +177,26 @@ class Pace:
         self._models[model].climb.refused(self._clock())
 
 
+class Turn:
+    """The place of one request among those of its model, which it gives back while it waits for something else."""
+
+    def __init__(self, pace: Pace, model: str) -> None:
+        self._pace = pace
+        self._model = model
+        self._taken = False
+
+    async def take(self) -> None:
+        """Wait for a place."""
+        await self._pace.enter(self._model)
+        self._taken = True
+
+    def give_back(self, work: float | None) -> None:
+        """Give the place back if it is taken; `work` is that of `Pace.leave`."""
+        if self._taken:
+            self._taken = False
+            self._pace.leave(self._model, work)
+
+
 def largest(capacity: Capacity) -> int:
     """The largest number of requests at a time. Where replicas have a limit, a quarter of it is left to others."""
     per_replica = MOST if capacity.most is None else min(MOST, max(1, capacity.most * 3 // 4))

@@ -18,7 +18,7 @@ from modelyard.batches.asking import Asking, unanswered
 from modelyard.batches.input_check import check_input
 from modelyard.batches.journal import AnswerJournal, AnswerRecord
 from modelyard.batches.lines import BLOCK, InputLine, portion, read_input, request_of
-from modelyard.batches.pace import Pace
+from modelyard.batches.pace import Pace, Turn
 from modelyard.batches.recorder import Recorder
 from modelyard.batches.rows import BatchState
 from modelyard.batches.types import BatchModels, Identity
@@ -165,15 +165,17 @@ class BatchRun:
                     continue
                 request = request_of(line)
                 await recorder.room()
-                await tools.pace.enter(request.model)
-                answering = group.create_task(asking.answer(request))
-                answering.add_done_callback(partial(self._left, request.model, recorder))
+                await asking.calm()
+                turn = Turn(tools.pace, request.model)
+                await turn.take()
+                answering = group.create_task(asking.answer(request, turn))
+                answering.add_done_callback(partial(self._left, turn, recorder))
         await recorder.flush()
 
-    def _left(self, model: str, recorder: Recorder, answering: asyncio.Task[AnswerRecord]) -> None:
+    def _left(self, turn: Turn, recorder: Recorder, answering: asyncio.Task[AnswerRecord]) -> None:
         """A request has ended, or was cancelled, maybe before it began."""
         record = None if answering.cancelled() or answering.exception() else answering.result()
-        self._tools.pace.leave(model, None if record is None or record.failed else max(1, record.tokens.answer))
+        turn.give_back(None if record is None or record.failed else max(1, record.tokens.answer))
         if record is not None:
             recorder.put(record)
 
