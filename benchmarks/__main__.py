@@ -17,6 +17,7 @@ import xllamacpp
 
 from benchmarks import (
     bases,
+    batches,
     cold,
     embedding,
     engine,
@@ -62,6 +63,10 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
         "events": (
             "Readers of the stream of events",
             lambda: (rows := events.measure_all(quick), events.table(rows)),
+        ),
+        "batches": (
+            "Batches",
+            lambda: (rows := batches.measure_all(quick), batches.table(rows)),
         ),
         "engine": (
             "The server against the bare engine",
@@ -109,7 +114,19 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
 
 
 def main() -> None:
-    names = ["cold", "gateway", "events", "engine", "embedding", "serving", "vllm", "knowledge", "bases", "quality"]
+    names = [
+        "cold",
+        "gateway",
+        "events",
+        "batches",
+        "engine",
+        "embedding",
+        "serving",
+        "vllm",
+        "knowledge",
+        "bases",
+        "quality",
+    ]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=names, metavar="PART", help=f"of {', '.join(names)}; all if none")
     parser.add_argument("--quick", action="store_true", help="shorter runs, noisier figures")

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from modelyard.batches import recorder as recorders
-from modelyard.batches.journal import AnswerJournal, AnswerRecord, Tokens
+from modelyard.batches.journal import AnswerJournal, AnswerRecord, BatchTokens
 from modelyard.batches.recorder import Recorder
 
 
 def record(line: int, failed: bool = False, content: bytes = b"") -> AnswerRecord:
-    return AnswerRecord(line, failed, Tokens(1, 2, 3, 4), content or b'{"line": %d}' % line)
+    return AnswerRecord(line, failed, BatchTokens(1, 2, 3, 4), content or b'{"line": %d}' % line)
 
 
 def test_a_journal_is_opened_again_with_everything_in_it(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_a_journal_is_opened_again_with_everything_in_it(tmp_path: Path) -> None
         file.write(b"3 0 1 1")  # the kill came while this line was written
     again = AnswerJournal(path, 6)
     assert [again.answered(line) for line in range(1, 7)] == [True, True, False, False, True, False]
-    assert (again.completed, again.failed, again.tokens) == (2, 1, Tokens(3, 6, 9, 12))
+    assert (again.completed, again.failed, again.tokens) == (2, 1, BatchTokens(3, 6, 9, 12))
     again.add([record(3)])
     assert b"".join(again.contents(False)) == b'{"line": 1}\n{"line": 3}\n{"line": 5}\n'
     assert b"".join(again.contents(True)) == b'{"line": 2}\n'
@@ -70,7 +70,7 @@ def test_answers_that_come_together_are_written_together(tmp_path: Path) -> None
     async def go() -> None:
         journal = FullDisk(tmp_path / "answers", 100)
         kept = Recorder(journal, print)
-        await asyncio.gather(*(kept.keep(record(line)) for line in range(1, 101)))
+        await asyncio.gather(*{kept.put(record(line)) for line in range(1, 101)})
         assert journal.completed == 100 and journal.writes <= 2
         await kept.close()
         journal.close()
@@ -85,7 +85,7 @@ def test_answers_wait_for_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.M
         reasons: list[str] = []
         journal = FullDisk(tmp_path / "answers", 1, errno.ENOSPC, errno.EDQUOT)
         kept = Recorder(journal, reasons.append)
-        await kept.keep(record(1))
+        await kept.put(record(1))
         assert journal.answered(1) and len(reasons) == 2 and "full" in reasons[0]
         await kept.close()
         journal.close()
@@ -97,9 +97,11 @@ def test_a_broken_disk_is_an_error_of_the_batch(tmp_path: Path) -> None:
     async def go() -> None:
         journal = FullDisk(tmp_path / "answers", 2, errno.EIO)
         kept = Recorder(journal, print)
-        with pytest.raises(OSError, match="no"):
-            await kept.keep(record(1))
-        await kept.keep(record(2))
+        written = kept.put(record(1))
+        for call in (kept.flush(), kept.room(), written):
+            with pytest.raises(OSError, match="no"):
+                await call
+        await kept.put(record(2))
         assert [journal.answered(line) for line in (1, 2)] == [False, True]
         await kept.close()
         journal.close()
@@ -112,17 +114,15 @@ def test_closing_ends_the_wait_for_room_and_writes_what_can_be(tmp_path: Path) -
         journal = FullDisk(tmp_path / "answers", 2, errno.ENOSPC, errno.ENOSPC)
         waits = asyncio.Event()
         kept = Recorder(journal, lambda reason: waits.set())
-        keeping = asyncio.create_task(kept.keep(record(1)))
+        keeping = kept.put(record(1))
         await waits.wait()
         await kept.close()
         with pytest.raises(OSError, match="no"):
             await keeping
         other = Recorder(journal, print)
-        cancelled = asyncio.create_task(other.keep(record(2)))
-        await asyncio.sleep(0)
-        cancelled.cancel()
+        written = other.put(record(2))
         await other.close()
-        assert journal.answered(2), "an answer that was there is kept, although its batch was cancelled"
+        assert written.done() and journal.answered(2), "closing writes what waits"
         journal.close()
 
     asyncio.run(go())

@@ -73,14 +73,14 @@ class Room:
 
 def test_batches_hold_back_while_somebody_waits_and_a_moment_longer() -> None:
     room = Room(Capacity(replicas=2))
-    assert room.pace.allowed("m") == 2 * FIRST
+    assert room.pace.allowed("m") == 2 * FIRST * 9 // 8
     room.capacity = Capacity(replicas=2, waited_for=1)
     assert room.pace.allowed("m") == FIRST // 2
     room.capacity = Capacity(replicas=2)
     room.now = YIELD_SECONDS / 2
     assert room.pace.allowed("m") == FIRST // 2
     room.now = YIELD_SECONDS
-    assert room.pace.allowed("m") == 2 * FIRST
+    assert room.pace.allowed("m") == 2 * FIRST * 9 // 8
 
 
 def test_where_a_replica_has_a_limit_some_of_it_is_left_to_others() -> None:

@@ -15,7 +15,7 @@ import uvloop
 
 from modelyard.batches import asking
 from modelyard.batches.rows import ENDED
-from modelyard.batches.service import Batch, BatchService
+from modelyard.batches.service import BatchService, BatchView
 from modelyard.batches.types import Capacity, Identity
 from modelyard.core.access import LOCAL, Owner
 from modelyard.core.config import Settings
@@ -57,10 +57,13 @@ class ScriptedModels:
         self.requests.append(text)
         self.identities.add(identity)
         answers = self.script.get(text) or [GOOD]
-        answer = answers.pop(0)
+        answer: bytes | Exception = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return bytes(answer)
+
+    def limited(self, identity: Identity) -> bool:
+        return False
 
     def capacity(self, model: str) -> Capacity:
         return Capacity()
@@ -88,14 +91,14 @@ class Room:
         new = NewBatch.model_validate({"input_file_id": file.id, "endpoint": CHAT, **body})
         return (await self.batches.create(None, new)).row.id
 
-    async def end(self, name: str) -> Batch:
+    async def end(self, name: str) -> BatchView:
         """A batch once its job has ended."""
         await self.jobs.wait(name)
         found = await self.batches.get(OWNER, name)
         assert found.row.state in ENDED, found.row.state
         return found
 
-    async def until(self, name: str, look: Callable[[Batch], bool]) -> Batch:
+    async def until(self, name: str, look: Callable[[BatchView], bool]) -> BatchView:
         """A batch once it looks so."""
         while not look(found := await self.batches.get(OWNER, name)):  # noqa: ASYNC110 - every look asks the database
             await asyncio.sleep(0)

@@ -38,6 +38,15 @@ class GatewayModels:
         finally:
             await answer.aclose()
 
+    def limited(self, identity: Identity) -> bool:
+        """Whether the key has limits of its own, so that a refusal says nothing about the model."""
+        try:
+            grant = self._grant(identity)
+        except InvalidKey:
+            return False
+        quotas = () if grant is None else grant.quotas
+        return any(quota.requests_per_minute or quota.tokens_per_minute for quota in quotas)
+
     def _grant(self, identity: Identity) -> Grant | None:
         """The present rights of who created a batch. Raises `InvalidKey` for a revoked key and a removed user."""
         access = self._keys.access

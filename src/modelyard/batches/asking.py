@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from modelyard.batches.journal import AnswerRecord, Tokens
+from modelyard.batches.journal import AnswerRecord, BatchTokens
 from modelyard.batches.lines import LineRequest
-from modelyard.batches.pace import Pace
+from modelyard.batches.pace import Pace, Turn
 from modelyard.batches.types import BatchModels, Identity
 from modelyard.core.errors import (
     InternalError,
@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 TRIES = 3
 """Attempts of a request that fails because of its model's engine."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
-"""Seconds before the second attempt, doubled before each further one; and at most, unless an error says how long to wait."""
+"""Seconds before the second attempt, doubled before each further one; and at most."""
+LONGEST_LIMIT = 60
+"""Seconds that a limit of requests or tokens is waited for, at most."""
 
 
 class PromptDetails(msgspec.Struct):
@@ -76,20 +78,24 @@ class Asking:
         self._models = models
         self._pace = pace
         self._wait = wait
+        self._waiting = 0
+        self._passed = asyncio.Event()
 
-    async def answer(self, request: LineRequest) -> AnswerRecord:
-        """The answer to a request, or the error after which no other attempt helps."""
+    async def calm(self) -> None:
+        """Return when no request waits for an error to pass: until then, others would only wait with it."""
+        while self._waiting:
+            self._passed.clear()
+            await self._passed.wait()
+
+    async def answer(self, request: LineRequest, turn: Turn) -> AnswerRecord:
+        """The answer to a request, or the error after which no other attempt helps. The place of `turn` is taken."""
         tries, pause = 0, FIRST_PAUSE
         while True:
             try:
                 body = await self._models.ask(self._identity, self._name(request), self._endpoint, request.body)
                 return self._answered(request, body)
             except (RateLimited, Unavailable) as error:
-                if isinstance(error, RateLimited):
-                    self._pace.refused(request.model)
-                self._wait(error.message)
-                seconds = pause if error.retry_after is None else min(max(pause, error.retry_after), 60.0)
-                await asyncio.sleep(seconds if isinstance(error, RateLimited) else pause)
+                await self._pass(request, error, pause, turn)
             except (UpstreamFailed, UpstreamTimeout, InternalError) as error:
                 tries += 1
                 if tries >= TRIES:
@@ -102,6 +108,22 @@ class Asking:
                 return self._failed(request, InternalError(f"Internal error: {type(error).__name__}."))
             pause = min(2 * pause, LONGEST_PAUSE)
 
+    async def _pass(self, request: LineRequest, error: ModelyardError, pause: float, turn: Turn) -> None:
+        """Wait for an error to pass, without a place among the requests of the model."""
+        turn.give_back(None)
+        self._wait(error.message)
+        if isinstance(error, RateLimited):
+            pause = max(pause, min(error.retry_after or 0, LONGEST_LIMIT))
+            if not self._models.limited(self._identity):
+                self._pace.refused(request.model)
+        self._waiting += 1
+        try:
+            await asyncio.sleep(pause)
+            await turn.take()
+        finally:
+            self._waiting -= 1
+            self._passed.set()
+
     def _name(self, request: LineRequest) -> str:
         """The id of a line's request."""
         return f"batch_req_{self._batch.removeprefix('batch_')}_{request.number}"
@@ -112,7 +134,7 @@ class Asking:
         except msgspec.MsgspecError as error:
             raise UpstreamFailed(request.model, f"its answer is no JSON object: {error}.") from None
         prompt, answer = usage.prompt_tokens_details, usage.completion_tokens_details
-        tokens = Tokens(
+        tokens = BatchTokens(
             usage.prompt_tokens or 0,
             (prompt.cached_tokens or 0) if prompt else 0,
             usage.completion_tokens or 0,
@@ -122,7 +144,7 @@ class Asking:
 
     def _failed(self, request: LineRequest, error: ModelyardError) -> AnswerRecord:
         content = self._response(request, error.status, errors.encode(error))
-        return AnswerRecord(request.number, True, Tokens(), content)
+        return AnswerRecord(request.number, True, BatchTokens(), content)
 
     def _response(self, request: LineRequest, status: int, body: bytes) -> bytes:
         name = self._name(request).encode()

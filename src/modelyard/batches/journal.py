@@ -14,8 +14,8 @@ PORTION = 256 * 1024
 
 
 @dataclass(slots=True)
-class Tokens:
-    """Tokens that models counted."""
+class BatchTokens:
+    """BatchTokens that models counted."""
 
     prompt: int = 0
     cached: int = 0
@@ -24,7 +24,7 @@ class Tokens:
     reasoning: int = 0
     """Those of `answer` that are reasoning."""
 
-    def add(self, other: Tokens) -> None:
+    def add(self, other: BatchTokens) -> None:
         """Add the tokens of another answer."""
         self.prompt += other.prompt
         self.cached += other.cached
@@ -39,7 +39,7 @@ class AnswerRecord:
     line: int
     failed: bool
     """Whether it is an error."""
-    tokens: Tokens
+    tokens: BatchTokens
     content: bytes
     """The line of the output file or of the error file, without its end."""
 
@@ -52,7 +52,7 @@ class AnswerRecord:
         """Of a line of the journal."""
         *numbers, content = data.split(b" ", 6)
         line, failed, *tokens = map(int, numbers)
-        return cls(line, bool(failed), Tokens(*tokens), content)
+        return cls(line, bool(failed), BatchTokens(*tokens), content)
 
 
 class AnswerJournal:
@@ -62,7 +62,7 @@ class AnswerJournal:
         """Open the journal of a batch with so many lines of input, or begin one."""
         self.path = path
         self.completed = self.failed = 0
-        self.tokens = Tokens()
+        self.tokens = BatchTokens()
         self._places = array("q", bytes(8 * (lines + 1)))
         """Line → its place in the file, plus 1; negative for an error, 0 if it is not answered."""
         self._log = LineLog(path)

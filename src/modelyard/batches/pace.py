@@ -26,6 +26,8 @@ YIELD_SHARE = 4
 """While they hold back, they use this part of what they would use."""
 KNOWN = 100
 """Models above which those that are idle are forgotten: lines may name anything."""
+SPARE_SHARE = 8
+"""So much more than the number that was found, so that a place that becomes free is taken at once."""
 LOOK_SECONDS = 0.1
 """Seconds between looks at whether somebody still waits."""
 
@@ -135,7 +137,7 @@ class Pace:
         if now - pace.waited_for_at < YIELD_SECONDS:
             pace.climb.restart()
             return max(1, limit // YIELD_SHARE)
-        return limit
+        return limit + min(limit // SPARE_SHARE, most - limit)
 
     async def enter(self, model: str) -> None:
         """Wait until a model may get one request more, and count it. `leave` must follow."""
@@ -173,6 +175,26 @@ class Pace:
     def refused(self, model: str) -> None:
         """A model has refused a request because it has too many."""
         self._models[model].climb.refused(self._clock())
+
+
+class Turn:
+    """The place of one request among those of its model, which it gives back while it waits for something else."""
+
+    def __init__(self, pace: Pace, model: str) -> None:
+        self._pace = pace
+        self._model = model
+        self._taken = False
+
+    async def take(self) -> None:
+        """Wait for a place."""
+        await self._pace.enter(self._model)
+        self._taken = True
+
+    def give_back(self, work: float | None) -> None:
+        """Give the place back if it is taken; `work` is that of `Pace.leave`."""
+        if self._taken:
+            self._taken = False
+            self._pace.leave(self._model, work)
 
 
 def largest(capacity: Capacity) -> int:

@@ -11,6 +11,8 @@ from modelyard.core.errors import NotEnoughDisk
 from modelyard.db.reserve import FULL
 from modelyard.files.stores import whole_step
 
+MOST_WAITING = 256
+"""Answers that may wait to be written before no further requests are sent."""
 PAUSE_SECONDS = 2.0
 """Seconds between two attempts to write to a full disk."""
 
@@ -18,25 +20,42 @@ PAUSE_SECONDS = 2.0
 class Recorder:
     """Everything is on one event loop; the journal is used in threads, one at a time."""
 
-    def __init__(self, journal: AnswerJournal, wait: Callable[[str], None]) -> None:
-        """`wait` is called with the reason for which answers wait."""
+    def __init__(
+        self, journal: AnswerJournal, wait: Callable[[str], None], on_write: Callable[[], None] = lambda: None
+    ) -> None:
+        """`wait` is called with the reason for which answers wait, `on_write` after each write."""
         self._journal = journal
         self._wait = wait
+        self._on_write = on_write
+        self._error: OSError | None = None
         self._waiting: list[AnswerRecord] = []
         self._written: asyncio.Future[None] | None = None
         """Done when what waits now is written."""
         self._writing: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
 
-    async def keep(self, record: AnswerRecord) -> None:
-        """Return when an answer is written. While the disk is full, it waits. Raises `OSError` for a disk that is broken."""
+    def put(self, record: AnswerRecord) -> asyncio.Future[None]:
+        """Let an answer be written; the result is done when it is. While the disk is full, that takes until there is room."""
         self._waiting.append(record)
         if self._written is None:
             self._written = asyncio.get_running_loop().create_future()
-        written = self._written
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
-        await asyncio.shield(written)
+        return self._written
+
+    async def room(self) -> None:
+        """Return when not too many answers wait. Raises `OSError` for a disk that is broken."""
+        if self._error is not None:
+            raise self._error
+        while self._written is not None and len(self._waiting) >= MOST_WAITING:
+            await asyncio.shield(self._written)
+
+    async def flush(self) -> None:
+        """Return when no answer waits. Raises `OSError` for a disk that is broken."""
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+        if self._error is not None:
+            raise self._error
 
     async def _write(self) -> None:
         """Write until nothing waits."""
@@ -48,10 +67,12 @@ class Recorder:
                 try:
                     await self._add(records)
                 except OSError as error:
+                    self._error = error
                     written.set_exception(error)
                     written.exception()  # asyncio would log an exception that nobody retrieves
                 else:
                     written.set_result(None)
+                    self._on_write()
         finally:
             self._writing = None
 

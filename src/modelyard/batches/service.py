@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelyard.batches import rows
-from modelyard.batches.journal import Tokens
+from modelyard.batches.journal import BatchTokens
 from modelyard.batches.pace import Pace
 from modelyard.batches.rows import BatchState
 from modelyard.batches.types import BatchModels
@@ -41,13 +41,13 @@ LONGEST_WINDOW = 30 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class BatchView:
     """A batch as it is now."""
 
     row: BatchRow
     completed: int
     failed: int
-    tokens: Tokens | None
+    tokens: BatchTokens | None
     """None until it has ended."""
 
 
@@ -106,7 +106,7 @@ class BatchService:
             task.cancel()
         await asyncio.gather(*self._working, *self._failing, return_exceptions=True)
 
-    async def create(self, grant: Grant | None, body: NewBatch) -> Batch:
+    async def create(self, grant: Grant | None, body: NewBatch) -> BatchView:
         """Create a batch, and acknowledge it once it is stored. Raises `InvalidParameter` and `FileNotFound`."""
         tools = await self._opened()
         if body.endpoint not in tools.models.endpoints:
@@ -146,28 +146,28 @@ class BatchService:
         progress = JobProgress(row.completed or 0, row.total or None, UNIT)
         self._jobs.submit(Job(id=row.id, kind=KIND, owner=row.owner, parameters=parameters, progress=progress))
 
-    async def get(self, owner: Owner, name: str) -> Batch:
+    async def get(self, owner: Owner, name: str) -> BatchView:
         """A batch by its id. Raises `BatchNotFound`."""
         async with self._database.session() as session:
             return self._seen(await rows.visible(session, owner, name))
 
-    async def page(self, owner: Owner, after: str | None, limit: int) -> tuple[Sequence[Batch], bool]:
+    async def page(self, owner: Owner, after: str | None, limit: int) -> tuple[Sequence[BatchView], bool]:
         """Batches, newest first, and whether there are more of them. Raises `BatchNotFound` for an unknown `after`."""
         async with self._database.session() as session:
             found = await rows.page(session, owner, after, limit + 1)
         return [self._seen(row) for row in found[:limit]], len(found) > limit
 
-    def _seen(self, row: BatchRow) -> Batch:
+    def _seen(self, row: BatchRow) -> BatchView:
         """A batch with the counts of its run."""
         run = self._runs.get(row.id)
         journal = None if run is None else run.journal
         if row.state in rows.ENDED or journal is None:
-            tokens = Tokens(*row.tokens) if row.tokens else None
-            return Batch(row, row.completed or 0, row.failed or 0, tokens)
-        return Batch(row, journal.completed, journal.failed, None)
+            tokens = BatchTokens(*row.tokens) if row.tokens else None
+            return BatchView(row, row.completed or 0, row.failed or 0, tokens)
+        return BatchView(row, journal.completed, journal.failed, None)
 
     @retried
-    async def cancel(self, owner: Owner, name: str) -> Batch:
+    async def cancel(self, owner: Owner, name: str) -> BatchView:
         """Stop sending requests of a batch; files of what was answered are made, and then it is cancelled.
 
         Raises `BatchNotFound`, and `Conflict` for one whose requests are all answered.

@@ -40,5 +40,8 @@ class BatchModels(Protocol):
     async def ask(self, identity: Identity, request_id: str, endpoint: str, body: bytes) -> bytes:
         """The body of the answer to a request. Raises a `ModelyardError` for every answer that is an error."""
 
+    def limited(self, identity: Identity) -> bool:
+        """Whether the key has limits of its own, so that a refusal says nothing about the model."""
+
     def capacity(self, model: str) -> Capacity:
         """What a model can take at present, whether or not there is one of this name."""

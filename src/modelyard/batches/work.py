@@ -17,8 +17,8 @@ from modelyard.batches import rows
 from modelyard.batches.asking import Asking, unanswered
 from modelyard.batches.input_check import check_input
 from modelyard.batches.journal import AnswerJournal, AnswerRecord
-from modelyard.batches.lines import BLOCK, InputLine, LineRequest, portion, read_input, request_of
-from modelyard.batches.pace import Pace
+from modelyard.batches.lines import BLOCK, InputLine, portion, read_input, request_of
+from modelyard.batches.pace import Pace, Turn
 from modelyard.batches.recorder import Recorder
 from modelyard.batches.rows import BatchState
 from modelyard.batches.types import BatchModels, Identity
@@ -135,7 +135,7 @@ class BatchRun:
 
     async def _ask(self, row: BatchRow, journal: AnswerJournal) -> None:
         """Send what is not answered yet, until all is, the time is over, or the batch is cancelled."""
-        recorder = Recorder(journal, self._wait)
+        recorder = Recorder(journal, self._wait, partial(self._show, journal))
         asking = asyncio.create_task(self._send_all(row, journal, recorder))
         stopping = asyncio.create_task(self.stopping.wait())
         try:
@@ -164,22 +164,20 @@ class BatchRun:
                 if journal.answered(line.number):
                     continue
                 request = request_of(line)
-                await tools.pace.enter(request.model)
-                task = group.create_task(self._send(request, asking, recorder, journal))
-                task.add_done_callback(partial(self._left, request.model))
+                await recorder.room()
+                await asking.calm()
+                turn = Turn(tools.pace, request.model)
+                await turn.take()
+                answering = group.create_task(asking.answer(request, turn))
+                answering.add_done_callback(partial(self._left, turn, recorder))
+        await recorder.flush()
 
-    async def _send(
-        self, request: LineRequest, asking: Asking, recorder: Recorder, journal: AnswerJournal
-    ) -> AnswerRecord:
-        record = await asking.answer(request)
-        await recorder.keep(record)
-        self._show(journal)
-        return record
-
-    def _left(self, model: str, task: asyncio.Task[AnswerRecord]) -> None:
-        """A request has ended, or was cancelled before it began."""
-        record = None if task.cancelled() or task.exception() else task.result()
-        self._tools.pace.leave(model, None if record is None or record.failed else max(1, record.tokens.answer))
+    def _left(self, turn: Turn, recorder: Recorder, answering: asyncio.Task[AnswerRecord]) -> None:
+        """A request has ended, or was cancelled, maybe before it began."""
+        record = None if answering.cancelled() or answering.exception() else answering.result()
+        turn.give_back(None if record is None or record.failed else max(1, record.tokens.answer))
+        if record is not None:
+            recorder.put(record)
 
     async def _lines(self) -> AsyncGenerator[InputLine]:
         """The lines of the input that are requests."""

@@ -1,4 +1,4 @@
-"""Relations between keys: the owner ids of users and keys, and the limits of keys that create other keys."""
+"""Relations between keys: the owner ids and rights of users, and the limits of keys that create other keys."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.core.access import Grant, Owner, Quota
+from modelyard.core.aliases import Aliases
 from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.db.tables import Key, User
 
@@ -44,3 +45,15 @@ async def quotas(session: AsyncSession, keys: Sequence[Key]) -> dict[str, Quota]
         return {}
     rows = await session.scalars(select(Key).where(Key.id.in_(names)))
     return {row.id: Quota(row.id, row.requests_per_minute, row.tokens_per_minute) for row in rows}
+
+
+def user_grant(user: User, aliases: Aliases) -> Grant:
+    """The rights of a user, without a login."""
+    return Grant(
+        id=user.owner,
+        owner=user.owner,
+        name=user.name,
+        scopes=frozenset(user.scopes),
+        user=user.name,
+        aliases=aliases,
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from modelyard.control.key_owners import quotas
+from modelyard.control.key_owners import quotas, user_grant
 from modelyard.core.access import Access, Grant, Quota
 from modelyard.core.aliases import NO_ALIASES, Aliases
 from modelyard.core.sessions import NO_SESSIONS, LiveSession, Sessions, SessionToken, SessionUse, TokenRole
@@ -70,7 +70,7 @@ async def read_snapshot(session: AsyncSession, rules: KeyRules, uses: Mapping[st
     grants = {row.id: _grant(row, users, above, rules.aliases) for row in rows}
     found = [live for row in open_rows if (live := _live(row, grants, users, rules, required, uses)) is not None]
     sessions = _sessions(open_rows, found) if found else NO_SESSIONS
-    standing = {user.owner: _user_grant(user, rules.aliases) for user in users.values()}
+    standing = {user.owner: user_grant(user, rules.aliases) for user in users.values()}
     access = Access(required, {row.hash: grants[row.id] for row in rows}, standing, sessions)
     return KeySnapshot(access, usable, counts)
 
@@ -116,18 +116,6 @@ def _grant(row: Key, users: dict[int, User], above: Mapping[str, Quota], aliases
     )
 
 
-def _user_grant(user: User, aliases: Aliases) -> Grant:
-    """The rights of a user, without a login."""
-    return Grant(
-        id=user.owner,
-        owner=user.owner,
-        name=user.name,
-        scopes=frozenset(user.scopes),
-        user=user.name,
-        aliases=aliases,
-    )
-
-
 def _live(
     row: SessionRow,
     grants: Mapping[str, Grant],
@@ -141,7 +129,7 @@ def _live(
     if row.user_id is not None:
         if (user := users.get(row.user_id)) is None:
             return None
-        grant = replace(_user_grant(user, rules.aliases), id=row.id, session=row.id)
+        grant = replace(user_grant(user, rules.aliases), id=row.id, session=row.id)
     elif row.key_id is not None:
         if (of_key := grants.get(row.key_id)) is None:
             return None

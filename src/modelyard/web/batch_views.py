@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from modelyard.batches.journal import Tokens
+from modelyard.batches.journal import BatchTokens
 from modelyard.batches.rows import ENDED
-from modelyard.batches.service import Batch
+from modelyard.batches.service import BatchView
 from modelyard.protocol import batches as bodies
 
 
-def batch_info(batch: Batch) -> bodies.BatchInfo:
+def batch_info(batch: BatchView) -> bodies.BatchInfo:
     """A batch as OpenAI describes one, with its owner."""
     row = batch.row
     ended = row.state in ENDED
@@ -43,7 +43,7 @@ def batch_info(batch: Batch) -> bodies.BatchInfo:
     )
 
 
-def _usage(tokens: Tokens) -> bodies.BatchUsage:
+def _usage(tokens: BatchTokens) -> bodies.BatchUsage:
     return bodies.BatchUsage(
         input_tokens=tokens.prompt,
         input_tokens_details=bodies.CachedTokens(cached_tokens=tokens.cached),
