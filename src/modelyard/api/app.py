@@ -140,8 +140,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     imports = await _take_up(jobs, reconciler, settings)
     registrations = await load_registrations(settings, database, catalog, deployments)
     chats = Chats(settings, database, parse_page)
-    autostarts = Autostarts(database, deployments, reconciler)
-    await autostarts.prepare()
+    autostarts = await _autostarts(database, deployments, reconciler)
     tasks = _begin_all(reconciler, autostarts, keys, jobs, events, monitor)
     try:
         await reconciler.look()
@@ -176,6 +175,13 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         await _end(*reversed(tasks))
         await _close(chats, gateway, monitor, host, database)
         lock.close()
+
+
+async def _autostarts(database: Database, deployments: Deployments, reconciler: Reconciler) -> Autostarts:
+    """The models that start with the server, read from the database."""
+    found = Autostarts(database, deployments, reconciler)
+    await found.prepare()
+    return found
 
 
 async def _close(chats: Chats, gateway: Gateway, monitor: Monitor, host: LocalHost, database: Database) -> None:
