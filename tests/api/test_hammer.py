@@ -63,7 +63,7 @@ def chunk_of(server: Live) -> int:
 
 
 def a_job(server: Live) -> str:
-    jobs = server.http.get(f"{BASE}/jobs").json()
+    jobs = server.http.get(f"{BASE}/jobs").json()["data"]
     return str(jobs[0]["id"]) if jobs else "none"
 
 

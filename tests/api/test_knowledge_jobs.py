@@ -39,7 +39,7 @@ def test_following_a_job(server: Live) -> None:
     assert told[-1]["state"] == "done" and told[-1]["done"] == told[-1]["total"] == 6
     assert len(told) > 2 and [each["done"] for each in told] == sorted(each["done"] for each in told)
     assert any(each["working"] for each in told) and not told[-1]["working"]
-    assert [each["id"] for each in ok(server.http.get(f"{base.path}/jobs"))] == [job]
+    assert [each["id"] for each in ok(server.http.get(f"{base.path}/jobs"))["data"]] == [job]
     other = Base.made(server, "another")
     for name in (job, "nothing"):
         answer = server.http.get(f"{other.path}/jobs/{name}")
@@ -80,7 +80,7 @@ def test_jobs_on_documents_are_jobs_like_all_others(server: Live) -> None:
         told = events("".join(followed.iter_text()))
     assert told[-1]["data"] == {"state": "cancelled"} and held.job(cancelled)["state"] == "cancelled"
     assert server.http.delete(f"/v1/jobs/{cancelled}").status_code == 200
-    assert ok(server.http.get(f"{held.path}/jobs")) == []
+    assert ok(server.http.get(f"{held.path}/jobs"))["data"] == []
     assert server.http.delete(base.path).status_code == 200
     assert server.http.get(f"/v1/jobs/{done}").status_code == 404, "a base takes its jobs with it"
 

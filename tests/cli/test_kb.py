@@ -117,6 +117,19 @@ def test_an_upload_of_several_batches_is_one_job(server: Served) -> None:
         assert client.chats.messages("a" * 32)[1]["score"] == 80
 
 
+def test_metadata_of_many_documents(server: Served, folder: Path) -> None:
+    kb(server, folder, "create", "fields")
+    kb(server, folder, "add", "fields", str(folder), "--metadata", "team=hr", "--no-wait")
+    changed = kb(server, folder, "metadata", "fields", "--all", "--set", "year=2025", "--remove", "team")
+    assert (changed.returncode, changed.stdout) == (0, "2 changed\n")
+    listed = json.loads(kb(server, folder, "documents", "fields", "--json").stdout)
+    assert all(each["metadata"]["year"] == 2025 and "team" not in each["metadata"] for each in listed)
+    missing = kb(server, folder, "metadata", "fields", "pump.txt", "absent.txt", "--set", "year=2026", "--json")
+    assert missing.returncode == 1 and json.loads(missing.stdout) == {"changed": 1, "missing": ["absent.txt"]}
+    assert kb(server, folder, "metadata", "fields", "--all").returncode == 2
+    assert kb(server, folder, "metadata", "fields", "--set", "a=b").returncode == 2
+
+
 def test_the_server_brings_documents(server: Served, folder: Path) -> None:
     """`kb add` with a folder of the server's machine, and with a URL, which fails here because loopback is no public host."""
     kb(server, folder, "create", "brought")

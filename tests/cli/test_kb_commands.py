@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +147,15 @@ def test_an_answer_comes_piece_by_piece_with_its_sources(kb: Call, stub: Stub) -
 
 
 def test_jobs_and_how_they_end(kb: Call, stub: Stub) -> None:
-    assert "There are no jobs yet" in kb("jobs", "b", GET_jobs=[])[2]
-    assert kb("jobs", "b", GET_jobs=[JOB])[1].splitlines()[1].split()[:6] == ["j1", "ingest", "done", "2/2", "0", "7"]
+    assert "There are no jobs yet" in kb("jobs", "b", GET_jobs={"data": []})[2]
+    assert kb("jobs", "b", GET_jobs={"data": [JOB]})[1].splitlines()[1].split()[:6] == [
+        "j1",
+        "ingest",
+        "done",
+        "2/2",
+        "0",
+        "7",
+    ]
     assert json.loads(kb("jobs", "b", "--json")[1]) == [JOB]
     failed = {
         "state": "failed", "failed": 2, "error": "The disk is full.", "problems": [{"document": "a", "error": "damaged"}],
@@ -197,15 +204,19 @@ def test_documents_with_what_is_wrong_with_them(kb: Call) -> None:
 
 def test_chunks_of_a_document_are_fetched_to_the_last(kb: Call, stub: Stub) -> None:
     chunk = {"id": 7, "position": 0, "page": 2, "enabled": False, "heading": "H", "text": "words"}
-    pages = iter([[chunk], [{**chunk, "id": 8, "position": 1, "page": None, "enabled": True}]])
+    second = {**chunk, "id": 8, "position": 1, "page": None, "enabled": True}
+    pages: Iterator[dict[str, Any]]
+    pages = iter(
+        [{"data": [chunk], "has_more": True, "next": "0_7"}, {"data": [second], "has_more": False, "next": None}]
+    )
 
     def answer(asked: Any, write: Any) -> None:
-        json_answer({"data": next(pages, []), "total": 2})(asked, write)
+        json_answer({**next(pages), "total": 2})(asked, write)
 
     listing = {"data": [DOCUMENT], "total": 1}
     code, out, _ = kb("chunks", "b", "a.md", GET_documents=listing, GET_documents_5_chunks=answer)
     assert code == 0 and "#0 (id 7, page 2, hidden from searches) H" in out and "#1 (id 8) H" in out
-    pages = iter([[chunk], []])
+    pages = iter([{"data": [chunk], "has_more": False, "next": None}])
     assert json.loads(kb("chunks", "b", "a.md", "--json")[1]) == [chunk]
 
 

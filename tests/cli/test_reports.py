@@ -158,10 +158,10 @@ def test_a_job_that_is_followed_ends_with_its_counts(
 
 
 def test_jobs_are_a_table_json_or_a_remark(stub: Stub, call: Call) -> None:
-    stub.routes[f"GET {BASE}/jobs"] = json_answer([job()])
+    stub.routes[f"GET {BASE}/jobs"] = json_answer({"data": [job()]})
     assert [line[0] for line in columns(call("kb", "jobs", "b").out)] == ["ID", "j"]
     assert json.loads(call("kb", "jobs", "b", "--json").out)[0]["id"] == "j"
-    stub.routes[f"GET {BASE}/jobs"] = json_answer([])
+    stub.routes[f"GET {BASE}/jobs"] = json_answer({"data": []})
     assert call("kb", "jobs", "b") == Printed(0, "", "There are no jobs yet.\n")
 
 

@@ -12,6 +12,7 @@ from modelyard.cli.kb_documents import chunks, documents, download
 from modelyard.cli.kb_evaluate import evaluate
 from modelyard.cli.kb_import import import_chatchat
 from modelyard.cli.kb_jobs import job, jobs, reindex
+from modelyard.cli.kb_metadata import metadata
 from modelyard.cli.kb_search import ask, search
 from modelyard.cli.output import agrees, in_bytes, json_option, note, print_json, print_list, print_table
 from modelyard.core.errors import ModelyardError
@@ -32,7 +33,20 @@ def command() -> None:
     """
 
 
-PARTS = (add, documents, chunks, search, ask, jobs, job, reindex, download, evaluate, import_chatchat)
+PARTS = (
+    add,
+    documents,
+    metadata,
+    chunks,
+    search,
+    ask,
+    jobs,
+    job,
+    reindex,
+    download,
+    evaluate,
+    import_chatchat,
+)
 for each in PARTS:
     command.add_command(each)
 

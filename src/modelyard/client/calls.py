@@ -134,8 +134,8 @@ class PagesMethod(ClientMethod[SyncForm, AsyncForm]):
 
 def _cursor(page: Any) -> str | None:
     """What `after` takes for the page behind this one; None behind the last one."""
-    found: str | None = page["next"] if "next" in page else page["last_id"]
-    return found if page["has_more"] else None
+    found: str | None = page.get("next") or page.get("last_id")
+    return found if page.get("has_more") else None
 
 
 def call(

@@ -22,9 +22,9 @@ from modelyard.knowledge.documents.loaders.formats import has_pdf
 from modelyard.knowledge.documents.loaders.page_messages import (
     BoxesReply,
     BoxesRequest,
-    ImageReply,
-    ImageRequest,
     PageBoxes,
+    PageImageReply,
+    PageImageRequest,
 )
 from modelyard.knowledge.documents.loaders.reader_process import Readers
 from modelyard.knowledge.documents.page_cache import PageCache
@@ -61,8 +61,8 @@ class Pages:
         if (data := await asyncio.to_thread(self._cache.get, document.hash, name)) is not None:
             return data
         path = await self._pdf(document)
-        request = ImageRequest(str(path), document.name, page, width, scale)
-        reply = await self._readers.ask(request, ImageReply)
+        request = PageImageRequest(str(path), document.name, page, width, scale)
+        reply = await self._readers.ask(request, PageImageReply)
         if not reply.data:
             raise PageNotFound(document.name, page, reply.pages)
         await asyncio.to_thread(self._cache.put, document.hash, name, reply.data)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelyard.knowledge.documents.loaders.page_messages import Passage
+from modelyard.knowledge.documents.loaders.page_messages import PagePassage
 
 AROUND = 300
 """Characters of the pages before and behind that a passage has with it."""
@@ -38,7 +38,7 @@ class ChunkSpan:
         return [(self.start, self.page), *((self.start + offset - added, page) for offset, page in self.breaks)]
 
 
-def passages(chunk: ChunkSpan, others: Sequence[ChunkSpan], text: str) -> list[tuple[Passage, bool]]:
+def passages(chunk: ChunkSpan, others: Sequence[ChunkSpan], text: str) -> list[tuple[PagePassage, bool]]:
     """The parts of a chunk by page, and whether each is certain to be on it; `others` are all chunks of the document.
 
     Empty for a chunk without a page.
@@ -64,6 +64,6 @@ def passages(chunk: ChunkSpan, others: Sequence[ChunkSpan], text: str) -> list[t
     return found
 
 
-def _passage(text: str, page: int, start: int, end: int, first: int, last: int) -> Passage:
+def _passage(text: str, page: int, start: int, end: int, first: int, last: int) -> PagePassage:
     first, last = max(first, start - FARTHEST, 0), min(last, end + FARTHEST, len(text))
-    return Passage(page, text[first:last], start - first, end - first)
+    return PagePassage(page, text[first:last], start - first, end - first)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from modelyard.knowledge.documents.loaders import load, pdf_pages
-from modelyard.knowledge.documents.loaders.page_messages import BoxesRequest, ImageRequest, PageBoxes
+from modelyard.knowledge.documents.loaders.page_messages import BoxesRequest, PageBoxes, PageImageRequest
 from modelyard.knowledge.documents.loaders.pdf_boxes import aligned, folded
 from modelyard.knowledge.documents.passages import ChunkSpan, passages
 from modelyard.knowledge.documents.splitter import Chunking, split
@@ -42,7 +42,7 @@ def ink(folder: Path, data: bytes, page: int) -> tuple[float, float, float, floa
     """Left, top, right and bottom of everything that is drawn on a page, in points."""
     file = folder / "ink.pdf"
     file.write_bytes(data)
-    reply = pdf_pages.image(ImageRequest(str(file), "ink.pdf", page, None, SCALE))
+    reply = pdf_pages.image(PageImageRequest(str(file), "ink.pdf", page, None, SCALE))
     picture = Image.open(io.BytesIO(reply.data)).convert("L").point(lambda value: 255 if value < 128 else 0)
     found = picture.getbbox()
     assert found is not None

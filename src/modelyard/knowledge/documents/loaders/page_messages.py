@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Passage(msgspec.Struct, frozen=True):
+class PagePassage(msgspec.Struct, frozen=True):
     """A part of one page's text that is to be found on the page."""
 
     page: int
@@ -40,7 +40,7 @@ class PageBoxes(msgspec.Struct, frozen=True):
     """Whether the text was found. It is not on scanned pages, and in a file that has changed since it was indexed."""
 
 
-class ImageRequest(msgspec.Struct, tag="image"):
+class PageImageRequest(msgspec.Struct, tag="image"):
     """Draw a page."""
 
     path: str
@@ -58,7 +58,7 @@ class BoxesRequest(msgspec.Struct, tag="boxes"):
 
     path: str
     name: str
-    passages: list[Passage]
+    passages: list[PagePassage]
 
 
 class ReaderReply(msgspec.Struct):
@@ -70,7 +70,7 @@ class ReaderReply(msgspec.Struct):
     """Whether the child ends now, because it may be short of memory."""
 
 
-class ImageReply(ReaderReply):
+class PageImageReply(ReaderReply):
     """A page as a PNG, and the number of pages; without the PNG if there is no such page."""
 
     data: bytes = b""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from modelyard.knowledge.documents.loaders.page_messages import Passage, Rectangle
+from modelyard.knowledge.documents.loaders.page_messages import PagePassage, Rectangle
 from modelyard.knowledge.documents.loaders.pdf import ENDS, HYPHENS, upright
 
 STATES = 32
@@ -42,7 +42,7 @@ class PageLine:
     """Of all its characters."""
 
 
-def rectangles(page: Any, passage: Passage) -> list[Rectangle]:
+def rectangles(page: Any, passage: PagePassage) -> list[Rectangle]:
     """Rectangles around the passage on the page as it is displayed; empty if its text is not there. Turns the page upright."""
     shown = _Display(page)
     text_page = upright(page)

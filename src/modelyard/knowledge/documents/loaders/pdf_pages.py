@@ -13,10 +13,10 @@ from modelyard.knowledge.documents.loaders.base import LoadLimits, Source, parsi
 from modelyard.knowledge.documents.loaders.page_messages import (
     BoxesReply,
     BoxesRequest,
-    ImageReply,
-    ImageRequest,
     PageBoxes,
-    Passage,
+    PageImageReply,
+    PageImageRequest,
+    PagePassage,
     Rectangle,
 )
 from modelyard.knowledge.documents.loaders.pdf import opened
@@ -28,12 +28,12 @@ LEVEL = 6
 """Of zlib's compression."""
 
 
-def image(request: ImageRequest) -> ImageReply:
+def image(request: PageImageRequest) -> PageImageReply:
     """A page as a PNG. Raises `DocumentUnreadable`."""
     with _document(request.path, request.name) as document:
         count = len(document)
         if not 1 <= request.page <= count:
-            return ImageReply(pages=count)
+            return PageImageReply(pages=count)
         document.init_forms()
         page = document[request.page - 1]
         width, height = (max(side, 1) for side in page.get_size())
@@ -43,7 +43,7 @@ def image(request: ImageRequest) -> ImageReply:
         data = png(bitmap.width, bitmap.height, bitmap.stride, memoryview(bitmap.buffer))
         bitmap.close()
         page.close()
-        return ImageReply(data=data, pages=count)
+        return PageImageReply(data=data, pages=count)
 
 
 def boxes(request: BoxesRequest) -> BoxesReply:
@@ -53,7 +53,7 @@ def boxes(request: BoxesRequest) -> BoxesReply:
         return BoxesReply(boxes=[_on_page(document, each) for each in there])
 
 
-def _on_page(document: Any, passage: Passage) -> PageBoxes:
+def _on_page(document: Any, passage: PagePassage) -> PageBoxes:
     page = document[passage.page - 1]
     width, height = page.get_size()
     try:

@@ -26,7 +26,7 @@ from modelyard.core.errors import DocumentUnreadable
 from modelyard.core.wording import reason
 from modelyard.knowledge.documents.loaders import load
 from modelyard.knowledge.documents.loaders.base import LoadLimits
-from modelyard.knowledge.documents.loaders.page_messages import BoxesRequest, ImageRequest, ReaderReply
+from modelyard.knowledge.documents.loaders.page_messages import BoxesRequest, PageImageRequest, ReaderReply
 from modelyard.knowledge.documents.splitter import DEFAULT, Chunking, split
 from modelyard.knowledge.types import Chunk, CutDocument
 
@@ -64,7 +64,7 @@ class ReadReply(ReaderReply):
     notes: list[str] = msgspec.field(default_factory=list)
 
 
-AnyRequest = ReadRequest | ImageRequest | BoxesRequest
+AnyRequest = ReadRequest | PageImageRequest | BoxesRequest
 Reply = TypeVar("Reply", bound=ReaderReply)
 
 
@@ -276,10 +276,10 @@ def _read(request: ReadRequest) -> ReadReply:
     )
 
 
-def _look(request: ImageRequest | BoxesRequest) -> ReaderReply:
+def _look(request: PageImageRequest | BoxesRequest) -> ReaderReply:
     from modelyard.knowledge.documents.loaders import pdf_pages
 
-    return pdf_pages.image(request) if isinstance(request, ImageRequest) else pdf_pages.boxes(request)
+    return pdf_pages.image(request) if isinstance(request, PageImageRequest) else pdf_pages.boxes(request)
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
