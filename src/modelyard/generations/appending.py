@@ -1,6 +1,6 @@
 """Appends the events of all generations to their files in one thread, so that no disk ever holds up the event loop.
 
-Events that are added during one turn of the loop, or while the thread writes others, go into their file by one call."""
+Events that are added within a moment, or while the thread writes others, go into their file by one call."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from modelyard.core.line_log import LineLog
 from modelyard.generations.types import GenerationEvent
 
 Portion = tuple[LineLog, Sequence[GenerationEvent]]
+
+
+JOIN_SECONDS = 0.01
+"""Seconds for which events wait for others that are written with them: handing work to a thread costs more than an event."""
 
 
 class Appending(Protocol):
@@ -43,6 +47,7 @@ class Appender:
         loop = asyncio.get_running_loop()
         while True:
             await self._wake.wait()
+            await asyncio.sleep(JOIN_SECONDS)
             self._wake.clear()
             waiting, self._waiting = list(self._waiting), {}
             portions = [each.unwritten() for each in waiting]

@@ -17,7 +17,7 @@ from modelyard.generations.appending import Appender, Portion
 from modelyard.generations.storage import EndData, encode
 from modelyard.generations.types import END, EndProblem, Generation, GenerationEvent, GenerationState
 
-TAIL_BYTES = 64 * 1024
+TAIL_BYTES = 16 * 1024
 """Bytes of the newest events that stay in memory; readers that are further behind read the file."""
 MOST_UNWRITTEN = 256 * 1024
 """Bytes of events that wait to be written, from which their maker waits, too."""
