@@ -69,10 +69,10 @@ class FullDisk(AnswerJournal):
 def test_answers_that_come_together_are_written_together(tmp_path: Path) -> None:
     async def go() -> None:
         journal = FullDisk(tmp_path / "answers", 100)
-        kept = Recorder(journal, print)
-        await asyncio.gather(*{kept.put(record(line)) for line in range(1, 101)})
+        recorder = Recorder(journal, print)
+        await asyncio.gather(*{recorder.put(record(line)) for line in range(1, 101)})
         assert journal.completed == 100 and journal.writes <= 2
-        await kept.close()
+        await recorder.close()
         journal.close()
 
     asyncio.run(go())
@@ -84,10 +84,10 @@ def test_answers_wait_for_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.M
     async def go() -> None:
         reasons: list[str] = []
         journal = FullDisk(tmp_path / "answers", 1, errno.ENOSPC, errno.EDQUOT)
-        kept = Recorder(journal, reasons.append)
-        await kept.put(record(1))
+        recorder = Recorder(journal, reasons.append)
+        await recorder.put(record(1))
         assert journal.answered(1) and len(reasons) == 2 and "full" in reasons[0]
-        await kept.close()
+        await recorder.close()
         journal.close()
 
     asyncio.run(go())
@@ -96,14 +96,14 @@ def test_answers_wait_for_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.M
 def test_a_broken_disk_is_an_error_of_the_batch(tmp_path: Path) -> None:
     async def go() -> None:
         journal = FullDisk(tmp_path / "answers", 2, errno.EIO)
-        kept = Recorder(journal, print)
-        written = kept.put(record(1))
-        for call in (kept.flush(), kept.room(), written):
+        recorder = Recorder(journal, print)
+        written = recorder.put(record(1))
+        for call in (recorder.flush(), recorder.room(), written):
             with pytest.raises(OSError, match="no"):
                 await call
-        await kept.put(record(2))
+        await recorder.put(record(2))
         assert [journal.answered(line) for line in (1, 2)] == [False, True]
-        await kept.close()
+        await recorder.close()
         journal.close()
 
     asyncio.run(go())
@@ -113,10 +113,10 @@ def test_closing_ends_the_wait_for_room_and_writes_what_can_be(tmp_path: Path) -
     async def go() -> None:
         journal = FullDisk(tmp_path / "answers", 2, errno.ENOSPC, errno.ENOSPC)
         waits = asyncio.Event()
-        kept = Recorder(journal, lambda reason: waits.set())
-        keeping = kept.put(record(1))
+        recorder = Recorder(journal, lambda reason: waits.set())
+        keeping = recorder.put(record(1))
         await waits.wait()
-        await kept.close()
+        await recorder.close()
         with pytest.raises(OSError, match="no"):
             await keeping
         other = Recorder(journal, print)

@@ -45,7 +45,7 @@ class KilledBatch:
             self.batch = client.batches.create(
                 input_file_id=file.id, endpoint=CHAT, completion_window="24h", metadata={"a": "b"}
             )
-        self.kept: dict[int, bytes] = {}
+        self.records: dict[int, bytes] = {}
         """Line → the journal's line of its answer, as some kill found it."""
 
     def client(self) -> openai.OpenAI:
@@ -62,7 +62,7 @@ class KilledBatch:
 
     def kill(self) -> None:
         """Kill the server when a random number of further lines is answered, or earlier if the batch ends; start it again."""
-        before = len(self.kept)
+        before = len(self.records)
         number = before + self.moments.randint(0, max(1, (ROWS - before) // 3))
         path = self.home / "batches" / self.batch.id / "answers.jsonl"
 
@@ -75,8 +75,8 @@ class KilledBatch:
         self.server.http.close()
         now = self.journal()
         if now:  # else it had ended, and its folder was removed
-            assert self.kept.items() <= now.items(), "what was written is there as it was"
-            self.kept = now
+            assert self.records.items() <= now.items(), "what was written is there as it was"
+            self.records = now
         self.server = Live(self.home)
 
     def retrieved(self) -> Batch:
@@ -98,7 +98,7 @@ class KilledBatch:
         assert [json.loads(each)["custom_id"] for each in output] == [f"row-{n}" for n in range(ROWS) if n % WRONG]
         assert [json.loads(each)["custom_id"] for each in errors] == [f"row-{n}" for n in wrong]
         answers = {int(json.loads(each)["custom_id"].removeprefix("row-")) + 1: each for each in (*output, *errors)}
-        for number, record in self.kept.items():
+        for number, record in self.records.items():
             assert record.endswith(b" " + answers[number]), (
                 "an answer that was there before a kill is the one in the file"
             )

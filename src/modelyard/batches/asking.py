@@ -10,7 +10,7 @@ import msgspec
 
 from modelyard.batches.journal import AnswerRecord, BatchTokens
 from modelyard.batches.lines import LineRequest
-from modelyard.batches.pace import Pace, Turn
+from modelyard.batches.pace import Pace, RequestSlot
 from modelyard.batches.types import BatchModels, Identity
 from modelyard.core.errors import (
     InternalError,
@@ -87,15 +87,15 @@ class Asking:
             self._passed.clear()
             await self._passed.wait()
 
-    async def answer(self, request: LineRequest, turn: Turn) -> AnswerRecord:
-        """The answer to a request, or the error after which no other attempt helps. The place of `turn` is taken."""
+    async def answer(self, request: LineRequest, slot: RequestSlot) -> AnswerRecord:
+        """The answer to a request, or the error after which no other attempt helps. The place of `slot` is taken."""
         tries, pause = 0, FIRST_PAUSE
         while True:
             try:
                 body = await self._models.ask(self._identity, self._name(request), self._endpoint, request.body)
                 return self._answered(request, body)
             except (RateLimited, Unavailable) as error:
-                await self._pass(request, error, pause, turn)
+                await self._pass(request, error, pause, slot)
             except (UpstreamFailed, UpstreamTimeout, InternalError) as error:
                 tries += 1
                 if tries >= TRIES:
@@ -108,9 +108,9 @@ class Asking:
                 return self._failed(request, InternalError(f"Internal error: {type(error).__name__}."))
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _pass(self, request: LineRequest, error: ModelyardError, pause: float, turn: Turn) -> None:
+    async def _pass(self, request: LineRequest, error: ModelyardError, pause: float, slot: RequestSlot) -> None:
         """Wait for an error to pass, without a place among the requests of the model."""
-        turn.give_back(None)
+        slot.give_back(None)
         self._wait(error.message)
         if isinstance(error, RateLimited):
             pause = max(pause, min(error.retry_after or 0, LONGEST_LIMIT))
@@ -119,7 +119,7 @@ class Asking:
         self._waiting += 1
         try:
             await asyncio.sleep(pause)
-            await turn.take()
+            await slot.take()
         finally:
             self._waiting -= 1
             self._passed.set()

@@ -177,7 +177,7 @@ class Pace:
         self._models[model].climb.refused(self._clock())
 
 
-class Turn:
+class RequestSlot:
     """The place of one request among those of its model, which it gives back while it waits for something else."""
 
     def __init__(self, pace: Pace, model: str) -> None:

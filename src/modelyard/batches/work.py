@@ -18,7 +18,7 @@ from modelyard.batches.asking import Asking, unanswered
 from modelyard.batches.input_check import check_input
 from modelyard.batches.journal import AnswerJournal, AnswerRecord
 from modelyard.batches.lines import BLOCK, InputLine, portion, read_input, request_of
-from modelyard.batches.pace import Pace, Turn
+from modelyard.batches.pace import Pace, RequestSlot
 from modelyard.batches.recorder import Recorder
 from modelyard.batches.rows import BatchState
 from modelyard.batches.types import BatchModels, Identity
@@ -166,16 +166,16 @@ class BatchRun:
                 request = request_of(line)
                 await recorder.room()
                 await asking.calm()
-                turn = Turn(tools.pace, request.model)
-                await turn.take()
-                answering = group.create_task(asking.answer(request, turn))
-                answering.add_done_callback(partial(self._left, turn, recorder))
+                slot = RequestSlot(tools.pace, request.model)
+                await slot.take()
+                answering = group.create_task(asking.answer(request, slot))
+                answering.add_done_callback(partial(self._left, slot, recorder))
         await recorder.flush()
 
-    def _left(self, turn: Turn, recorder: Recorder, answering: asyncio.Task[AnswerRecord]) -> None:
+    def _left(self, slot: RequestSlot, recorder: Recorder, answering: asyncio.Task[AnswerRecord]) -> None:
         """A request has ended, or was cancelled, maybe before it began."""
         record = None if answering.cancelled() or answering.exception() else answering.result()
-        turn.give_back(None if record is None or record.failed else max(1, record.tokens.answer))
+        slot.give_back(None if record is None or record.failed else max(1, record.tokens.answer))
         if record is not None:
             recorder.put(record)
 

@@ -15,7 +15,7 @@ import click
 from modelyard.cli.connection import with_client
 from modelyard.cli.jobs import events_of
 from modelyard.cli.output import agrees, counting, json_option, note, print_json, print_list, print_table, printable
-from modelyard.core.errors import BadRequest
+from modelyard.core.errors import BadRequest, ServerUnreachable
 from modelyard.core.wording import clean, reason
 
 if TYPE_CHECKING:
@@ -141,6 +141,9 @@ def _wait_and_write(client: Client, batch: BatchDict, target: str, as_json: bool
         interrupted = True
         note("Cancelling; what was answered is written.")
         _follow(client, batch)
+    except ServerUnreachable:
+        note(f"The batch goes on when its server does. `modelyard batch follow {name}` waits for it.")
+        raise
     batch = client.batches.get(name)
     for file_id, path in ((batch["output_file_id"], target), (batch["error_file_id"], _errors_beside(target))):
         if file_id:
