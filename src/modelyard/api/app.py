@@ -126,9 +126,7 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     aliases = Aliases(settings.alias_rules)
     lock, database, keys = await _opened(settings, aliases)
     traffic = Traffic()
-    gateway = Gateway(settings, traffic, aliases)
-    gateway.admit(keys.access)
-    keys.on_change = gateway.admit
+    gateway = gateway_with(keys, settings, traffic, aliases)
     sessions = SessionStore(database, keys)
     host = LocalHost(settings, traffic.last_byte.get)
     jobs = Jobs(settings, database, host)
@@ -179,6 +177,14 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         await _end(*reversed(tasks))
         await _close(chats, gateway, monitor, sessions, host, database)
         lock.close()
+
+
+def gateway_with(keys: KeyStore, settings: Settings, traffic: Traffic, aliases: Aliases) -> Gateway:
+    """A gateway that checks requests against the present keys."""
+    gateway = Gateway(settings, traffic, aliases)
+    gateway.admit(keys.access)
+    keys.on_change = gateway.admit
+    return gateway
 
 
 async def _close(
