@@ -107,6 +107,16 @@ def test_a_session_from_login_to_logout(server: Live, browser: Browser) -> None:
         assert (answer.status_code, error_of(answer)["code"]) == (401, "session_ended"), path
 
 
+def test_the_older_way_to_log_out_ends_a_session_too(browser: Browser) -> None:
+    browser.login("bob")
+    assert browser.post("/v1/auth/logout").json() == {"result": True} and not browser.cookies
+    browser.login("bob")
+    token = browser.token()
+    browser.login("bob")
+    assert browser.get("/v1/models", headers={"cookie": f"modelyard_session={token}"}).status_code == 401
+    assert browser.delete("/v1/auth/sessions/current", headers=bearer("my-guess")).status_code == 401
+
+
 def test_a_session_over_https_has_a_cookie_of_this_host_alone(server: Live, browser: Browser) -> None:
     forwarded = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9"}
     body = {"username": "bob", "password": PASSWORD}

@@ -144,3 +144,41 @@ def test_logging_out_deletes_the_token_even_if_the_server_does_not_revoke_it(cal
     code, _, err = call("logout", "-e", stub.url)
     assert code == 0 and "could not revoke the token" in err and not file.exists()
     assert json.loads(call("logout", "-e", stub.url, "--json")[1])["logged_out"] is False
+
+
+def test_logging_out_everywhere(call: Call, stub: Stub) -> None:
+    file = login(call, stub)
+    stub.routes["DELETE /v1/auth/sessions"] = json_answer({"ended": 3})
+    code, out, _ = call("logout", "-e", stub.url, "--everywhere")
+    assert (code, out) == (0, f"Logged out of {stub.url}.\n") and not file.exists()
+    assert stub.last().method == "DELETE" and stub.last().headers["authorization"] == "Bearer first"
+
+
+def test_passwords_of_a_home(call: Call, tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path / "h"))
+    call("user", "create", "ann", *home, typed="a long password\n")
+    code, out, _ = call("user", "passwd", "ann", *home, typed="another password\n")
+    assert code == 0 and out.startswith("The password of ann is changed")
+    assert (
+        json.loads(call("user", "passwd", "ann", "--json", *home, typed="a third password\n")[1])["username"] == "ann"
+    )
+    code, _, err = call("user", "passwd", "ann", *home, typed="short\n")
+    assert code == 1 and "8 to" in err
+    code, _, err = call("user", "passwd", *home, typed="a third password\nanother password\n")
+    assert code == 1 and "modelyard user passwd NAME" in err
+
+
+def test_passwords_of_a_running_server(call: Call, stub: Stub) -> None:
+    stub.routes |= {
+        "GET /v1/cluster/auth": json_answer({"auth": True}),
+        "POST /v1/auth/password": json_answer({"ended": 2}),
+        "POST /v1/admin/users/ann/password": json_answer({"username": "ann"}),
+    }
+    login(call, stub)
+    server, typed = ("-e", stub.url), "a long password\nanother password\n"
+    assert "2 other logins have ended" in call("user", "passwd", *server, typed=typed)[1]
+    assert stub.last().body == {"old_password": "a long password", "new_password": "another password"}
+    assert stub.last().headers["authorization"] == "Bearer first"
+    assert json.loads(call("user", "passwd", "--json", *server, typed=typed)[1]) == {"ended": 2}
+    assert "all their logins have ended" in call("user", "passwd", "ann", *server, typed=typed)[1]
+    assert stub.last().body == {"password": "a long password"}

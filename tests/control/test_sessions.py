@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 from sqlalchemy import select, update
@@ -17,6 +18,7 @@ from modelyard.control.sessions import IssuedToken, SessionStore, Visitor
 from modelyard.core.access import LOCAL, Access, Grant, Owner
 from modelyard.core.errors import BadRequest, InvalidKey, InvalidParameter, NotFound, PermissionDenied, RateLimited
 from modelyard.core.sessions import TokenRole
+from modelyard.db import session as db_session
 from modelyard.db.session import Database
 from modelyard.db.session_tables import SessionRow
 
@@ -168,6 +170,24 @@ def test_a_token_is_renewed_and_the_old_one_stays_until_the_browser_has_the_new_
         assert await renewed(keys, sessions, second.token, ahead) is not None
 
     on(database_url, work)
+
+
+def test_a_token_that_cannot_be_renewed_now_stays(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db_session, "BUSY_TIMEOUT", 0.1)
+
+    async def work(keys: KeyStore, sessions: SessionStore, ahead: list[float]) -> None:
+        token = (await sessions.begin_locally(BROWSER)).issued.token
+        ahead[0] = 3601.0
+        path = keys._database.url.database
+        assert path is not None
+        with closing(sqlite3.connect(path)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            assert await renewed(keys, sessions, token, ahead) is None
+        assert await renewed(keys, sessions, token, ahead) is None, "the next requests do not wait for the database"
+        monkeypatch.setattr(sessions, "_no_renewal_until", 0.0)
+        assert await renewed(keys, sessions, token, ahead) is not None
+
+    on(sqlite_url, work)
 
 
 def test_own_sessions_are_listed_and_ended_and_no_others(database_url: str) -> None:

@@ -60,7 +60,7 @@ class Failures:
             self.at = self.until = now + wait  # nothing is forgotten while the next attempt has to wait
 
 
-Key = tuple[Bound, str]
+BoundedName = tuple[Bound, str]
 
 
 class Guesses:
@@ -71,7 +71,7 @@ class Guesses:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._failures: dict[Key, Failures] = {}
+        self._failures: dict[BoundedName, Failures] = {}
         self._known: dict[tuple[str, str], None] = {}
         """Addresses and names that logged in together, the most recent last."""
 
@@ -102,7 +102,7 @@ class Guesses:
         if len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
 
-    def _keys(self, address: str, name: str | None) -> list[Key]:
+    def _keys(self, address: str, name: str | None) -> list[BoundedName]:
         network = _network(address)
         if name is None or (network, _short(name)) in self._known:
             return [(ADDRESS, network)]

@@ -6,8 +6,9 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Row, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.control.key_owners import quotas, user_grant
@@ -19,6 +20,14 @@ from modelyard.db.tables import Key, User
 
 OVERLAP_SECONDS = 60.0
 """How long a session's previous token is accepted, and how long a next token may take to reach the browser."""
+
+
+SESSION_COLUMNS = (
+    SessionRow.id, SessionRow.user_id, SessionRow.key_id, SessionRow.hash, SessionRow.next_hash, SessionRow.next_at,
+    SessionRow.previous_hash, SessionRow.previous_until, SessionRow.rotated_at, SessionRow.last_used_at, SessionRow.expires_at,
+)  # fmt: skip
+"""What is read of sessions: as columns, which take less time than objects."""
+SessionColumns = Row[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,8 @@ async def read_snapshot(session: AsyncSession, rules: KeyRules, uses: Mapping[st
     users = {user.id: user for user in await session.scalars(select(User))}
     above = await quotas(session, rows)
     now = time.time()
-    open_rows = list(await session.scalars(select(SessionRow).where(SessionRow.expires_at > now)))
+    columns = select(*SESSION_COLUMNS).where(SessionRow.expires_at > now)
+    open_rows: list[SessionColumns] = list(await session.execute(columns))
     usable = bool(users) or any(row.user_id is None and not is_expired(row, now) for row in rows)
     required = rules.required(bool(users) or any(row.user_id is None for row in rows))
     grants = {row.id: _grant(row, users, above, rules.aliases) for row in rows}
@@ -117,7 +127,7 @@ def _grant(row: Key, users: dict[int, User], above: Mapping[str, Quota], aliases
 
 
 def _live(
-    row: SessionRow,
+    row: SessionColumns,
     grants: Mapping[str, Grant],
     users: dict[int, User],
     rules: KeyRules,
@@ -147,7 +157,7 @@ def _live(
     return LiveSession(row.id, grant, min(row.expires_at, ends), rules.times.idle, renew_at, use)
 
 
-def _sessions(rows: Sequence[SessionRow], found: Sequence[LiveSession]) -> Sessions:
+def _sessions(rows: Sequence[SessionColumns], found: Sequence[LiveSession]) -> Sessions:
     """The sessions with their tokens."""
     by_id = {live.id: live for live in found}
     tokens: dict[str, SessionToken] = {}

@@ -83,6 +83,8 @@ class SessionStore:
         self._written: dict[str, float] = {}
         """Id of a session → the time of its last use in the database."""
         self._failing = False
+        self._no_renewal_until = 0.0
+        """On the monotonic clock."""
 
     async def begin_as_user(self, name: str, password: str, visitor: Visitor, replaced: str = "") -> NewSession:
         """Begin a session for a correct password. Raises `InvalidKey` or `RateLimited`.
@@ -219,11 +221,14 @@ class SessionStore:
 
         The current one stays valid until the browser has sent the next one, and for a moment after that.
         """
-        if not token.is_due(self._clock()):
+        if not token.is_due(self._clock()) or time.monotonic() < self._no_renewal_until:
             return None
         try:
             return await self._renew(token.session.id)
         except (*TROUBLE, ChangedMeanwhile) as error:
+            self._no_renewal_until = (
+                time.monotonic() + OVERLAP_SECONDS
+            )  # requests need not wait for a database in trouble
             log.warning("a session's token was not renewed: %s", error.message)
             return None
 
