@@ -85,6 +85,23 @@ def test_two_readers_and_one_that_joins_after_any_event(server: Live, client: Cl
     assert (found["state"], found["events"]) == ("completed", len(first)) and found["ended_at"] is not None
 
 
+def test_the_demo_model_with_two_readers(server: Live, client: Client) -> None:
+    server.launched("demo", model_name="modelyard-demo", model_engine="llama_cpp", n_parallel=1)
+    chat = client.chats.create(settings={"model": "demo"})["id"]
+    message = client.answers.begin(chat, "hello", parameters={"max_tokens": 40})["message"]["id"]
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(lambda: list(client.answers.follow(chat, message))) for _ in range(2)]
+        first, second = [reader.result() for reader in readers]
+    assert first == second and first[-1]["data"]["state"] == "completed"
+    for after in range(len(first)):
+        assert list(client.answers.follow(chat, message, after)) == first[after:]
+    (result,) = [event["data"] for event in first if event["type"] == "result"]
+    assert (
+        result["usage"]["completion_tokens"] > 0 and 0 < result["timings"]["first_token"] <= result["timings"]["total"]
+    )
+    assert server.http.delete("/v1/models/demo").status_code == 200
+
+
 def test_an_answer_outlives_its_client(server: Live, client: Client) -> None:
     with Client(server.url) as first:
         begun = first.generations.begin(body(tokens=MANY, tokens_per_second=200))

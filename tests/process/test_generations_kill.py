@@ -16,6 +16,7 @@ import pytest
 from modelyard.client import Client
 from tests.chat_pairs import text_of
 from tests.live import HELLO, Live
+from tests.processes import wait_for
 
 POINTS = int(os.environ.get("GENERATION_KILLS", "4"))
 ANSWERS = 3
@@ -135,6 +136,21 @@ def test_sigkill_at_any_moment(kills: Kills, point: int) -> None:
             client.generations.delete(each["id"])
     assert list((kills.home / "generations").iterdir()) == []
     kills.server.until(MODEL, "READY")
+
+
+def test_a_stop_of_the_server_interrupts_answers(kills: Kills) -> None:
+    chat = kills.server.http.post("/v1/chats", json={}).json()["id"]
+    reader = Reader(kills.server.url, SentEvents(), 50, chat)
+    reader.start()
+    wait_for(lambda: len(reader.events) > 3)
+    assert kills.server.stop() == 0
+    reader.join()
+    kills.server.http.close()
+    kills.server = Live(kills.home)
+    with Client(kills.server.url) as client:
+        events = reader.follow(client)
+        assert events[: len(reader.events)] == reader.events and events[-1]["data"]["state"] == "interrupted"
+        check_message(client, chat, reader.id, events)
 
 
 def check_message(client: Client, chat: str, id: str, events: list[Any]) -> None:
