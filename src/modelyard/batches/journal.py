@@ -15,7 +15,7 @@ PORTION = 256 * 1024
 
 @dataclass(slots=True)
 class BatchTokens:
-    """BatchTokens that models counted."""
+    """Tokens that a model counted."""
 
     prompt: int = 0
     cached: int = 0
