@@ -64,7 +64,7 @@ def narrow(server: Live) -> Iterator[httpx.Client]:
         yield client
 
 
-KEYS_OWN_MODELS = {"models:list", "models:read", "files:read", "files:write"}
+KEYS_OWN_MODELS = {"models:list", "models:read", "files:read", "files:write", "logs:list"}
 """Scopes of routes that show a key with some models only what is its own, where their paths name no model."""
 UIDS = re.compile(
     r"/v1/models/\{\}$|/v1/models/\{\}/(?!\{\}/versions)|/fastchat/\{\}|/v1/autostart/models/\{\}|/v1/downloads/\{\}"
