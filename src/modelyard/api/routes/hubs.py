@@ -24,7 +24,7 @@ async def search_hubs(
     type: str | None = None,
     format: Annotated[str | None, Query(max_length=50)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_FOUND)] = 20,
-    cursor: Annotated[str | None, Query(max_length=4000)] = None,
+    cursor: Annotated[str | None, Query(max_length=4000, pattern="^[A-Za-z0-9_=-]*$")] = None,
 ) -> HubModelPage:
     """Search Hugging Face and ModelScope for models to launch, those with most downloads first.
 

@@ -19,6 +19,8 @@ from modelyard.web.route_access import StandingAccess, check
 from modelyard.web.router import Router
 
 LOGS = "logs:list"
+PLACE = "^[A-Za-z0-9_-]*$"
+"""Ids of events."""
 Names = Annotated[list[str] | None, Query(max_length=100)]
 
 router = Router("/v1/logs", tags=["logs"])
@@ -30,7 +32,7 @@ async def read_logs(
     parts: TheParts,
     grant: TheGrant,
     model: Names = None,
-    replica: Annotated[str | None, Query(max_length=1000)] = None,
+    replica: Annotated[str | None, Query(max_length=300)] = None,
     job: Names = None,
     server: bool = False,
     level: LogLevel | None = None,
@@ -38,8 +40,8 @@ async def read_logs(
     since: Annotated[float | None, Query(ge=0, le=1e11)] = None,
     limit: Annotated[int, Query(ge=1, le=5000)] = 200,
     follow: bool = False,
-    after: Annotated[str, Query(max_length=10_000)] = "",
-    last_event_id: Annotated[str, Header(max_length=10_000)] = "",
+    after: Annotated[str, Query(max_length=10_000, pattern=PLACE)] = "",
+    last_event_id: Annotated[str, Header(max_length=10_000, pattern=PLACE)] = "",
 ) -> Response:
     """The newest lines of models, jobs and the server itself, of all that the key may see or of those that are named.
 

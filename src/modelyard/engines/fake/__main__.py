@@ -142,10 +142,10 @@ class FakeConnection(asyncio.Protocol):
             self.fail(400, f"bad request: {error!r}")
 
     def answer(self, status: int, body: object) -> None:
-        """Send a complete answer: plain text for a string, else JSON."""
-        kind, data = "application/json", msgspec.json.encode(body)
-        if isinstance(body, str):
-            kind, data = "text/plain", body.encode()
+        """Send a complete answer: bytes as plain text, else JSON."""
+        kind, data = (
+            ("text/plain", body) if isinstance(body, bytes) else ("application/json", msgspec.json.encode(body))
+        )
         head = f"HTTP/1.1 {status} -\r\ncontent-type: {kind}\r\ncontent-length: {len(data)}\r\n\r\n"
         self.transport.write(head.encode() + data)
         if self.server.config.options.close_after:
@@ -157,13 +157,13 @@ class FakeConnection(asyncio.Protocol):
         self.answer(status, {"error": error})
 
 
-def metrics(server: FakeServer) -> str:
+def metrics(server: FakeServer) -> bytes:
     """Prometheus' text: requests that wait, and with a number of slots the share that is in use."""
     slots, stats = server.config.options.slots, server.stats
     lines = ["# TYPE fake_queued gauge", f"fake_queued {stats.queued}"]
     if slots:
         lines.append(f'fake_kv_cache_share{{engine="0"}} {stats.active / slots}')
-    return "\n".join(lines) + "\n"
+    return ("\n".join(lines) + "\n").encode()
 
 
 def respond(connection: FakeConnection, method: str, path: str) -> None:
