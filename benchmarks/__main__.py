@@ -117,6 +117,7 @@ def main() -> None:
     names = [
         "cold",
         "gateway",
+        "taps",
         "events",
         "batches",
         "engine",
