@@ -103,7 +103,11 @@ def of_routes(prefix: str) -> list[tuple[str, str]]:
     return [(method, path) for method, path in paths if path.startswith(prefix)]
 
 
-BODIES = {"POST /v1/chats/{}/messages": {"content": "stolen"}, "PATCH /v1/chats/{}/messages/{}": {"content": "stolen"}}
+BODIES = {
+    "POST /v1/chats/{}/messages": {"content": "stolen"},
+    "PATCH /v1/chats/{}/messages/{}": {"content": "stolen"},
+    "POST /v1/chats/{}/answers": {"content": "stolen", "model": "m"},
+}
 
 
 @pytest.mark.parametrize(("method", "path"), of_routes("/v1/chats/{}"))
@@ -113,7 +117,8 @@ def test_no_route_shows_a_conversation_of_others(server: Live, key: Maker, metho
     message = ok(mine.post(f"/v1/chats/{name}/messages", json={"content": "q"}))["id"]
     body = BODIES.get(f"{method} {path}", {"title": "stolen"})
     answer = others.request(method, path.replace("{}", name, 1).replace("{}", message), json=body)
-    assert (answer.status_code, error_of(answer)["code"]) == (404, "conversation_not_found")
+    missing = "generation_not_found" if path.endswith(("/events", "/stop")) else "conversation_not_found"
+    assert (answer.status_code, error_of(answer)["code"]) == (404, missing)
     there = ok(mine.get(f"/v1/chats/{name}"))
     assert there["title"] == "mine" and [each["content"][0]["text"] for each in there["messages"]] == ["q"]
     assert server.http.get(f"/v1/chats/{name}").status_code == 200
