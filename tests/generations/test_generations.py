@@ -287,6 +287,30 @@ def test_results_are_taken_over_once_and_again_after_an_error(home: Path) -> Non
     run(work)
 
 
+def test_a_reader_of_the_end_finds_the_result(home: Path) -> None:
+    async def work() -> None:
+        stored: list[str] = []
+
+        async def settle(found: Generation) -> None:
+            assert (await read(generations, found.id, wait=False))[-1].type == "end", (
+                "what settles does not wait for itself"
+            )
+            for _ in range(100):
+                await asyncio.sleep(0)
+            stored.append(found.id)
+
+        async with opened(home) as generations:
+            generations.settle_with(KIND, settle)
+            found = await generations.begin(ANN, KIND, counting(5))
+            seen = []
+            async for portion in generations.follow(ANN, found.id):
+                seen += [event.type for event in portion]
+                assert "end" not in seen or stored == [found.id]
+            assert seen == ["number"] * 5 + ["end"]
+
+    run(work)
+
+
 def test_what_a_kill_leaves_is_interrupted(home: Path) -> None:
     """The file as a kill leaves it at each of its bytes: all whole events are there, then the end."""
 

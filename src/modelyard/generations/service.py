@@ -31,7 +31,7 @@ from modelyard.db.reserve import FULL
 from modelyard.generations import storage
 from modelyard.generations.appending import Appender
 from modelyard.generations.records import GenerationRecord, RunningGeneration
-from modelyard.generations.types import Generation, GenerationEvent, GenerationState, Make, Settle
+from modelyard.generations.types import END, Generation, GenerationEvent, GenerationState, Make, Settle
 
 log = logging.getLogger(__name__)
 
@@ -203,6 +203,8 @@ class Generations:
                 if events is None:
                     events, offset = await self._read(record, number, offset)
                 number = events[-1].number
+                if events[-1].type == END:
+                    await self._taken_over(record)
                 yield events
             elif record.running and wait:
                 await record.wait(number)
@@ -210,6 +212,12 @@ class Generations:
                 raise record.unwritten_end
             else:
                 return
+
+    async def _taken_over(self, record: GenerationRecord) -> None:
+        """Return when the result was taken over, or that has failed: who knows of the end may look for the result at once."""
+        task = self._tasks.get(record.generation.id)
+        if task is not None and task is not asyncio.current_task():  # which takes it over
+            await asyncio.wait([task])
 
     async def _read(self, record: GenerationRecord, number: int, offset: int) -> tuple[Sequence[GenerationEvent], int]:
         """Events that are in the file only; see `storage.read_events`."""
