@@ -62,16 +62,16 @@ class HubSearch:
         self._catalog = catalog
         self._searches = HubSearches()
 
-    async def search(self, wanted: HubFilter) -> HubHits:
+    async def search(self, filters: HubFilter) -> HubHits:
         """A page of repositories. Raises `HubsOffline`, `HubUnavailable` or `InvalidParameter`, and the error of the only hub."""
-        cursors = _cursors(wanted.cursor)
-        if wanted.hub is not None and wanted.hub not in (queries.AUTO, *REMOTE):
-            raise InvalidParameter("hub", f"'{wanted.hub}' is none of {', '.join((queries.AUTO, *REMOTE))}.")
-        if wanted.format is not None and wanted.format not in TAGS:
-            raise InvalidParameter("format", f"'{wanted.format}' is none of {', '.join(TAGS)}.")
-        names = await asyncio.to_thread(queries.hubs_to_ask, "The list of models on hubs", wanted.hub)
+        cursors = _cursors(filters.cursor)
+        if filters.hub is not None and filters.hub not in (queries.AUTO, *REMOTE):
+            raise InvalidParameter("hub", f"'{filters.hub}' is none of {', '.join((queries.AUTO, *REMOTE))}.")
+        if filters.format is not None and filters.format not in TAGS:
+            raise InvalidParameter("format", f"'{filters.format}' is none of {', '.join(TAGS)}.")
+        names = await asyncio.to_thread(queries.hubs_to_ask, None, filters.hub)
         names = [name for name in names if cursors is None or name in cursors]
-        pages = await asyncio.gather(*(self._page(name, wanted, cursors) for name in names))
+        pages = await asyncio.gather(*(self._page(name, filters, cursors) for name in names))
         found = {name: page for name, page in zip(names, pages, strict=True) if isinstance(page, FoundPage)}
         failures = {name: page for name, page in zip(names, pages, strict=True) if not isinstance(page, FoundPage)}
         if failures and not found:
@@ -80,13 +80,15 @@ class HubSearch:
         following = {name: page.cursor for name, page in found.items() if page.cursor is not None}
         return HubHits(hits, _encoded(following) if following else None, failures)
 
-    async def _page(self, hub: str, wanted: HubFilter, cursors: Mapping[str, str] | None) -> FoundPage | ModelyardError:
+    async def _page(
+        self, hub: str, filters: HubFilter, cursors: Mapping[str, str] | None
+    ) -> FoundPage | ModelyardError:
         query = SearchQuery(
             hub=hub,
-            text=wanted.text,
-            type=wanted.type,
-            format=wanted.format,
-            limit=wanted.limit,
+            text=filters.text,
+            type=filters.type,
+            format=filters.format,
+            limit=filters.limit,
             cursor=cursors[hub] if cursors else None,
         )
         try:

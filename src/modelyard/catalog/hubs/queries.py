@@ -84,10 +84,11 @@ def is_offline() -> bool:
     return ACCESS.offline or by_environment
 
 
-def hubs_to_ask(what: str, wish: str | None = None, having: Sequence[str] = REMOTE) -> list[str]:
+def hubs_to_ask(what: str | None, wish: str | None = None, having: Sequence[str] = REMOTE) -> list[str]:
     """The hubs to query, in order: the request's hub alone, else the setting's, else those that answer.
 
-    Raises `HubsOffline` if the server is configured as offline, and `HubUnavailable` if no hub answers.
+    `what` names the files for messages; None for a search. Raises `HubsOffline` if the server is configured as offline, and
+    `HubUnavailable` if no hub answers.
     """
     chosen = check_hub(wish) if wish and wish != AUTO else ACCESS.hub
     if is_offline():
@@ -99,6 +100,8 @@ def hubs_to_ask(what: str, wish: str | None = None, having: Sequence[str] = REMO
     answering = [name for name, answered in zip(having, probe(having), strict=True) if answered]
     if not answering:
         tried = " and ".join(f"{remote(name).title} ({remote(name).endpoint()})" for name in having)
+        if what is None:
+            raise HubUnavailable(f"{tried} cannot be reached. Name a mirror in HF_ENDPOINT or MODELSCOPE_ENDPOINT.")
         raise HubUnavailable(
             f"{what} is not on this machine, and {tried} cannot be reached. "
             "Give the path of its files as model_path, or name a mirror in HF_ENDPOINT."

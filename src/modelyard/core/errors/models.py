@@ -89,11 +89,17 @@ class NoEngineFits(BadRequest):
 
 
 class HubsOffline(BadRequest):
-    """The files are not on this machine, and the server is configured not to use hubs."""
+    """The files are not on this machine, or hubs are to be searched, and the server is configured not to use hubs."""
 
     code = "hubs_offline"
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str | None) -> None:
+        """`what` names the files; None for a search."""
+        if what is None:
+            super().__init__(
+                "Hubs cannot be searched: this server is set to be offline. Unset MODELYARD_OFFLINE and HF_HUB_OFFLINE."
+            )
+            return
         super().__init__(
             f"{what} is not on this machine, and this server is set to be offline. Bring the files into the cache "
             "folder of a hub, give their path as model_path, or unset MODELYARD_OFFLINE and HF_HUB_OFFLINE."
