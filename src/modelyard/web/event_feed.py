@@ -38,6 +38,8 @@ GAUGE_SECONDS = 2.0
 """Seconds between two events with gauges, while somebody reads."""
 JOB_PAUSE = 0.2
 """Seconds between two events of one job, at least."""
+UNREAD_PAUSE = 2.0
+"""The same while nobody reads: a view of a job of documents takes five queries."""
 
 
 class EventFeed:
@@ -164,7 +166,7 @@ class EventFeed:
                 self._changed_jobs |= changed
                 self._look_at_worked |= look_at_worked
                 self._jobs_changed.set()
-            await asyncio.sleep(JOB_PAUSE)
+            await asyncio.sleep(JOB_PAUSE if self.ring.readers else UNREAD_PAUSE)
 
     async def _look_at_job(self, name: str) -> None:
         try:
