@@ -68,8 +68,8 @@ def test_a_tree_is_read_whole_and_by_branch(http: httpx.Client) -> None:
     assert changed["active_leaf"] == tree["active_leaf"] and shown(http, chat) == ["first?", "one", "second?", "two"]
     leaf = ok(http.get(f"/v1/chats/{chat}/messages", params={"leaf": other["id"]}))["data"]
     assert [each["id"] for each in leaf] == [first["id"], other["id"]]
-    gone = ok(http.delete(f"/v1/chats/{chat}/messages/{one['id']}"))
-    assert len(gone["deleted"]) == 3 and gone["active_leaf"] == other["id"]
+    answer = ok(http.delete(f"/v1/chats/{chat}/messages/{one['id']}"))
+    assert len(answer["deleted"]) == 3 and answer["active_leaf"] == other["id"]
     assert [text_of(each) for each in ok(http.get(f"/v1/chats/{chat}"))["messages"]] == [
         "first?", "FIRST?", "one, again", "another root"
     ]  # fmt: skip

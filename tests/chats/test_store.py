@@ -44,7 +44,7 @@ def with_store(url: str, work: Callable[[ChatStore], Awaitable[None]]) -> None:
     uvloop.run(run())
 
 
-def said(text: str, role: Any = "user", **fields: Any) -> NewMessage:
+def text_message(text: str, role: Any = "user", **fields: Any) -> NewMessage:
     return NewMessage(role, text_content(text), **fields)
 
 
@@ -58,7 +58,7 @@ def test_a_chat_is_its_owners_and_an_administrators(database_url: str) -> None:
     async def work(store: ChatStore) -> None:
         chat = await store.create(ANN, "  What   is\nthis? ")
         assert chat.title == "What is this?" and len(chat.id) == 32 and chat.kind == "chat"
-        message = await store.add_message(ANN, chat.id, said("q"))
+        message = await store.add_message(ANN, chat.id, text_message("q"))
         assert len(message.id) == 32, "as long as Chatchat's ids"
         calls: list[Callable[[], Awaitable[Any]]] = [
             lambda: store.get(BEN, chat.id),
@@ -66,7 +66,7 @@ def test_a_chat_is_its_owners_and_an_administrators(database_url: str) -> None:
             lambda: store.path(BEN, chat.id),
             lambda: store.message(BEN, message.id),
             lambda: store.change(BEN, chat.id, ChatChange(title="mine")),
-            lambda: store.add_message(BEN, chat.id, said("x")),
+            lambda: store.add_message(BEN, chat.id, text_message("x")),
             lambda: store.edit_message(BEN, chat.id, message.id, []),
             lambda: store.set_active_leaf(BEN, chat.id, message.id),
             lambda: store.delete_branch(BEN, chat.id, message.id),
@@ -74,7 +74,7 @@ def test_a_chat_is_its_owners_and_an_administrators(database_url: str) -> None:
             lambda: store.rate(BEN, message.id, 50),
             lambda: store.change(ANN, "nothing", ChatChange(title="t")),
             lambda: store.rate(ANN, "nothing", 50),
-            lambda: store.add_message(ANN, "nothing", said("x")),
+            lambda: store.add_message(ANN, "nothing", text_message("x")),
         ]
         for each in calls:
             with pytest.raises(ConversationNotFound):
@@ -82,7 +82,7 @@ def test_a_chat_is_its_owners_and_an_administrators(database_url: str) -> None:
         assert await store.delete(BEN, [chat.id, "nothing"]) == []
         assert (await store.get(ADMIN, chat.id)).title == chat.title
         assert (await store.change(ANN, chat.id, ChatChange(title="t" * 300))).title == "t" * 200
-        theirs = await store.add_message(ADMIN, chat.id, said("of an administrator"))
+        theirs = await store.add_message(ADMIN, chat.id, text_message("of an administrator"))
         assert theirs.owner == "ann" and (await store.rate(ANN, theirs.id, 100, "good")).reason == "good"
         assert await store.delete(ANN, [chat.id, chat.id]) == [chat.id]
         with pytest.raises(ConversationNotFound):
@@ -94,10 +94,12 @@ def test_a_chat_is_its_owners_and_an_administrators(database_url: str) -> None:
 def test_edits_and_new_answers_are_siblings_and_nothing_is_lost(database_url: str) -> None:
     async def work(store: ChatStore) -> None:
         chat = (await store.create(ANN)).id
-        question, answer = await store.add_messages(ANN, chat, [said("first?"), said("one", "assistant", model="m")])
-        follow, _ = await store.add_messages(ANN, chat, [said("second?"), said("two", "assistant")])
+        question, answer = await store.add_messages(
+            ANN, chat, [text_message("first?"), text_message("one", "assistant", model="m")]
+        )
+        follow, _ = await store.add_messages(ANN, chat, [text_message("second?"), text_message("two", "assistant")])
         assert (await store.get(ANN, chat)).title == "first?"
-        again = await store.add_message(ANN, chat, said("one, again", "assistant"), question.id)
+        again = await store.add_message(ANN, chat, text_message("one, again", "assistant"), question.id)
         assert [each.text for each in await store.path(ANN, chat)] == ["first?", "one, again"]
         edited = await store.edit_message(ANN, chat, question.id, [text_part("FIRST?")])
         assert (edited.role, edited.parent, edited.metadata) == ("user", None, {"edited_from": question.id})
@@ -105,15 +107,15 @@ def test_edits_and_new_answers_are_siblings_and_nothing_is_lost(database_url: st
         assert [each.text for each in tree.messages] == ["first?", "one", "second?", "two", "one, again", "FIRST?"]
         assert [each.id for each in tree.path()] == [edited.id]
         assert [each.id for each in tree.path(again.id)] == [question.id, again.id]
-        shown = await store.set_active_leaf(ANN, chat, answer.id)
-        assert [each.text for each in await store.path(ANN, chat, shown.active_leaf)] == [
+        moved = await store.set_active_leaf(ANN, chat, answer.id)
+        assert [each.text for each in await store.path(ANN, chat, moved.active_leaf)] == [
             "first?", "one", "second?", "two"
         ]  # fmt: skip
         assert [each.text for each in await store.path(ANN, chat, last=2)] == ["second?", "two"]
         assert [each.id for each in await store.path(ANN, chat, follow.id)][-1] == follow.id
-        for wrong in ("nothing", (await store.add_messages(ANN, None, [said("loose")]))[0].id):
+        for wrong in ("nothing", (await store.add_messages(ANN, None, [text_message("loose")]))[0].id):
             with pytest.raises(ConversationNotFound):
-                await store.add_message(ANN, chat, said("x"), wrong)
+                await store.add_message(ANN, chat, text_message("x"), wrong)
             with pytest.raises(ConversationNotFound):
                 await store.set_active_leaf(ANN, chat, wrong)
             with pytest.raises(ConversationNotFound):
@@ -127,9 +129,11 @@ def test_edits_and_new_answers_are_siblings_and_nothing_is_lost(database_url: st
 def test_a_branch_is_deleted_with_all_below_it(database_url: str) -> None:
     async def work(store: ChatStore) -> None:
         chat = (await store.create(ANN)).id
-        root, left = await store.add_messages(ANN, chat, [said("root"), said("left", "assistant")])
-        right, below = await store.add_messages(ANN, chat, [said("right", "assistant"), said("below")], root.id)
-        deepest = await store.add_message(ANN, chat, said("deepest", "assistant"))
+        root, left = await store.add_messages(ANN, chat, [text_message("root"), text_message("left", "assistant")])
+        right, below = await store.add_messages(
+            ANN, chat, [text_message("right", "assistant"), text_message("below")], root.id
+        )
+        deepest = await store.add_message(ANN, chat, text_message("deepest", "assistant"))
         assert set(await store.delete_branch(ANN, chat, below.id)) == {below.id, deepest.id}
         assert (await store.get(ANN, chat)).active_leaf == right.id
         assert await store.delete_branch(ANN, chat, right.id) == [right.id]
@@ -148,7 +152,7 @@ def test_a_long_chat_is_deleted(database_url: str) -> None:
 
     async def work(store: ChatStore) -> None:
         chat = (await store.create(ANN)).id
-        added = await store.add_messages(ANN, chat, [said(str(number)) for number in range(1500)])
+        added = await store.add_messages(ANN, chat, [text_message(str(number)) for number in range(1500)])
         assert len(await store.delete_branch(ANN, chat, added[100].id)) == 1400
         assert [each.id for each in await store.path(ANN, chat)] == [each.id for each in added[:100]]
         assert await store.delete(ANN, [chat]) == [chat]
@@ -160,7 +164,7 @@ def test_an_answer_grows(database_url: str) -> None:
     async def work(store: ChatStore) -> None:
         chat = (await store.create(ANN)).id
         _, answer = await store.add_messages(
-            ANN, chat, [said("q"), NewMessage("assistant", state=MessageState.RUNNING, metadata={"a": 1})]
+            ANN, chat, [text_message("q"), NewMessage("assistant", state=MessageState.RUNNING, metadata={"a": 1})]
         )
         assert [each.id for each in await store.in_state(MessageState.RUNNING)] == [answer.id]
         grown = await store.update_message(answer.id, MessageChange(content=text_content("so far"), reasoning="hm"))
@@ -236,13 +240,13 @@ def test_chats_are_in_folders_of_their_owner(database_url: str) -> None:
 def test_a_chat_has_limits(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(store: ChatStore) -> None:
         chat = (await store.create(ANN)).id
-        await store.add_message(ANN, chat, said("x" * 1000))
+        await store.add_message(ANN, chat, text_message("x" * 1000))
         monkeypatch.setattr(stores, "MOST_BYTES", 4000)
         with pytest.raises(ChatTooLarge):
-            await store.add_message(ANN, chat, said("x" * 3000))
+            await store.add_message(ANN, chat, text_message("x" * 3000))
         monkeypatch.setattr(stores, "MOST_MESSAGES", 2)
         with pytest.raises(ChatTooLarge):
-            await store.add_messages(ANN, chat, [said("a"), said("b")])
+            await store.add_messages(ANN, chat, [text_message("a"), text_message("b")])
         assert (await store.get(ANN, chat)).message_count == 1, "nothing of a refused change is stored"
 
     with_store(database_url, work)
@@ -251,7 +255,10 @@ def test_a_chat_has_limits(database_url: str, monkeypatch: pytest.MonkeyPatch) -
 def test_writers_at_the_same_time_make_one_branch(database_url: str) -> None:
     async def work(store: ChatStore) -> None:
         chat = (await store.create(ANN)).id
-        adding = (store.add_messages(ANN, chat, [said(f"q{n}"), said(f"a{n}", "assistant")]) for n in range(20))
+        adding = (
+            store.add_messages(ANN, chat, [text_message(f"q{n}"), text_message(f"a{n}", "assistant")])
+            for n in range(20)
+        )
         added = await asyncio.gather(*adding)
         await asyncio.gather(
             *(store.update_message(answer.id, MessageChange(reasoning="r" * 100)) for _, answer in added)
@@ -267,7 +274,7 @@ def test_writers_at_the_same_time_make_one_branch(database_url: str) -> None:
 @pytest.mark.parametrize(("score", "valid"), [(-1, False), (0, True), (100, True), (101, False)])
 def test_a_score_is_between_0_and_100(score: int, valid: bool, database_url: str) -> None:
     async def work(store: ChatStore) -> None:
-        [_, message] = await store.add_messages(ANN, None, [said("q"), said("a", "assistant")])
+        [_, message] = await store.add_messages(ANN, None, [text_message("q"), text_message("a", "assistant")])
         if valid:
             rated = await store.rate(ANN, message.id, score)
             assert (rated.score, rated.chat, rated.owner) == (score, None, "ann")

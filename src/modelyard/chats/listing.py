@@ -53,20 +53,20 @@ class ChatHit:
 
 
 async def list_chats(
-    database: Database, owner: Owner, wanted: ChatFilter, limit: int, cursor: str | None
+    database: Database, owner: Owner, filters: ChatFilter, limit: int, cursor: str | None
 ) -> tuple[list[ChatHit], str | None]:
     """A page of the chats that an owner sees, the most recently used first, and the cursor of the next page.
 
     Raises `InvalidParameter` for a cursor that is none.
     """
-    words = [rows.folded(word) for word in wanted.q.split()[:MOST_WORDS]]
+    words = [rows.folded(word) for word in filters.q.split()[:MOST_WORDS]]
     place = func.instr if database.url.get_backend_name() == "sqlite" else func.strpos  # half of the time of LIKE
 
     def has(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
         return place(column, word) > 0
 
     query = _filtered(
-        mine(select(ChatRow), Owner(owner.id) if wanted.own else owner, ChatRow.owner), wanted, words, has
+        mine(select(ChatRow), Owner(owner.id) if filters.own else owner, ChatRow.owner), filters, words, has
     )
     if cursor:
         query = query.where(tuple_(ChatRow.updated_at, ChatRow.id) < tuple_(*_place(cursor)))
@@ -79,11 +79,11 @@ async def list_chats(
     return [hits.get(each.id) or ChatHit(each) for each in chats], more
 
 
-def _filtered(query: Select[Any], wanted: ChatFilter, words: Sequence[str], has: Has) -> Select[Any]:
-    if wanted.pinned is not None:
-        query = query.where(ChatRow.pinned == wanted.pinned)
-    if wanted.folder is not None:
-        query = query.where(ChatRow.folder_id == (None if wanted.folder == NO_FOLDER else wanted.folder))
+def _filtered(query: Select[Any], filters: ChatFilter, words: Sequence[str], has: Has) -> Select[Any]:
+    if filters.pinned is not None:
+        query = query.where(ChatRow.pinned == filters.pinned)
+    if filters.folder is not None:
+        query = query.where(ChatRow.folder_id == (None if filters.folder == NO_FOLDER else filters.folder))
     for word in words:
         inside = and_(ChatMessageRow.chat_id == ChatRow.id, has(ChatMessageRow.search, word))
         in_messages = select(ChatMessageRow.number).where(inside).exists()

@@ -20,9 +20,9 @@ LARGEST = 1 << 63
 
 def page_of(rows: Sequence[T], limit: int, key: Callable[[T], str]) -> tuple[Sequence[T], dict[str, Any]]:
     """The first `limit` rows, of which one more was read, and the fields `has_more` and `next` of their page."""
-    shown = rows[:limit]
+    page = rows[:limit]
     more = len(rows) > limit
-    return shown, {"has_more": more, "next": key(shown[-1]) if more else None}
+    return page, {"has_more": more, "next": key(page[-1]) if more else None}
 
 
 def joined(first: float, second: int | str) -> str:

@@ -43,8 +43,8 @@ async def list_page(
     cursor: Annotated[str | None, Query(max_length=100)] = None,
 ) -> bodies.ChatPage:
     """The chats of the user or key of the request, the most recently used first; all chats for an administrator."""
-    wanted = ChatFilter(q=q, pinned=pinned, folder=folder, own=own)
-    hits, more = await list_chats(chats.store.database, Owner.of(grant), wanted, limit, cursor)
+    filters = ChatFilter(q=q, pinned=pinned, folder=folder, own=own)
+    hits, more = await list_chats(chats.store.database, Owner.of(grant), filters, limit, cursor)
     data = []
     for hit in hits:
         match = None if hit.message is None else bodies.ChatMatch(message=hit.message, text=hit.text)

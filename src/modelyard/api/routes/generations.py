@@ -42,8 +42,8 @@ async def list_generations(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> bodies.GenerationList:
     """The caller's newest generations; all of them for an administrator."""
-    wanted = None if state is None else GenerationState(state)
-    found = generations.page(Owner.of(grant), kind, wanted, limit)
+    only = None if state is None else GenerationState(state)
+    found = generations.page(Owner.of(grant), kind, only, limit)
     return bodies.GenerationList(data=[generation_info(each) for each in found])
 
 

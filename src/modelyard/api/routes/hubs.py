@@ -31,8 +31,8 @@ async def search_hubs(
     Without `hub`, it is the hub of the settings, or all that answer, `limit` of each. `type` is such as `LLM`,
     `format` such as `ggufv2`.
     """
-    wanted = HubFilter(q, hub, model_type(type), format, limit, cursor)
-    found = await caching.hubs.search(wanted)
+    filters = HubFilter(q, hub, model_type(type), format, limit, cursor)
+    found = await caching.hubs.search(filters)
     return HubModelPage(
         data=[_model(hit) for hit in found.hits],
         failures=[HubFailure(hub=name, code=each.code, message=each.message) for name, each in found.failures.items()],

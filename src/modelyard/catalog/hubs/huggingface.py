@@ -156,15 +156,15 @@ def _search(endpoint: str, query: SearchQuery) -> FoundPage:
     from huggingface_hub import get_session
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
-    wanted: dict[str, Any] = {"search": query.text, "sort": "downloads", "direction": -1, "limit": query.limit}
-    wanted["expand"] = ["downloads", "likes", "lastModified", "gated", "tags", "pipeline_tag"]
+    parameters: dict[str, Any] = {"search": query.text, "sort": "downloads", "direction": -1, "limit": query.limit}
+    parameters["expand"] = ["downloads", "likes", "lastModified", "gated", "tags", "pipeline_tag"]
     if query.format is not None:
-        wanted["filter"] = [TAGS[query.format][0]]
+        parameters["filter"] = [TAGS[query.format][0]]
     if query.type is not None:
-        wanted["pipeline_tag"] = TASKS[query.type][0]
+        parameters["pipeline_tag"] = TASKS[query.type][0]
     if query.cursor is not None:
-        wanted["cursor"] = query.cursor
-    answer = get_session().get(f"{endpoint}/api/models", params=wanted, headers=build_hf_headers(), timeout=20)
+        parameters["cursor"] = query.cursor
+    answer = get_session().get(f"{endpoint}/api/models", params=parameters, headers=build_hf_headers(), timeout=20)
     if answer.status_code in (401, 403):
         raise HubUnavailable(f"Hugging Face refused the search ({answer.status_code}): the token in HF_TOKEN is wrong.")
     hf_raise_for_status(answer)

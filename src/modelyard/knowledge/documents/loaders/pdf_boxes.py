@@ -44,7 +44,7 @@ class PageLine:
 
 def rectangles(page: Any, passage: PagePassage) -> list[Rectangle]:
     """Rectangles around the passage on the page as it is displayed; empty if its text is not there. Turns the page upright."""
-    shown = _Display(page)
+    display = _Display(page)
     text_page = upright(page)
     try:
         lines = list(_lines(text_page))
@@ -59,7 +59,7 @@ def rectangles(page: Any, passage: PagePassage) -> list[Rectangle]:
                 found += _boxes(text_page, *_characters(line, first, last))
     finally:
         text_page.close()
-    return [shown.rectangle(each) for each in found] if matched >= FOUND * (end - start) else []
+    return [display.rectangle(each) for each in found] if matched >= FOUND * (end - start) else []
 
 
 def folded(text: str) -> tuple[str, list[int]]:
