@@ -18,10 +18,10 @@ from modelyard.batches.types import BatchModels
 from modelyard.batches.work import UNIT, BatchRun, BatchTools
 from modelyard.core.access import INFERENCE, Grant, Owner
 from modelyard.core.config import Settings
-from modelyard.core.errors import Conflict, InvalidParameter, NotEnoughDisk, Unavailable
+from modelyard.core.errors import Conflict, InvalidParameter, Unavailable
 from modelyard.core.wording import reason
 from modelyard.db.batch_tables import BatchRow
-from modelyard.db.reserve import FULL
+from modelyard.db.reserve import full_disk_named
 from modelyard.db.session import TROUBLE, Database, retried
 from modelyard.files.service import FileService
 from modelyard.jobs.running import RunningJob
@@ -197,10 +197,9 @@ class BatchService:
         assert task is not None
         self._working.add(task)
         try:
-            return await run.run()
+            with full_disk_named(self._settings.batches_folder):
+                return await run.run()
         except OSError as error:
-            if error.errno in FULL:
-                raise NotEnoughDisk.full(self._settings.batches_folder) from error
             raise Unavailable(f"The files of the batch cannot be used: {reason(error)}.") from error
         finally:
             del self._runs[job.id]

@@ -6,7 +6,8 @@ import errno
 import logging
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from modelyard.core.errors import NotEnoughDisk
@@ -19,6 +20,22 @@ SPARE = 2 << 20
 """Bytes that must be free beside the reserve when it is created."""
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Error numbers of a full disk, or of an exhausted quota."""
+
+
+def disk_error(error: OSError, where: object) -> Exception:
+    """`NotEnoughDisk` for the error of a full disk, else the error itself."""
+    return NotEnoughDisk.full(where) if error.errno in FULL else error
+
+
+@contextmanager
+def full_disk_named(where: object) -> Iterator[None]:
+    """Raise the error of a full disk as `NotEnoughDisk`."""
+    try:
+        yield
+    except OSError as error:
+        if (found := disk_error(error, where)) is error:
+            raise
+        raise found from error
 
 
 class Reserve:

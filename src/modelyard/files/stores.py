@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, Protocol, TypeVar
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, ParamSpec, Protocol, TypeVar
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart, NotEnoughDisk
 from modelyard.core.wording import reason
-from modelyard.db.reserve import FULL
+from modelyard.db.reserve import full_disk_named
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class FolderStore:
     async def write(self, name: str, blocks: AsyncIterator[bytes]) -> None:
         path = self._arriving / name
         try:
-            with room(self._folder):
+            with full_disk_named(self._folder):
                 with path.open("xb") as file:
                     async for block in blocks:
                         await whole_step(file.write, block)
@@ -123,7 +123,7 @@ class UrlStore:
     async def write(self, name: str, blocks: AsyncIterator[bytes]) -> None:
         complete = False
         try:
-            with room(self._url):
+            with full_disk_named(self._url):
                 file = await whole_step(self._files.open, self._at(name), "wb")
                 try:
                     async for block in blocks:
@@ -167,17 +167,6 @@ async def whole_step(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
     except asyncio.CancelledError:
         await asyncio.wait([step])
         raise
-
-
-@contextmanager
-def room(where: object) -> Iterator[None]:
-    """Raise the error of a full disk as `NotEnoughDisk`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise NotEnoughDisk.full(where) from error
 
 
 def _sync(file: BinaryIO) -> None:

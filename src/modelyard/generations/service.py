@@ -24,10 +24,9 @@ from modelyard.core.errors import (
     InternalError,
     InvalidParameter,
     ModelyardError,
-    NotEnoughDisk,
     RateLimited,
 )
-from modelyard.db.reserve import FULL
+from modelyard.db.reserve import disk_error
 from modelyard.generations import storage
 from modelyard.generations.appending import Appender
 from modelyard.generations.records import GenerationRecord, RunningGeneration
@@ -308,8 +307,3 @@ def _stored(folder: Path) -> list[tuple[Path, Generation, bool]]:
         else:
             stored.append((path, *found))
     return sorted(stored, key=lambda each: each[1].created_at)
-
-
-def disk_error(error: OSError, folder: Path) -> Exception:
-    """The error of a file that could not be made."""
-    return NotEnoughDisk.full(folder) if error.errno in FULL else error

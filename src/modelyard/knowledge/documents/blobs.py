@@ -7,14 +7,14 @@ import hashlib
 import os
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from modelyard.core.errors import BodyTooLarge, NotEnoughDisk
-from modelyard.db.reserve import FULL
+from modelyard.core.errors import BodyTooLarge
+from modelyard.db.reserve import full_disk_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Blobs:
         path = self._arriving / secrets.token_hex(16)
         digest, size = hashlib.sha256(), 0
         try:
-            with self._room(), path.open("xb") as file:
+            with full_disk_named(self._folder), path.open("xb") as file:
                 async for part in data:
                     size += len(part)
                     if size > most:
@@ -71,7 +71,7 @@ class Blobs:
                 if not known:
                     await asyncio.to_thread(_sync, file)
             async with self._placing:
-                with self._room():
+                with full_disk_named(self._folder):
                     await asyncio.to_thread(self._place, path, blob.hash, synced=not known)
                 self._held[blob.hash] += 1
         finally:
@@ -82,16 +82,6 @@ class Blobs:
             self._held[blob.hash] -= 1
             if not self._held[blob.hash]:
                 del self._held[blob.hash]
-
-    @contextmanager
-    def _room(self) -> Iterator[None]:
-        """Raise the error of a full disk as `NotEnoughDisk`."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            raise NotEnoughDisk.full(self._folder) from error
 
     def _place(self, path: Path, name: str, synced: bool) -> None:
         target = self.path(name)
