@@ -33,8 +33,8 @@ SCOPES: Mapping[str, str] = {
     "files:read": "list and download its own files",
     "files:write": "upload and delete its own files",
     "keys:create": "create keys with no more rights than its own",
-    "keys:manage": "list and revoke keys",
-    "users:manage": "add, list and remove users",
+    "keys:manage": "list, change and revoke keys",
+    "users:manage": "add, list, change and remove users",
     "cache:list": "see what was downloaded",
     "cache:delete": "delete downloaded files",
     "logs:list": "read what replicas and its own jobs print",
@@ -48,6 +48,9 @@ SCOPES: Mapping[str, str] = {
 
 LOCAL = "local"
 """Owner id of every request while the server requires no key."""
+
+OWN_SCOPES = frozenset({"models:list", INFERENCE, "files:read", "files:write", "logs:list"})
+"""Scopes that a key restricted to some models may use on paths without a model; handlers show it only what is its own."""
 
 KNOWLEDGE_READ, KNOWLEDGE_WRITE = "knowledge:read", "knowledge:write"
 READ, WRITE = "read", "write"
@@ -140,7 +143,13 @@ class Grant:
     def check(self, scope: str) -> None:
         """Raise `PermissionDenied` if the grant lacks a scope."""
         if not self.allows(scope):
-            raise PermissionDenied(f"The key '{self.name}' lacks the scope '{scope}'.")
+            cure = "an administrator changes its scopes with `modelyard key update`"
+            raise PermissionDenied(f"The key '{self.name}' lacks the scope '{scope}'; {cure}.")
+
+    def check_all_models(self) -> None:
+        """Raise `PermissionDenied` for a key that is restricted to some models."""
+        if self.models is not None:
+            raise PermissionDenied(f"The key '{self.name}' is for {', '.join(sorted(self.models))} only.")
 
     def check_model(self, model: str) -> None:
         """Raise `PermissionDenied` for a model that it may not use, whether or not the model exists.
@@ -255,6 +264,16 @@ class Window:
             self._used[-1] = (since, before + amount)
         else:
             self._used.append((now, amount))
+
+    def used(self, now: float) -> int:
+        """The use of the last minute."""
+        self._forget(now)
+        return self.total
+
+    def clear_after(self, now: float) -> float:
+        """Seconds until the last minute has no use."""
+        self._forget(now)
+        return self._used[-1][0] + self.SECONDS - now if self._used else 0.0
 
     def wait(self, limit: int, now: float) -> float:
         """Seconds until the use of the last minute is below `limit`; 0 if it is below now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
@@ -13,14 +14,17 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 
-def replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that returns `body` once, and then the messages of the original one, such as a disconnect."""
+def replay(body: bytes, receive: Receive | None = None) -> Receive:
+    """A `receive` that returns `body` once, and then the messages of the original one, such as a disconnect.
+
+    Without the original one it then waits forever: for apps that are cancelled when their client disconnects.
+    """
     given = False
 
     async def again() -> Message:
         nonlocal given
         if given:
-            return await receive()
+            return await (receive() if receive is not None else asyncio.get_running_loop().create_future())
         given = True
         return {"type": "http.request", "body": body, "more_body": False}
 

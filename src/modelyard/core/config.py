@@ -1,21 +1,27 @@
-"""All settings of the server, with their manual. The only reader of `MODELYARD_*` variables."""
+"""All settings of the server, with their manual. The only reader of `MODELYARD_*` variables, but for the file's place."""
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from modelyard.core.aliases import AliasRule, read_aliases
 from modelyard.core.key_variables import Bindings, read_bindings
+from modelyard.core.settings_file import SettingsFileSource
 from modelyard.core.trust import read_allowances
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+DATABASE_URL = re.compile(r"(sqlite|postgresql)\+\w+://")
 
 
 class Settings(BaseSettings):
-    """The settings, read from `MODELYARD_<NAME>` variables when an instance is created, never at import."""
+    """The settings, read when an instance is created, never at import: arguments first, then `MODELYARD_<NAME>` variables, then
+    the file `modelyard.toml`, then the defaults here. Raises `CannotStart` for a file that cannot be read."""
 
     model_config = SettingsConfigDict(
         env_prefix="MODELYARD_", extra="ignore", frozen=True, use_attribute_docstrings=True
@@ -33,6 +39,25 @@ class Settings(BaseSettings):
     chatchat_port: int | None = Field(None, ge=0, le=65535)
     """A second port on the same address, for programs that expect Langchain-Chatchat on its port, 7861. On it, `GET /` redirects
     to `/docs`; otherwise it is the same server. 0 picks a free port; unset means no second port."""
+
+    ollama_port: int | None = Field(None, ge=0, le=65535)
+    """A further port on the same address, for programs that expect Ollama on its port, 11434. On it, `GET /` says
+    `Ollama is running`; otherwise it is the same server. 0 picks a free port; unset means no such port."""
+
+    ssl_certfile: Path | None = None
+    """PEM file of the server's certificate, with the certificates between it and its authority; then all ports speak TLS only.
+    A renewed file is loaded within seconds, and open connections stay. Unset means no TLS."""
+
+    ssl_keyfile: Path | None = None
+    """PEM file of the certificate's key, without a password; unset if the key is in the certificate's file."""
+
+    interfaces: Literal["all", "api", "llm"] = "all"
+    """What the server has: `all`; `api`, everything but its web page (`--all-api`); `llm`, models only (`--llm-api`): without
+    the page, knowledge bases, stored chats and the routes of Langchain-Chatchat's API server."""
+
+    local_models: bool = True
+    """Run models on this machine. False (`--lite`) allows models of other servers only (engine `external`); models that ran here
+    before are not started, and come back with the next start without it."""
 
     insecure: bool = False
     """Allow listening without keys on an address that other machines can reach. Anybody there can then use the server."""
@@ -80,6 +105,14 @@ class Settings(BaseSettings):
 
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`."""
+
+    log_format: Literal["text", "json"] = "text"
+    """Form of the log on stderr: `text`, or `json`, one object a line with `time` (UTC), `level`, `logger`, `message` and, of an
+    error, `exception`; a line of the access log has its fields under names of their own, too."""
+
+    otlp_endpoint: str = ""
+    """Address of a collector that receives traces by OTLP over HTTP, such as `http://localhost:4318`; it needs the extra `otel`.
+    OpenTelemetry's own variables, such as `OTEL_EXPORTER_OTLP_ENDPOINT`, hold, too."""
 
     access_log: bool = False
     """Write one line per inference request, after it has ended."""
@@ -168,8 +201,12 @@ class Settings(BaseSettings):
     """Indexes of knowledge bases that are open at the same time; each takes about 5 MB and two threads. A search in another base
     opens its index, and closes the least recently used one."""
 
+    rerank_seconds: float = Field(1.0, ge=0)
+    """Seconds that a search in knowledge bases waits for a running rerank model that neither the request nor the base names; 0
+    leaves such models out."""
+
     ocr: bool = False
-    """Extract text from pictures and scanned pages of documents. Needs `pip install 'modelyard[ocr]'`."""
+    """Extract text from pictures and scanned pages of documents. Needs `pip install rapidocr onnxruntime`."""
 
     max_document_bytes: int = Field(200 * 1024 * 1024, ge=1024)
     """Maximum size of a document in bytes."""
@@ -187,6 +224,9 @@ class Settings(BaseSettings):
     max_file_bytes: int = Field(2 * 1024 * 1024 * 1024, ge=1024)
     """Maximum size in bytes of a file of `/v1/files`, also of one that is sent in parts; larger ones get a 413."""
 
+    max_blob_bytes: int = Field(256 * 1024 * 1024 * 1024, ge=1024)
+    """Maximum size in bytes of a model's file that Ollama's clients upload to `/api/blobs`; larger ones get a 413."""
+
     file_quota_bytes: int = Field(100 * 1024 * 1024 * 1024, ge=0)
     """Maximum size in bytes of all files of one owner together, with the parts of unfinished uploads; 0 means no limit."""
 
@@ -195,7 +235,7 @@ class Settings(BaseSettings):
 
     files_url: str = Field("", repr=False)
     """Where the bytes of files are stored: a URL of fsspec, such as `s3://bucket/folder`; empty means `files` in the home folder.
-    Needs `pip install 'modelyard[files]'`, and the library of that kind of storage, such as `s3fs`."""
+    Needs `pip install fsspec`, and the library of that kind of storage, such as `s3fs`."""
 
     max_generations: int = Field(100, ge=1)
     """Maximum number of answers that the server makes for one owner at once whether or not their clients stay (`/v1/generations`,
@@ -203,6 +243,14 @@ class Settings(BaseSettings):
 
     keep_generations_hours: float = Field(24.0, gt=0)
     """Hours for which such answers can be read by their events after their end; at most 1,000 and 1 GiB of each owner."""
+
+    keep_responses_days: float = Field(30.0, gt=0)
+    """Days for which responses of `/v1/responses` are stored that were not created with `store: false`. Conversations of
+    `/v1/conversations` stay until they are deleted."""
+
+    response_quota_bytes: int = Field(10 * 1024 * 1024 * 1024, ge=0)
+    """Maximum size in bytes of all responses and conversations of one owner; 0 means no limit. The oldest responses are deleted
+    first; when conversations alone have that size, requests that store something get a 413."""
 
     searxng_url: str = ""
     """URL of a SearXNG instance whose `formats` include `json`, such as `http://127.0.0.1:8888`; empty means none."""
@@ -227,12 +275,38 @@ class Settings(BaseSettings):
 
     mcp_servers: str = ""
     """JSON file of the MCP servers whose tools agents may use, in the usual format `{"mcpServers": {…}}`; empty means none.
-    Needs `pip install 'modelyard[mcp]'`."""
+    Needs `pip install mcp`."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where values come from, the first one that has a setting counts."""
+        return init_settings, env_settings, SettingsFileSource(settings_cls)
 
     @field_validator("key_variables")
     @classmethod
     def _bindings_can_be_read(cls, given: str) -> str:
         read_bindings(given)
+        return given
+
+    @field_validator("log_level")
+    @classmethod
+    def _level_is_known(cls, given: str) -> str:
+        if given.lower() not in LOG_LEVELS:
+            raise ValueError(f"'{given}' is none of {', '.join(LOG_LEVELS)}")
+        return given
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_one_of_ours(cls, given: str) -> str:
+        if given and not DATABASE_URL.match(given):
+            raise ValueError("it begins with sqlite+aiosqlite:/// or postgresql+asyncpg://")
         return given
 
     @field_validator("model_aliases")

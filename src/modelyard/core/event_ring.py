@@ -50,6 +50,7 @@ class EventRing:
         self._events: deque[RingEvent] = deque()
         self._bytes = 0
         self._changed = asyncio.Event()
+        self._ended = asyncio.Event()
 
     @property
     def size(self) -> int:
@@ -101,9 +102,14 @@ class EventRing:
         while self.newest <= number and not self.closed:
             await self._changed.wait()
 
+    async def end(self) -> None:
+        """Return when the ring is closed."""
+        await self._ended.wait()
+
     def close(self) -> None:
         """Let every reader end: the server is shutting down."""
         self.closed = True
+        self._ended.set()
         self._wake()
 
     def _wake(self) -> None:

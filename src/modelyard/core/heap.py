@@ -1,8 +1,11 @@
-"""Limits the heaps of glibc's malloc, and returns free memory to the system. Does nothing with other C libraries."""
+"""Memory of a process: limits of glibc's malloc, free memory back to the system, and when Python looks for garbage."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 PARAMETERS = {"M_ARENA_MAX": (-8, 2), "M_TRIM_THRESHOLD": (-1, 1 << 20), "M_MMAP_THRESHOLD": (-3, 1 << 20)}
 """Parameters of `mallopt`: their numbers in malloc.h, and the values to set."""
@@ -29,3 +32,17 @@ def trim() -> None:
     except (OSError, AttributeError):
         return
     malloc_trim(0)
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Import modules without looking for garbage meanwhile, of which imports leave none, and never look through them again.
+
+    A server creates a million objects before it is ready; looking through them took an eighth of its start.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

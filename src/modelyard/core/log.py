@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TextIO
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+FIELDS = "fields"
+"""Attribute of a record, given as `extra`, with further values for a log in JSON."""
 LONGEST_MESSAGE = 4000
 LONGEST_TRACEBACK = 8000
 """Maximum characters of a traceback; of a longer one the end, which names the error, is kept."""
@@ -41,10 +45,10 @@ class Output(logging.StreamHandler[TextIO]):
         self.written(record)
 
 
-def set_up(level: str) -> None:
-    """Write the log of our package, and warnings of others, to stderr."""
+def set_up(level: str, form: str = "text") -> None:
+    """Write the log of our package, and warnings of others, to stderr, as `text` or `json`."""
     handler = Output(sys.stderr)
-    handler.setFormatter(Plain(FORMAT, "%H:%M:%S"))
+    handler.setFormatter(JsonLine(FORMAT) if form == "json" else Plain(FORMAT, "%H:%M:%S"))
     handler.addFilter(Throttle())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -68,6 +72,19 @@ class Plain(logging.Formatter):
     ) -> str:
         text = super().formatException(ei)
         return escaped(text if len(text) <= LONGEST_TRACEBACK else f"…{text[-LONGEST_TRACEBACK:]}")
+
+
+class JsonLine(Plain):
+    """Writes a record as one line of JSON, with the values that it has under `FIELDS`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        super().format(record)  # sets the message and the traceback, bounded and escaped
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"time": moment, "level": record.levelname.lower(), "logger": record.name, "message": record.message}
+        if record.exc_text:
+            line["exception"] = record.exc_text
+        fields: dict[str, object] = getattr(record, FIELDS, {})
+        return json.dumps({**line, **fields}, ensure_ascii=False)
 
 
 def escaped(text: str) -> str:

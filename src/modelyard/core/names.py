@@ -34,9 +34,9 @@ def spellings(names: Iterable[str]) -> list[str]:
 def check_line(param: str, text: str) -> None:
     """Raise `InvalidParameter` for a text that is not suitable for a table, a log line or a terminal."""
     if not text or text != text.strip() or not text.isprintable():
-        raise InvalidParameter(param, "may not be empty, hold control characters or begin or end with a space.")
+        raise InvalidParameter(param, "it may not be empty, hold control characters or begin or end with a space.")
     if len(text) > LONGEST:
-        raise InvalidParameter(param, f"has {LONGEST} characters at most.")
+        raise InvalidParameter(param, f"it has {LONGEST} characters at most.")
 
 
 def addressable(param: str, name: str, *, separated: bool = False) -> str:

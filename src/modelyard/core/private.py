@@ -13,6 +13,8 @@ NOBODY_ELSE = 0o077
 
 KEPT = (
     "auth",
+    "blobs",
+    "created",
     "downloads",
     "engines",
     "generations",

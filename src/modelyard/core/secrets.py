@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,9 @@ MASK = "********"
 ARGUMENTS = "_args"
 """Suffix of the names of options that are command lines."""
 SECRET = re.compile(r"(^|_)(api_?key|key|token|secret|passw(or)?d|credentials?)$")
+
+USER_INFO = re.compile(r"://[^/?#\s@]+@")
+"""The user part of a URL, which may be a password or token."""
 
 
 def mask_secrets(launch: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,6 +24,28 @@ def mask_secrets(launch: Mapping[str, Any]) -> dict[str, Any]:
 def restore_secrets(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """A launch from a client, in which values masked by `mask_secrets` are replaced by those in `before`."""
     return {name: _kept(name, value, before.get(name)) for name, value in given.items()}
+
+
+def holds_secrets(name: str, value: Any) -> bool:
+    """Whether a value of a launch has a secret anywhere: under a name in it, in a JSON text, or in the user part of a URL."""
+    if _hidden(name, value) != value:
+        return True
+    if isinstance(value, Mapping):
+        return any(holds_secrets(str(key), each) for key, each in value.items())
+    if isinstance(value, list):
+        return _hidden_words([str(each) for each in value]) != [str(each) for each in value] or any(
+            holds_secrets(name, each) for each in value
+        )
+    if not isinstance(value, str):
+        return False
+    if USER_INFO.search(value):
+        return True
+    if not value.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        return holds_secrets(name, json.loads(value))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _hidden(name: str, value: Any) -> Any:

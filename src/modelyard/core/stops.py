@@ -21,7 +21,13 @@ class Stops:
         self._stops = stops
         self._include_stop = include_stop
         self._pending = ""
-        self.met = False
+        self.found: str | None = None
+        """The stop string that ended the text."""
+
+    @property
+    def met(self) -> bool:
+        """Whether a stop string has ended the text."""
+        return self.found is not None
 
     def add(self, text: str) -> str:
         """Add text; return what cannot belong to a stop string. Do not call it after `met` is set."""
@@ -30,8 +36,8 @@ class Stops:
         self._pending += text
         found = [(place, stop) for stop in self._stops if (place := self._pending.find(stop)) >= 0]
         if found:
-            self.met = True
             place, stop = min(found, key=lambda each: each[0])
+            self.found = stop
             certain, self._pending = self._pending[: place + len(stop) * self._include_stop], ""
             return certain
         length = max(overlap(self._pending, stop) for stop in self._stops)

@@ -34,6 +34,8 @@ class Task(StrEnum):
     COMPLETION = "completion"
     EMBEDDING = "embedding"
     RERANK = "rerank"
+    CLASSIFICATION = "classification"
+    TOKENIZATION = "tokenization"
     DETOKENIZATION = "detokenization"
     IMAGE = "image"
     SPEECH = "speech"
@@ -117,6 +119,28 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestDefaults:
+    """What requests for chats and completions contain unless they say otherwise."""
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Sampling parameters, under the names of a chat completion."""
+    system: str = ""
+    """The system message of chats that begin with none."""
+    messages: tuple[Mapping[str, Any], ...] = ()
+    """Messages before those of a chat, behind its system message: examples of how to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A registered family that a running model answers for: another name of that model, with defaults."""
+
+    name: str
+    uid: str
+    """The model that answers."""
+    defaults: RequestDefaults | None
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model as resolved for one launch: its weights, their path, and its abilities."""
 
@@ -156,6 +180,8 @@ class Model:
     stop: tuple[str, ...] = ()
     """Strings that end an answer, in addition to those in the files."""
     stop_token_ids: tuple[int, ...] = ()
+    defaults: RequestDefaults | None = None
+    """Those of a registered family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +340,7 @@ class Route:
     thinking_key: str | None = None
     context_length: int | None = None
     """Tokens of prompt and answer, at most; None if that is not known."""
+    defaults: RequestDefaults | None = None
 
 
 @dataclass(frozen=True, slots=True)

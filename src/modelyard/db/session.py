@@ -8,33 +8,35 @@ import logging
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NoResultFound, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm.exc import StaleDataError
 
 from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, MissingLibrary, NotEnoughDisk
+from modelyard.core.wording import reason
 from modelyard.db import batch_tables as batch_tables  # its tables are part of the schema
 from modelyard.db import chat_tables as chat_tables  # its tables are part of the schema
+from modelyard.db import evaluation_tables as evaluation_tables  # its tables are part of the schema
 from modelyard.db import file_tables as file_tables  # its tables are part of the schema
+from modelyard.db import response_tables as response_tables  # its tables are part of the schema
 from modelyard.db import session_tables as session_tables  # its tables are part of the schema
 from modelyard.db import usage_tables as usage_tables  # its tables are part of the schema
 from modelyard.db.reserve import FULL, Reserve
 from modelyard.db.tables import Base
+from modelyard.db.versions import HEAD, VERSIONS, check_version, copy_before_migration, note_writer, schema_version
 
 log = logging.getLogger(__name__)
 
-HEAD = "0013"
-"""Newest migration; a test holds it against the files. A database that is there already needs no migration library."""
-
-VERSIONS = "alembic_version"
-
 BUSY_TIMEOUT = 10.0
 """Seconds that SQLite waits for another writer."""
+READERS = 2
+"""Threads that read an SQLite file for `Database.read`."""
 TRIES = 8
 """Maximum attempts of a transaction that conflicts with others."""
 PAUSE = 0.02
@@ -63,32 +65,83 @@ class Database:
             self.engine = create_async_engine(self.url, **options)
         except ModuleNotFoundError as error:
             raise MissingLibrary(
-                self.url.get_backend_name(), error.name or "a driver", "pip install 'modelyard[postgres]'"
+                self.url.get_backend_name(), error.name or "a driver", "pip install asyncpg 'psycopg[binary,pool]'"
             ) from error
         if sqlite:
             event.listen(self.engine.sync_engine, "connect", _set_pragmas)
             event.listen(self.engine.sync_engine, "invalidate", self._end_transaction)
         path = _file(self.url)
+        self._reader = None if path is None else create_engine(self.url.set(drivername="sqlite"), **options)
+        """Reads and writes an SQLite file in the threads that call it."""
+        if self._reader is not None:
+            event.listen(self._reader, "connect", _set_pragmas)
+        self._readers = ThreadPoolExecutor(READERS, "database")
+        self._writer = ThreadPoolExecutor(1, "database-writer")
         self.reserve = None if path is None else Reserve(Path(f"{path}-reserve"))
         """Disk space for deletions, for an SQLite file."""
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._rollbacks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Connect and migrate the schema to `HEAD`. Raises `DatabaseUnavailable` or `NotEnoughDisk`."""
+        """Connect and migrate the schema to `HEAD`, in one transaction. Raises `DatabaseUnavailable` or `NotEnoughDisk`.
+
+        Before an SQLite file is migrated, it is copied to a file beside it.
+        """
         if self.reserve is not None:
             self.reserve.lend()  # opening the database writes a little
         with _translated(self.url):
             if (path := _file(self.url)) is not None:
                 await asyncio.to_thread(_probe, path)
             async with self.engine.begin() as connection:
-                tables = await connection.run_sync(lambda sync: sync.dialect.get_table_names(sync))
-                if not tables:
-                    await connection.run_sync(_create)
-                elif await _version(connection, tables) != HEAD:
-                    await connection.run_sync(_migrate)
+                schema = await connection.run_sync(self._checked)
+            if schema != HEAD:
+                copy = await asyncio.to_thread(copy_before_migration, path, schema) if path and schema else None
+                async with self.engine.begin() as connection:
+                    if self._sqlite:  # else each statement that changes the schema would be a transaction of its own
+                        await connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    await connection.run_sync(self._bring_to_head)
+                if schema:
+                    kept = f"; {copy} is a copy of before" if copy else ""
+                    log.info("the database was migrated from the schema %s to %s%s", schema, HEAD, kept)
         if self.reserve is not None:
             self.reserve.keep()
+
+    async def tables(self) -> list[str]:
+        """The names of its tables. Raises `DatabaseUnavailable`."""
+        with _translated(self.url):
+            async with self.engine.connect() as connection:
+                return await connection.run_sync(lambda sync: list(sync.dialect.get_table_names(sync)))
+
+    async def version(self) -> str | None:
+        """Its newest migration; None without tables. Raises `DatabaseUnavailable`, also if a newer version made it."""
+        with _translated(self.url):
+            async with self.engine.connect() as connection:
+                return await connection.run_sync(self._checked)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """What a function reads in a transaction of its own, for requests that must be fast. Raises `DatabaseUnavailable`.
+
+        For an SQLite file it runs in another thread as a whole; a session changes threads for each step of a statement.
+        """
+        with _translated(self.url):
+            if self._reader is not None:
+                return await asyncio.get_running_loop().run_in_executor(self._readers, _read, self._reader, work)
+            async with self.engine.connect() as connection:
+                return await connection.run_sync(work)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """What a function returns that reads and writes in a transaction of its own, like one of `writing`, committed at its end.
+
+        It is as fast as `read`, for the same reason; on an error of the function nothing is written. Raises the errors of
+        `session`. A caller that is cancelled does not stop it.
+        """
+        with _translated(self.url):
+            if self._reader is not None:
+                return await asyncio.get_running_loop().run_in_executor(self._writer, _write, self._reader, work)
+            async with self.engine.begin() as connection:
+                if self._sqlite:
+                    await connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return await connection.run_sync(work)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
@@ -134,7 +187,27 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        self._readers.shutdown()
+        self._writer.shutdown()
+        if self._reader is not None:
+            self._reader.dispose()
         await self.engine.dispose()
+
+    def _checked(self, connection: Connection) -> str | None:
+        """The schema of the database. Raises `DatabaseUnavailable` if a newer version made it."""
+        tables = connection.dialect.get_table_names(connection)
+        check_version(connection, tables, self.url.render_as_string(hide_password=True))
+        return schema_version(connection, tables)
+
+    def _bring_to_head(self, connection: Connection) -> None:
+        """Create or migrate the tables, unless another process has done it since they were looked at."""
+        if self._checked(connection) == HEAD:
+            return
+        if connection.dialect.get_table_names(connection):
+            _migrate(connection)
+        else:
+            _create(connection)
+        note_writer(connection)
 
     def _end_transaction(self, connection: Any, record: object, error: BaseException | None) -> None:
         """Roll back a connection that is closed because its task was cancelled.
@@ -150,6 +223,17 @@ class Database:
         self._rollbacks.discard(rollback)
         if not rollback.cancelled() and (error := rollback.exception()) is not None:
             log.debug("a connection to the database could not be rolled back: %s", error)
+
+
+def _read(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.connect() as connection:
+        return work(connection)
+
+
+def _write(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return work(connection)
 
 
 def retried(write: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -189,11 +273,17 @@ def _translated(url: URL) -> Iterator[None]:
             raise NotEnoughDisk.full(_folder(url)) from error
         if getattr(error.orig, "sqlstate", None) in OUTRUN:
             raise ChangedMeanwhile from error
-        raise DatabaseUnavailable(f"{error.orig} ({where})") from error
+        raise _unavailable(error.orig or error, where) from error
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         if getattr(error, "errno", None) in FULL or getattr(error, "sqlite_errorname", None) in NO_ROOM:
             raise NotEnoughDisk.full(_folder(url)) from error
-        raise DatabaseUnavailable(f"{error} ({where})") from error
+        raise _unavailable(error, where) from error
+
+
+def _unavailable(error: BaseException, where: str) -> DatabaseUnavailable:
+    """The error with its reason for people, and with what to do if no database answers at all."""
+    cure = " Start that database, or correct MODELYARD_DATABASE_URL." if isinstance(error, OSError) else ""
+    return DatabaseUnavailable(f"{reason(error)} ({where}).{cure}")
 
 
 def _file(url: URL) -> str | None:
@@ -226,13 +316,6 @@ def _set_pragmas(connection: Any, record: object) -> None:
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
-
-
-async def _version(connection: AsyncConnection, tables: list[str]) -> str | None:
-    if VERSIONS not in tables:
-        return None
-    row = (await connection.execute(text(f"SELECT version_num FROM {VERSIONS}"))).first()
-    return None if row is None else str(row[0])
 
 
 def _create(connection: Connection) -> None:

@@ -73,6 +73,8 @@ class User(Base):
     scopes: Mapped[list[str]] = mapped_column(JSON)
     owner: Mapped[str] = mapped_column(String(32), default="", server_default="")
     """Owner id of this person's rows; random, so that a later user with an equal name or id does not inherit them."""
+    changes: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Incremented when the scopes change, by which other processes recognise it."""
     created_at: Mapped[float] = mapped_column(Float)
     """Unix time."""
 
@@ -109,6 +111,8 @@ class Key(Base):
     """Unix time."""
     last_used_at: Mapped[float | None] = mapped_column(Float, default=None)
     """Unix time."""
+    changes: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Incremented when scopes or limits change, by which other processes recognise it."""
 
 
 class Event(Base):
@@ -168,10 +172,17 @@ class KnowledgeDocument(Base):
     """A document of a base. Its content is a file in the home folder, named by its hash."""
 
     __tablename__ = "knowledge_documents"
-    __table_args__ = (UniqueConstraint("base_id", "name"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("base_id", "name"),
+        Index("ix_knowledge_documents_source", "base_id", "source_file_id"),
+        Index("ix_knowledge_documents_order", "base_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     base_id: Mapped[int] = mapped_column(ForeignKey("knowledge_bases.id", ondelete="CASCADE"))
+    source_file_id: Mapped[str | None] = mapped_column(String(64), default=None)
+    """Id of the stored file that it was made of; its id among the files of a vector store."""
     name: Mapped[str] = mapped_column(String(1000))
     """The name that its owner gave it; it may look like a path, and is never used as one."""
     hash: Mapped[str] = mapped_column(String(64), index=True)
@@ -182,6 +193,8 @@ class KnowledgeDocument(Base):
     """Unix time at which the original file was modified."""
     details: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
     """Metadata from the upload and from the file itself, which filters search."""
+    loaded_names: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    """Names of the metadata that a loader read from the file itself."""
     chunking: Mapped[dict[str, object] | None] = mapped_column(JSON, default=None)
     """Its own chunking, if it differs from its base's."""
     enabled: Mapped[bool] = mapped_column(default=True)

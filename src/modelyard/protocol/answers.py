@@ -197,7 +197,7 @@ class AnswerSummary(BaseModel):
     finish_reason: str
     usage: dict[str, Any]
     timings: dict[str, float]
-    """Milliseconds: `sources`, `first_token`, `total`."""
+    """Milliseconds until the `sources`, the `first_token`, the `first_text` after the model's thinking, and in `total`."""
     citations: list[AnswerSource]
     """The sources that the answer cites."""
     evidence: bool | None

@@ -17,3 +17,7 @@ Many = Annotated[list[T], Field(max_length=10_000, fail_fast=True)]
 """Up to 10,000 items: names of documents, texts to embed."""
 Fields = Annotated[dict[str, T], Field(max_length=1000)]
 """An object of up to 1,000 fields: metadata, filters, options."""
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)
+]
+"""Notes of a caller, as OpenAI has them: 16 names of 64 characters at most, with values of 512 at most."""

@@ -35,7 +35,13 @@ class CachedModel(BaseModel):
 class CachedModels(BaseModel):
     """Answer of `GET /v1/cache/models`."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     models: list[CachedModel] = Field(serialization_alias="list")
+    disk_total: int
+    """Bytes of the disk that has the cache folder."""
+    disk_free: int
+    """Bytes of it that are free."""
 
 
 class CachedFiles(BaseModel):

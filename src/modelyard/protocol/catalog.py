@@ -38,6 +38,8 @@ class CatalogEntry(BaseModel):
     model_name: str
     model_type: str
     model_description: str
+    model_description_zh: str | None
+    """The same in Chinese; null if there is none."""
     model_ability: list[str]
     model_lang: list[str]
     context_length: int | None

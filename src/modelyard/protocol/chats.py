@@ -174,8 +174,17 @@ class ChatPage(BaseModel):
 class MessageList(BaseModel):
     """Answer of `GET /v1/chats/{chat}/messages`."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     object: Literal["list"] = "list"
+    chat: ChatInfo
     data: list[MessageInfo]
+    siblings: dict[str, list[str]]
+    """Id of a message in `data` → ids of all messages with the same parent, the oldest first; only where there are several."""
+    total: int
+    """Number of messages of the branch."""
+    earlier: int
+    """Number of messages of the branch before those in `data`; the next request has the first one's id as `before`."""
 
 
 class DeletedMessages(BaseModel):

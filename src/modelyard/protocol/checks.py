@@ -12,7 +12,8 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from modelyard.core.errors import InvalidParameter
-from modelyard.protocol import messages
+from modelyard.core.mismatches import reworded
+from modelyard.protocol import messages, old_functions
 from modelyard.protocol.extensions import MOST_FORMS, Regex
 from modelyard.protocol.inference import (
     ChatRequest,
@@ -23,6 +24,8 @@ from modelyard.protocol.inference import (
     Sampling,
     StreamOptions,
 )
+from modelyard.protocol.scoring import PoolingRequest
+from modelyard.protocol.tokens import ClassifyRequest, TokenizeRequest
 
 Changes = dict[str, Any]
 
@@ -83,7 +86,11 @@ def _chat(request: ChatRequest) -> Changes:
 
 
 def _tools(request: ChatRequest) -> Changes:
-    found: Changes = {}
+    found: Changes = old_functions.as_tools(request)
+    for name, value in found.items():
+        setattr(request, name, value)
+    if request.functions is not UNSET or request.function_call is not UNSET:
+        found |= {"functions": UNSET, "function_call": UNSET}
     offered: Sequence[messages.Body] = ()
     if isinstance(request.tools, list):
         offered = messages.tools(request.tools)
@@ -134,7 +141,8 @@ def _check_outputs(outputs: Mapping[str, Any]) -> None:
         try:
             msgspec.convert(value, OUTPUTS[name])
         except msgspec.ValidationError as error:
-            raise InvalidParameter(f"structured_outputs.{name}", str(error)) from None
+            problem = reworded(str(error).partition(" - at ")[0], OUTPUTS[name])
+            raise InvalidParameter(f"structured_outputs.{name}", f"{problem}.") from None
 
 
 def _is_object(text: str) -> bool:
@@ -207,11 +215,35 @@ def texts_or_tokens(name: str, value: str | list[Any]) -> int:
     return 1 if int in kinds else len(value)
 
 
+def _tokenize(request: TokenizeRequest) -> Changes:
+    if request.messages is UNSET and request.prompt is UNSET:
+        raise InvalidParameter("prompt", "it is required, or 'messages' in its place.")
+    if request.messages is not UNSET and request.prompt is not UNSET:
+        raise InvalidParameter("messages", "'prompt' is given too; give one of them.")
+    if request.chat_template:
+        raise InvalidParameter("chat_template", "a model has the template that it was launched with.")
+    for name in RESERVED & set(request.chat_template_kwargs or ()):
+        raise InvalidParameter(f"chat_template_kwargs.{name}", "the server gives it to the template itself.")
+    if request.continue_final_message is True and request.add_generation_prompt is not False:
+        raise InvalidParameter("continue_final_message", "it needs 'add_generation_prompt' to be false.")
+    found: Changes = {"chat_template": UNSET} if request.chat_template is not UNSET else {}
+    offered = messages.tools(request.tools) if isinstance(request.tools, list) else ()
+    return found | ({"tools": offered or UNSET} if isinstance(request.tools, list) else {})
+
+
+def _inputs(request: msgspec.Struct) -> Changes:
+    texts_or_tokens("input", request.input)  # type: ignore[attr-defined]
+    return {}
+
+
 CHECKS: Mapping[type[msgspec.Struct], Callable[[Any], Changes]] = {
     ChatRequest: _chat,
     CompletionRequest: _completion,
     EmbeddingRequest: _embedding,
     RerankRequest: _rerank,
+    TokenizeRequest: _tokenize,
+    ClassifyRequest: _inputs,
+    PoolingRequest: _inputs,
 }
 
 

@@ -20,8 +20,16 @@ class Auth(BaseModel):
     auth: bool
 
 
+class ServerName(BaseModel):
+    """Answer of `GET /` to programs."""
+
+    name: str = "modelyard"
+    version: str
+    documentation: str = "/docs"
+
+
 class ServerVersion(BaseModel):
-    """Answer of `GET /v1/cluster/version`."""
+    """Answer of `GET /v1/cluster/version` and `GET /version`."""
 
     version: str
 

@@ -18,7 +18,7 @@ class Scores(Documented, frozen=True, kw_only=True):
     similarity: float | None = None
     """Cosine, -1 to 1."""
     fused: float = 0.0
-    """What words and vectors say together: how likely it is about the query, 0 to 1."""
+    """What words and vectors say together, beside the best hit: how likely it is about the query, 0 to 1."""
     rerank: float | None = None
     """Of the ranking model: 0 to 1."""
 
@@ -79,6 +79,10 @@ class ExplainedBase(Documented, frozen=True, kw_only=True):
     """The weight of vectors, as the base's probe says for the script of the query; 0 leaves them out."""
     candidates: int
     """Chunks that words or vectors found."""
+    disabled_documents: int
+    """Documents that searches do not see, because somebody excluded them."""
+    disabled_chunks: int
+    """Such chunks of other documents."""
 
 
 class ExplainedCandidate(Documented, frozen=True, kw_only=True):
@@ -91,13 +95,14 @@ class ExplainedCandidate(Documented, frozen=True, kw_only=True):
     """By BM25, among the candidates."""
     vector_rank: int | None
     """By the cosine, among the candidates."""
-    fused_rank: int
-    """By the fused score."""
+    fused_rank: int | None
+    """By the fused score; null for one that the filter excludes."""
     rerank_rank: int | None
     terms: Sequence[str]
     """The terms of the query that it has."""
     dropped: str | None
-    """Why it is no hit: `phrase` (it lacks a phrase, or has an excluded word), `min_score` or `top_k`."""
+    """Why it is no hit: `filter` (its document does not pass it), `phrase` (it lacks a phrase, or has an excluded word),
+    `min_score` or `top_k`."""
 
 
 class Explanation(Documented, frozen=True, kw_only=True):
@@ -111,7 +116,7 @@ class Explanation(Documented, frozen=True, kw_only=True):
     excluded: Sequence[str]
     bases: Sequence[ExplainedBase]
     candidates: Sequence[ExplainedCandidate]
-    """In the order of the fused scores."""
+    """In the order of the fused scores; behind them those that the filter excludes."""
     milliseconds: dict[str, float]
     """Stage → its time: `embed` and `match` (of the slowest base), `read`, `filter`, `rerank`, `total`."""
 
@@ -123,5 +128,7 @@ class SearchAnswer(Documented, frozen=True, kw_only=True):
     data: Sequence[Hit]
     notes: Sequence[str] = ()
     """For people: that a base is searched by words alone, say."""
+    rerank_model: str | None = None
+    """The model that ranked the hits."""
     explanation: Explanation | None = None
     """How the hits came about, if the request asks for it (`explain`)."""

@@ -51,6 +51,10 @@ class JobInfo(BaseModel):
     """Why it failed, or why its last run did."""
     attempts: int
     """Runs that have failed."""
+    pausable: bool
+    """Whether it can be paused, and resumed when it is paused or has failed."""
+    repeatable: bool
+    """Whether `POST /v1/jobs` with its kind and parameters makes one like it."""
     created_at: float
     """Unix time."""
     started_at: float | None

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from modelyard.protocol.bounds import Few, Fields
+from modelyard.protocol.lists import ListPage
 
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Label = Annotated[str, Field(min_length=1, max_length=100)]
@@ -61,6 +62,30 @@ class KeyInfo(BaseModel):
     """Neither revoked nor expired."""
 
 
+class KeyList(ListPage):
+    """Answer of `GET /v1/admin/keys`, oldest first."""
+
+    data: list[KeyInfo]
+
+
+class KeyPatch(BaseModel):
+    """Body of `PATCH /v1/admin/keys/{name}`: what is left out stays, and null takes a limit away."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    name: Label = ""
+    scopes: Annotated[Few[str], Field(min_length=1)] = []
+    """What it may do from now on."""
+    models: Few[Annotated[str, Field(min_length=1, max_length=100)]] | None = None
+    """The only models it may use; null for all."""
+    bases: Fields[Literal["read", "write"]] | None = None
+    """The only knowledge bases it may use, each with what it may do there; null for all that its scopes allow."""
+    requests_per_minute: PerMinute | None = None
+    tokens_per_minute: PerMinute | None = None
+    expires_in: Annotated[float, Field(gt=0, le=3_153_600_000)] | None = None
+    """Seconds from now on that it stays valid; null for ever."""
+
+
 class NewKeyInfo(KeyInfo):
     """Answer of `POST /v1/admin/keys` and of `…/rotate`: the only time that the secret is shown."""
 
@@ -86,6 +111,21 @@ class UserInfo(BaseModel):
     scopes: list[str]
     created_at: float
     """Unix time."""
+
+
+class UserList(ListPage):
+    """Answer of `GET /v1/admin/users`, oldest first."""
+
+    data: list[UserInfo]
+
+
+class UserPatch(BaseModel):
+    """Body of `PATCH /v1/admin/users/{name}`."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    scopes: Annotated[Few[str], Field(min_length=1)]
+    """What this person may do from the next request on, in present logins, too."""
 
 
 class LoginRequest(BaseModel):

@@ -194,6 +194,14 @@ class DocumentNames(Body):
     """Index them even where nothing has changed, over what was edited by hand."""
 
 
+class Unindexed(BaseModel):
+    """Answer of `POST …/documents/unindex`."""
+
+    unindexed: list[str]
+    missing: list[str] = []
+    """Names that the base does not have."""
+
+
 class Deleted(BaseModel):
     """What was deleted."""
 
@@ -217,6 +225,8 @@ class ChangeDocuments(Body):
     """Whether searches see them."""
     metadata: Fields[Any] | None = None
     """Added to the metadata of each; a null removes a field. Other fields stay."""
+    chunking: ChunkingBody | None = None
+    """How they are split when they are indexed next, in place of the base's chunking."""
 
 
 class DocumentsChanged(BaseModel):
@@ -351,6 +361,8 @@ class AnswerInfo(BaseModel):
     evidence: bool
     """Whether anything was found that the question is about."""
     model: str | None
+    rerank_model: str | None = None
+    """The model that ranked the sources."""
     usage: dict[str, Any] = {}
     notes: list[str] = []
     conversation: str | None = None

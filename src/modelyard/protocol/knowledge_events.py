@@ -17,6 +17,8 @@ class SourcesEvent(BaseModel):
     type: Literal["sources"]
     sources: list[Citation]
     notes: list[str]
+    rerank_model: str | None = None
+    """The model that ranked them."""
 
 
 class TokenEvent(BaseModel):

@@ -1,8 +1,10 @@
-"""Body of the answer of `POST /v1/models/plan`: what a launch would do, or why it would be refused."""
+"""Bodies of the routes about launches: what one would do, what a command line asks for, what a model was launched with."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class PlannedDevice(BaseModel):
@@ -91,3 +93,38 @@ class LaunchPlanInfo(BaseModel):
     """Sentences about fields that are accepted and have no effect."""
     command: str | None = None
     """The same launch on the command line; null for fields that it has no option for."""
+
+
+class CommandLine(BaseModel):
+    """Body of `POST /v1/launch_commands`."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    command: str = Field(min_length=1, max_length=20_000)
+    """`modelyard launch …`, `xinference launch …`, `vllm serve …` or `swift deploy …`, as in a shell."""
+
+
+class CommandLaunch(BaseModel):
+    """Answer of `POST /v1/launch_commands`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    program: str
+    """`modelyard`, `xinference`, `vllm` or `swift`."""
+    launch: dict[str, Any]
+    """The body of `POST /v1/models` that starts the same model; options of the engine may be texts."""
+    without_effect: list[str]
+    """Options of the command that say nothing about the model, such as `--port`."""
+
+
+class LaunchRecord(BaseModel):
+    """Answer of `GET /v1/launches/{uid}`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    launch: dict[str, Any]
+    """The body of `POST /v1/models` that starts the same model with the replicas that it has now, without secrets."""
+    hidden: list[str]
+    """Fields that are left out because they hold secrets, such as `envs`."""
+    command: str | None
+    """The same launch on the command line; null for fields that it has no option for, and where something is hidden."""

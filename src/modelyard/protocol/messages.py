@@ -193,18 +193,23 @@ def _tool(original: Body, place: str) -> Body:
         raise InvalidParameter(f"{place}.type", "it must be 'function'; tools of other kinds are not known here.")
     if not isinstance(tool.get("function"), dict):
         raise InvalidParameter(f"{place}.function", "it is required: an object with a 'name'.")
-    function = without_nulls(tool["function"])
-    _named(function, f"{place}.function")
-    if not isinstance(function.get("description", ""), str):
-        raise InvalidParameter(f"{place}.function.description", "it must be a text.")
-    if not isinstance(function.get("strict", False), bool):
-        raise InvalidParameter(f"{place}.function.strict", "it must be true or false.")
-    if function.get("parameters") is True:
-        function["parameters"] = {"type": "object", "properties": {}}
-    if not isinstance(function.get("parameters", {}), dict):
-        raise InvalidParameter(f"{place}.function.parameters", "it must be a JSON schema, an object.")
-    new = {**tool, "function": function}
+    new = {**tool, "function": offered_function(tool["function"], f"{place}.function")}
     return original if new == original else new
+
+
+def offered_function(original: Body, place: str) -> Body:
+    """A function that a request offers, without nulls. Raises `InvalidParameter`."""
+    found = without_nulls(original)
+    _named(found, place)
+    if not isinstance(found.get("description", ""), str):
+        raise InvalidParameter(f"{place}.description", "it must be a text.")
+    if not isinstance(found.get("strict", False), bool):
+        raise InvalidParameter(f"{place}.strict", "it must be true or false.")
+    if found.get("parameters") is True:
+        found["parameters"] = {"type": "object", "properties": {}}
+    if not isinstance(found.get("parameters", {}), dict):
+        raise InvalidParameter(f"{place}.parameters", "it must be a JSON schema, an object.")
+    return found
 
 
 CHOICES = ("none", "auto", "required")

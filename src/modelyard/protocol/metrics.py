@@ -46,8 +46,25 @@ class SeriesList(Documented, frozen=True, kw_only=True):
     """Unix time at which the first step begins."""
     step: float
     """Seconds of a step."""
+    steps: int
+    """How many steps there are, also without any series."""
     data: list[FigureSeries]
     """The series that have a value; others are left out."""
+
+
+class SeriesNews(Documented, frozen=True, kw_only=True):
+    """One event of `GET /v1/metrics/series?follow=true`: steps that are complete, in the order of time without a gap."""
+
+    id: str
+    """The Unix time after these steps, which is the `id` of the server-sent event, too."""
+    since: float
+    """Unix time at which the first step begins; that of the next event is the end of the last one."""
+    step: float
+    """Seconds of a step; the same in all events of a stream."""
+    steps: int
+    """How many steps there are."""
+    data: list[FigureSeries]
+    """The series that have a value in these steps; others are left out."""
 
 
 class RequestInfo(Documented, frozen=True, kw_only=True):
@@ -124,6 +141,8 @@ class UsageList(Documented, frozen=True, kw_only=True):
     data: list[UsageEntry]
     has_more: bool
     """Whether there are more rows than `limit`."""
+    next: str | None = None
+    """What `after` takes for the page behind this one; null if this is the last."""
 
 
 class AuditEntry(Documented, frozen=True, kw_only=True):

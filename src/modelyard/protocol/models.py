@@ -179,6 +179,15 @@ class ModelListInfo(BaseModel):
     data: list[ModelInfo | KnowledgeModel]
 
 
+class CodexModelList(ModelListInfo):
+    """Answer of `GET /v1/models?client_version=...`, which Codex sends and which it cannot read without `models`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    models: list[dict[str, Any]] = []
+    """Always empty: an entry would have to replace Codex's own instructions, which it uses for models that are not listed."""
+
+
 class ReplicaProgress(BaseModel):
     """Progress of one replica of a launch."""
 

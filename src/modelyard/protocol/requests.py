@@ -5,22 +5,27 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, inspect
 
 from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError
+from modelyard.core.mismatches import FRACTION, reworded
 from modelyard.protocol import checks, messages
-from modelyard.protocol.inference import ChatRequest
+from modelyard.protocol.inference import ChatRequest, RequestMessage, Sampling
 from modelyard.protocol.json_values import MOST_INFERENCE_VALUES, bound_values
+from modelyard.protocol.misspelled import check_spelling
+from modelyard.protocol.tokens import TokenizeRequest
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
 PLACE = re.compile(r" - at `(?:(?P<key>key)` in `)?\$\.?(?P<place>[^`]*)`$")
 SURROGATE = re.compile("[\ud800-\udfff]")
+OLD_FUNCTIONS = "functions"
+"""The field that stays in the struct, because the answer to such a request is translated (`protocol/old_functions.py`)."""
 NAMED = 1024 * 1024
 """Bytes up to which a body that is no JSON is looked at again for the place of half a surrogate pair."""
 
@@ -33,7 +38,7 @@ def decode(body: bytes, kind: type[S]) -> S:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise _invalid(str(error), kind) from None
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _malformed(body, error) from None
 
@@ -48,17 +53,18 @@ def read(body: bytes, kind: type[msgspec.Struct], plain: type[msgspec.Struct] | 
     try:
         request = decode(body, kind)
     except InvalidParameter as error:
-        if "`float`" not in error.message:
+        if FRACTION not in error.message:
             raise
         body = _with_integers(body, kind)
         request = decode(body, kind)
+    _check_fields(body, kind)
     found_changes = checks.changes(request)
-    if isinstance(request, ChatRequest):
-        found_changes |= _messages(body, request)
+    if isinstance(request, ChatRequest | TokenizeRequest) and isinstance(request.messages, list):
+        found_changes |= _messages(body, request.messages)
     if not found_changes:
         return request, body
     for name, value in found_changes.items():
-        if value is UNSET:
+        if value is UNSET and name != OLD_FUNCTIONS:
             setattr(request, name, UNSET)
     return request, with_changes(body, found_changes)
 
@@ -73,6 +79,15 @@ def with_changes(body: bytes, found: checks.Changes) -> bytes:
     return msgspec.json.encode(fields)
 
 
+def with_model(body: bytes, model: str) -> bytes:
+    """The body with another model; what is no JSON object stays as it is, and is refused when it is decoded."""
+    bound_values(body, MOST_INFERENCE_VALUES)
+    try:
+        return with_changes(body, {"model": model})
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return body
+
+
 def _plain(body: bytes, plain: type[msgspec.Struct]) -> msgspec.Struct | None:
     if len(body) >= 2 * MOST_INFERENCE_VALUES:  # its values are to be counted before they are decoded
         return None
@@ -82,12 +97,26 @@ def _plain(body: bytes, plain: type[msgspec.Struct]) -> msgspec.Struct | None:
         return None
 
 
-def _messages(body: bytes, request: ChatRequest) -> checks.Changes:
+def _check_fields(body: bytes, kind: type[msgspec.Struct]) -> None:
+    """Raise `InvalidParameter` for a field of a chat or a completion that is a misspelled one of it."""
+    if not issubclass(kind, Sampling):
+        return
+    known = _fields(kind)
+    if others := msgspec.json.decode(body, type=dict[str, msgspec.Raw]).keys() - known:
+        check_spelling(others, known)
+
+
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> frozenset[str]:
+    return frozenset(each.encode_name for each in msgspec.structs.fields(kind))
+
+
+def _messages(body: bytes, given: Sequence[RequestMessage]) -> checks.Changes:
     """The messages, if they must be changed. Only then are they decoded a second time, so that unknown fields stay."""
     if b"null" not in body:
-        if all(map(checks.is_plain, request.messages)):
+        if all(map(checks.is_plain, given)):
             return {}
-        known = [messages.without_nulls(msgspec.structs.asdict(each)) for each in request.messages]
+        known = [messages.without_nulls(msgspec.structs.asdict(each)) for each in given]
         if messages.normalize(known) is known:
             return {}
     raw = msgspec.json.decode(body, type=dict[str, msgspec.Raw])["messages"]
@@ -96,7 +125,7 @@ def _messages(body: bytes, request: ChatRequest) -> checks.Changes:
     return {} if normal is whole else {"messages": normal}
 
 
-def _invalid(sentence: str) -> ModelyardError:
+def _invalid(sentence: str, kind: type) -> ModelyardError:
     """msgspec's sentence as our error: `Expected ... - at `$.messages[0].role``."""
     found = PLACE.search(sentence)
     problem = sentence[: found.start()] if found else sentence
@@ -104,11 +133,15 @@ def _invalid(sentence: str) -> ModelyardError:
     if missing := MISSING.search(problem):
         name = missing["field"]
         return InvalidParameter(f"{field}.{name}" if field else name, "it is required")
+    if not field and not problem.startswith("Expected"):
+        return MalformedBody(f"The request body holds what no field takes: {problem}.")
     if not field:
-        return MalformedBody(f"The request body must be a JSON object: {problem}.")
-    if found and found["key"]:
+        return MalformedBody("The request body must be a JSON object.")
+    assert found is not None
+    problem = reworded(problem, kind, found["place"])
+    if found["key"]:
         problem = f"a key is not as it must be: {problem}"
-    return InvalidParameter(field, problem)
+    return InvalidParameter(field, f"{problem}.")
 
 
 def _malformed(body: bytes, error: Exception) -> ModelyardError:

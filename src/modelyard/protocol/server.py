@@ -72,8 +72,8 @@ class PromptTemplateList(BaseModel):
     data: list[PromptTemplate]
 
 
-class McpToolInfo(BaseModel):
-    """One tool of an MCP server."""
+class ToolInfo(BaseModel):
+    """A tool that a model can call."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -91,7 +91,7 @@ class McpServerInfo(BaseModel):
 
     name: str
     transport: Literal["stdio", "http", "sse"]
-    tools: list[McpToolInfo] | None
+    tools: list[ToolInfo] | None
     """Null if it was not asked, or could not be."""
     error: str | None
     """Why its tools are missing."""
@@ -102,3 +102,14 @@ class McpServerList(BaseModel):
 
     object: Literal["list"] = "list"
     data: list[McpServerInfo]
+
+
+class ToolList(BaseModel):
+    """Answer of `GET /v1/server/tools`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    object: Literal["list"] = "list"
+    data: list[ToolInfo]
+    search_engines: list[str]
+    """Names of the search engines that are configured and that the key may use, for answers from the web."""

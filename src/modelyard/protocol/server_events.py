@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from modelyard.protocol.cache import DownloadInfo
 from modelyard.protocol.jobs import JobInfo
+from modelyard.protocol.lists import ListPage
 from modelyard.protocol.models import LaunchProgress, ModelEvent, ModelInfo, ReplicaInfo
 
 Topic = Literal["models", "replicas", "progress", "model_events", "downloads", "jobs", "gauges"]
@@ -32,6 +33,27 @@ class ModelHappening(BaseModel):
 
     model_uid: str
     event: ModelEvent
+
+
+class PastEvent(BaseModel):
+    """Something that happened to a model, which may be gone."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: int
+    """Later events have greater ids."""
+    model_uid: str
+    type: Literal["INFO", "WARNING", "ERROR"]
+    at: float
+    """Unix time."""
+    text: str
+    """A sentence for people."""
+
+
+class PastEventList(ListPage):
+    """Answer of `GET /v1/events/models`, newest first."""
+
+    data: list[PastEvent]
 
 
 class RemovedName(BaseModel):
@@ -84,6 +106,8 @@ class ModelGauge(BaseModel):
     """Requests that a replica is answering."""
     queued: int | None
     """Those of them that wait to be computed; null if no replica tells."""
+    tokens_per_second: float
+    """Tokens of its answers, a mean over the last three seconds."""
     replicas: dict[str, int]
     """Requests in flight by the number of the replica."""
     figures: dict[str, ReplicaGauge]

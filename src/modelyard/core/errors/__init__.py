@@ -17,6 +17,10 @@
     │   ├── HubsOffline                 400     hubs_offline
     │   ├── AddressRefused              400     address_refused
     │   ├── SearchNotConfigured         400     search_not_configured
+    │   ├── PreviousResponseNotFound    400     previous_response_not_found
+    │   ├── PreviousResponseUnusable    400     previous_response_unusable
+    │   ├── DuplicateItem               400     duplicate_item
+    │   ├── VectorStoreExpired          400     vector_store_expired
     │   ├── ChatchatRefused             400     refused            in Chatchat's format, raised by its routes
     │   └── MissingLibrary              400     missing_library
     ├── InvalidKey                      401     invalid_api_key
@@ -28,8 +32,12 @@
     │   ├── ModelNotFound               404     model_not_found
     │   ├── AdapterNotFound             404     adapter_not_found
     │   ├── KnowledgeBaseNotFound       404     knowledge_base_not_found
+    │   ├── VectorStoreNotFound         404     vector_store_not_found
+    │   ├── StoreFileNotFound           404     store_file_not_found
+    │   ├── FileBatchNotFound           404     file_batch_not_found
     │   ├── DocumentNotFound            404     document_not_found
     │   ├── ChunkNotFound               404     chunk_not_found
+    │   ├── EvaluationNotFound          404     evaluation_not_found
     │   ├── PageNotFound                404     page_not_found
     │   ├── JobNotFound                 404     job_not_found
     │   ├── ConversationNotFound        404     conversation_not_found
@@ -38,6 +46,9 @@
     │   ├── UploadNotFound              404     upload_not_found
     │   ├── BatchNotFound               404     batch_not_found
     │   ├── GenerationNotFound          404     generation_not_found
+    │   ├── ResponseNotFound            404     response_not_found
+    │   ├── ThreadNotFound              404     thread_not_found   a conversation of /v1/conversations
+    │   ├── ItemNotFound                404     item_not_found
     │   └── PathNotFound                404     path_not_found
     ├── MethodNotAllowed                405     method_not_allowed
     ├── Conflict                        409     conflict
@@ -53,6 +64,8 @@
     │   ├── FileQuotaExceeded           413     file_quota_exceeded
     │   ├── GenerationTooLarge          413     generation_too_large
     │   ├── ChatTooLarge                413     chat_too_large
+    │   ├── ThreadTooLarge              413     thread_too_large
+    │   ├── ResponseQuotaExceeded       413     response_quota_exceeded
     │   └── TooManyValues               413     too_many_values
     ├── BodyTooComplex                  413     body_too_complex
     ├── WrongContentType                415     wrong_content_type
@@ -81,6 +94,7 @@
     ├── CannotStart                     (exit)  cannot_start       raised before the server can answer requests
     ├── InstallFailed                   (exit)  install_failed     raised by `modelyard engine install`
     └── ServerUnreachable               (client) server_unreachable  raised by the Python client: no server answered
+        ├── CertificateRefused          (client) certificate_refused the server's TLS certificate is not trusted
         └── ConnectionLost              (client) connection_lost     the connection broke before the answer was complete
 
 All are rendered by `protocol/errors.py`; the client raises the same class again, which it finds by the code.
@@ -108,7 +122,9 @@ from modelyard.core.errors.knowledge import (
     ConversationNotFound,
     DocumentNotFound,
     DocumentUnreadable,
+    EvaluationNotFound,
     FetchFailed,
+    FileBatchNotFound,
     IndexUnavailable,
     JobNotFound,
     KnowledgeBaseBusy,
@@ -117,7 +133,10 @@ from modelyard.core.errors.knowledge import (
     PageNotFound,
     SearchFailed,
     SearchNotConfigured,
+    StoreFileNotFound,
     ToolFailed,
+    VectorStoreExpired,
+    VectorStoreNotFound,
 )
 from modelyard.core.errors.models import (
     AdapterInvalid,
@@ -168,8 +187,19 @@ from modelyard.core.errors.requests import (
     UnsupportedParameter,
     WrongContentType,
 )
+from modelyard.core.errors.responses import (
+    DuplicateItem,
+    ItemNotFound,
+    PreviousResponseNotFound,
+    PreviousResponseUnusable,
+    ResponseNotFound,
+    ResponseQuotaExceeded,
+    ThreadNotFound,
+    ThreadTooLarge,
+)
 from modelyard.core.errors.server import (
     CannotStart,
+    CertificateRefused,
     ChangedMeanwhile,
     ConnectionLost,
     DatabaseUnavailable,
@@ -186,6 +216,7 @@ __all__ = [
     "BodyTooComplex",
     "BodyTooLarge",
     "CannotStart",
+    "CertificateRefused",
     "ChangedMeanwhile",
     "ChatFolderNotFound",
     "ChatTooLarge",
@@ -201,7 +232,10 @@ __all__ = [
     "DocumentNotFound",
     "DocumentUnreadable",
     "DownloadFailed",
+    "DuplicateItem",
+    "EvaluationNotFound",
     "FetchFailed",
+    "FileBatchNotFound",
     "FileNotFound",
     "FileQuotaExceeded",
     "GenerationNotFound",
@@ -215,6 +249,7 @@ __all__ = [
     "InternalError",
     "InvalidKey",
     "InvalidParameter",
+    "ItemNotFound",
     "JobFailed",
     "JobLost",
     "JobNotFound",
@@ -239,16 +274,23 @@ __all__ = [
     "PageNotFound",
     "PathNotFound",
     "PermissionDenied",
+    "PreviousResponseNotFound",
+    "PreviousResponseUnusable",
     "RateLimited",
     "RegistrationExists",
     "RegistrationInUse",
     "RegistrationInvalid",
     "RequestAborted",
     "RequestTimeout",
+    "ResponseNotFound",
+    "ResponseQuotaExceeded",
     "SearchFailed",
     "SearchNotConfigured",
     "ServerUnreachable",
     "SessionEnded",
+    "StoreFileNotFound",
+    "ThreadNotFound",
+    "ThreadTooLarge",
     "TooManyValues",
     "ToolFailed",
     "Unavailable",
@@ -259,6 +301,8 @@ __all__ = [
     "UploadNotFound",
     "UpstreamFailed",
     "UpstreamTimeout",
+    "VectorStoreExpired",
+    "VectorStoreNotFound",
     "WrongContentType",
     "error_classes",
     "nearest",

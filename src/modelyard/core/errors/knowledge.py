@@ -35,6 +35,48 @@ class KnowledgeBaseNotFound(NotFound):
         self.param = "knowledge_base"
 
 
+class VectorStoreNotFound(NotFound):
+    """The caller has no vector store of this id."""
+
+    code = "vector_store_not_found"
+
+    def __init__(self, name: str, param: str = "vector_store_id") -> None:
+        super().__init__(f"There is no vector store '{name}'. GET /v1/vector_stores lists the stores of this key.")
+        self.param = param
+
+
+class StoreFileNotFound(NotFound):
+    """A vector store has no such file."""
+
+    code = "store_file_not_found"
+
+    def __init__(self, name: str, store: str, param: str = "file_id") -> None:
+        super().__init__(f"The vector store '{store}' has no file '{name}'.")
+        self.param = param
+
+
+class FileBatchNotFound(NotFound):
+    """A vector store has no such batch of files."""
+
+    code = "file_batch_not_found"
+
+    def __init__(self, name: str, store: str) -> None:
+        super().__init__(f"The vector store '{store}' has no batch of files '{name}'.")
+        self.param = "batch_id"
+
+
+class VectorStoreExpired(BadRequest):
+    """The files of a vector store were deleted, because it was not used for as long as its owner had said."""
+
+    code = "vector_store_expired"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The vector store '{name}' has expired and its files are deleted. Create another, or set `expires_after` to null."
+        )
+        self.param = "vector_store_id"
+
+
 class DocumentNotFound(NotFound):
     """The knowledge base has no such document."""
 
@@ -53,6 +95,16 @@ class ChunkNotFound(NotFound):
     def __init__(self, number: int, base: str) -> None:
         super().__init__(f"The knowledge base '{base}' has no chunk {number}; a chunk that was edited has a new id.")
         self.param = "chunk"
+
+
+class EvaluationNotFound(NotFound):
+    """The knowledge base has no such evaluation set, question or run."""
+
+    code = "evaluation_not_found"
+
+    def __init__(self, what: str, base: str) -> None:
+        super().__init__(f"The knowledge base '{base}' has no evaluation {what}.")
+        self.param = "set"
 
 
 class PageNotFound(NotFound):

@@ -8,6 +8,11 @@ from typing import Self
 from modelyard.core.errors.base import BadRequest, Conflict, ModelyardError, NotFound, Unavailable, UpstreamFailed
 from modelyard.core.nearest import nearest
 
+_BASE = "kb:"
+"""Prefix of a knowledge base's name, `core.names.BASE`, which imports these errors."""
+_LISTED = 20
+"""Names that a sentence lists."""
+
 
 class UnsupportedTask(BadRequest):
     """The model cannot do the task of this path."""
@@ -121,31 +126,76 @@ class ModelNotFound(NotFound):
 
     code = "model_not_found"
 
-    def __init__(self, name: str, running: Sequence[str] = (), nearest: str | None = None) -> None:
-        hint = f" Did you mean '{nearest}'?" if nearest else ""
-        have = (
-            f" Running: {', '.join(running)}."
-            if running
-            else " No model is running; start one with `modelyard launch`."
-        )
-        super().__init__(f"Model '{name}' not found.{hint}{have}")
+    def __init__(self, name: str, running: Sequence[str] | None = None, known: Sequence[str] = ()) -> None:
+        """`running` are the names of what runs, None if the caller does not know them; `known` are names to suggest."""
+        near = _similar_model(name, [*(running or ()), *known])
+        hint = f" Did you mean '{near}'?" if near else ""
+        super().__init__(f"Model '{name}' not found.{hint}{_running(running)}")
         self.param = "model"
 
     @classmethod
-    def among(cls, name: str, running: Sequence[str]) -> Self:
-        """The error with a suggestion, if a running model has a similar name."""
-        return cls(name, running, nearest(name, running))
+    def on_machine(cls, name: str, here: Sequence[str]) -> Self:
+        """The error for a model whose files are not on this machine; `here` are the names of those that are."""
+        near = _similar_model(name, here)
+        hint = f" Did you mean '{near}'?" if near else ""
+        have = f" On this machine: {_some(here)}." if here else " No model has been downloaded."
+        return cls.from_wire(
+            f"Model '{name}' has no files on this machine that could be deleted.{hint}{have}", "model", None
+        )
+
+    @classmethod
+    def of_type(cls, kind: str) -> Self:
+        """The error where no model of a type runs, and none was named."""
+        return cls.from_wire(
+            f"No {kind} model is running; start one with `modelyard launch NAME`, as `modelyard launch demo`.",
+            "model",
+            None,
+        )
 
     @classmethod
     def behind(cls, alias: str, model: str, running: Sequence[str]) -> Self:
         """The error for an alias of a model that is not running."""
-        have = f" Running: {', '.join(running)}." if running else ""
+        have = _running(running or None)
         return cls.from_wire(f"'{alias}' stands for model '{model}', which is not running.{have}", "model", None)
+
+    @classmethod
+    def unloaded(cls, model: str) -> Self:
+        """The error for a request whose adapter was unloaded before its answer began."""
+        return cls.from_wire(
+            f"The adapter of this request was unloaded before model '{model}' could answer; load it, and send it again.",
+            "model",
+            None,
+        )
+
+    @classmethod
+    def launchable(cls, name: str, command: str) -> Self:
+        """The error for a model that is known and does not run, with the command that launches it."""
+        return cls.from_wire(f"Model '{name}' is not running. Launch it: {command}", "model", None)
 
     @classmethod
     def alias(cls, name: str, model: str) -> Self:
         """The error for an alias where a model's own name is needed."""
         return cls.from_wire(f"'{name}' is an alias of model '{model}'; name '{model}' here.", "model_uid", None)
+
+
+def _similar_model(name: str, names: Sequence[str]) -> str | None:
+    """The name that most likely was meant: a knowledge base only if no model is similar, unless the name is one of a base."""
+    bases = [each for each in names if each.startswith(_BASE)]
+    models = [each for each in names if not each.startswith(_BASE)]
+    first, second = (bases, models) if name.startswith(_BASE) else (models, bases)
+    return nearest(name, first) or nearest(name, second)
+
+
+def _running(names: Sequence[str] | None) -> str:
+    if names is None:
+        return ""
+    return f" Running: {_some(names)}." if names else " No model is running; start one with `modelyard launch NAME`."
+
+
+def _some(names: Sequence[str]) -> str:
+    """As many names as one reads, and how many more there are."""
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 class AdapterNotFound(NotFound):

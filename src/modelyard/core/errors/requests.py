@@ -13,13 +13,22 @@ class MalformedBody(BadRequest):
     code = "malformed_body"
 
 
+MOST_CHARACTERS = 1500
+"""Length of what a sentence says of a parameter, which may repeat a value of any length."""
+
+
+def _shortened(text: str) -> str:
+    half = MOST_CHARACTERS // 2
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:half]} … {text[-half:]}"
+
+
 class InvalidParameter(BadRequest):
     """A parameter has a wrong type or an invalid value."""
 
     code = "invalid_parameter"
 
     def __init__(self, param: str, problem: str) -> None:
-        super().__init__(f"Parameter '{param}': {problem}")
+        super().__init__(f"Parameter '{param}': {_shortened(problem)}")
         self.param = param
 
 
@@ -207,13 +216,13 @@ class WrongContentType(ModelyardError):
     code = "wrong_content_type"
     type = "invalid_request_error"
 
-    def __init__(self, got: str, expected: str) -> None:
+    def __init__(self, content_type: str, expected: str) -> None:
         advice = ""
         if expected == "application/json":
             advice = (
                 " Send the header 'Content-Type: application/json' (with curl: -H 'Content-Type: application/json')."
             )
-        super().__init__(f"This path takes {expected}, not '{got or 'a body without content-type'}'.{advice}")
+        super().__init__(f"This path takes {expected}, not '{content_type or 'a body without content-type'}'.{advice}")
 
 
 class HeadTooLarge(ModelyardError):

@@ -44,6 +44,19 @@ class ServerUnreachable(ModelyardError):
         )
 
 
+class CertificateRefused(ServerUnreachable):
+    """A server's TLS certificate is of no authority that this machine trusts, is for another name, or has expired."""
+
+    code = "certificate_refused"
+
+    def __init__(self, url: str, why: str) -> None:
+        ModelyardError.__init__(
+            self,
+            f"The certificate of the server at {url} is refused: {why}. If it is of your own authority, name that authority's "
+            "file in the variable SSL_CERT_FILE.",
+        )
+
+
 class ConnectionLost(ServerUnreachable):
     """The connection to a server broke, timed out or carried invalid data."""
 

@@ -1,0 +1,112 @@
+"""Bodies of the routes about stored responses and conversations: OpenAI's."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from modelyard.protocol.bounds import Fields, Metadata
+
+MOST_ITEMS = 20
+"""Number of items that one request adds to a conversation."""
+Items = Annotated[list[Fields[Any]], Field(max_length=MOST_ITEMS, fail_fast=True)]
+
+
+class KeptResponse(BaseModel):
+    """A stored response, with all fields that it had when it ended."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")
+
+    id: str
+    object: Literal["response"] = "response"
+    created_at: float
+    """Unix time."""
+    status: Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
+    model: str
+    output: list[dict[str, Any]]
+
+
+class KeptResponseEvent(BaseModel):
+    """Data of an event of a stored response; its other fields depend on `type`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    sequence_number: int
+
+
+class ResponseDeleted(BaseModel):
+    """Answer of `DELETE /v1/responses/{response_id}`."""
+
+    id: str
+    object: Literal["response"] = "response"
+    deleted: Literal[True] = True
+
+
+class ItemList(BaseModel):
+    """Items of a response's input, or of a conversation."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    object: Literal["list"] = "list"
+    data: list[dict[str, Any]]
+    first_id: str | None
+    last_id: str | None
+    """The `after` of the next page."""
+    has_more: bool
+
+
+class KeptItem(BaseModel):
+    """An item of a conversation; its other fields depend on `type`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    type: str
+
+
+class NewConversation(BaseModel):
+    """Body of `POST /v1/conversations`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    items: Items | None = None
+    """Its first items, up to 20, in the form of `input` of `/v1/responses`."""
+    metadata: Metadata | None = None
+    """Up to 16 texts by name."""
+
+
+class ConversationChange(BaseModel):
+    """Body of `POST /v1/conversations/{conversation_id}`."""
+
+    metadata: Metadata | None
+
+
+class NewItems(BaseModel):
+    """Body of `POST /v1/conversations/{conversation_id}/items`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    items: Items = Field(min_length=1)
+    """Up to 20, in the form of `input` of `/v1/responses`."""
+
+
+class ConversationInfo(BaseModel):
+    """A conversation, without its items."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    object: Literal["conversation"] = "conversation"
+    created_at: int
+    """Unix time."""
+    metadata: dict[str, str]
+
+
+class ConversationDeleted(BaseModel):
+    """Answer of `DELETE /v1/conversations/{conversation_id}`."""
+
+    id: str
+    object: Literal["conversation.deleted"] = "conversation.deleted"
+    deleted: Literal[True] = True

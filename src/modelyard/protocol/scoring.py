@@ -1,0 +1,129 @@
+"""Bodies of `/v1/score`, `/v2/rerank`, `/pooling` and `/v1/moderations`, made of rankings, vectors and classes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from modelyard.protocol.extensions import OrAll, Positive, TokenId
+from modelyard.protocol.inference import Name
+
+Texts = str | Annotated[list[str], Meta(min_length=1, max_length=10_000)]
+
+
+class ScoreRequest(msgspec.Struct, kw_only=True):
+    """Body of `POST /v1/score`: a text and one or more texts, or as many of both; vLLM's newer names are taken too."""
+
+    model: Name
+    text_1: Texts | UnsetType = UNSET
+    text_2: Texts | UnsetType = UNSET
+    queries: Texts | UnsetType = UNSET
+    documents: Texts | UnsetType = UNSET
+    items: Texts | UnsetType = UNSET
+    truncate_prompt_tokens: OrAll | None | UnsetType = UNSET
+
+
+class PairScore(msgspec.Struct, kw_only=True):
+    """How much two texts have to do with each other."""
+
+    index: int
+    score: float
+    object: Literal["score"] = "score"
+
+
+class ScoreReply(msgspec.Struct, kw_only=True):
+    """Answer of `POST /v1/score`."""
+
+    id: str
+    created: int
+    model: str
+    data: list[PairScore]
+    usage: dict[str, int]
+    object: Literal["list"] = "list"
+
+
+class CohereRerankRequest(msgspec.Struct, kw_only=True):
+    """Body of `POST /v2/rerank`, Cohere's: documents are texts, or objects of which `text` or the `rank_fields` are read."""
+
+    model: Name
+    query: Annotated[str, Meta(min_length=1)]
+    documents: Annotated[list[str | dict[str, Any]], Meta(min_length=1, max_length=10_000)]
+    top_n: Positive | None | UnsetType = UNSET
+    rank_fields: list[str] | None | UnsetType = UNSET
+    return_documents: bool | None | UnsetType = UNSET
+    max_tokens_per_doc: Positive | None | UnsetType = UNSET
+    priority: int | None | UnsetType = UNSET
+
+
+class CohereRank(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A document's place in the request, and its score."""
+
+    index: int
+    relevance_score: float
+    document: dict[str, Any] | None = None
+    """The document, with `return_documents`."""
+
+
+class CohereRerankReply(msgspec.Struct, kw_only=True):
+    """Answer of `POST /v2/rerank`, best first."""
+
+    id: str
+    results: list[CohereRank]
+    meta: dict[str, Any]
+
+
+class PoolingRequest(msgspec.Struct, kw_only=True):
+    """Body of `POST /pooling`: the vectors of texts, or with a classifier the probabilities of its labels."""
+
+    model: Name
+    input: str | list[str | TokenId | list[TokenId]]
+    task: str | None | UnsetType = UNSET
+    encoding_format: Literal["float", "base64"] | None | UnsetType = UNSET
+    dimensions: Positive | None | UnsetType = UNSET
+    truncate_prompt_tokens: OrAll | None | UnsetType = UNSET
+
+
+class PooledText(msgspec.Struct, kw_only=True):
+    """What a model makes of one text: numbers, or the bytes of a vector in base64."""
+
+    index: int
+    data: list[float] | str
+    object: Literal["pooling"] = "pooling"
+
+
+class PoolingReply(msgspec.Struct, kw_only=True):
+    """Answer of `POST /pooling`."""
+
+    id: str
+    created: int
+    model: str
+    data: list[PooledText]
+    usage: dict[str, Any] | None
+    object: Literal["list"] = "list"
+
+
+class ModerationRequest(msgspec.Struct, kw_only=True):
+    """Body of `POST /v1/moderations`. `input` is a text, texts, or the parts of one input, of which only texts are taken."""
+
+    input: str | Annotated[list[str | dict[str, Any]], Meta(min_length=1, max_length=2048)]
+    model: Name | None | UnsetType = UNSET
+    """Without it, the classifier that runs."""
+
+
+class Moderation(msgspec.Struct, kw_only=True):
+    """What a classifier makes of one input. The categories are the labels of the model."""
+
+    flagged: bool
+    categories: dict[str, bool]
+    category_scores: dict[str, float]
+    category_applied_input_types: dict[str, list[str]]
+
+
+class ModerationReply(msgspec.Struct, kw_only=True):
+    """Answer of `POST /v1/moderations`."""
+
+    id: str
+    model: str
+    results: list[Moderation]
