@@ -23,9 +23,11 @@ from modelyard.api.files import files_running
 from modelyard.api.foreign_pages import ForeignPages
 from modelyard.api.generations import generations_running
 from modelyard.api.guard import Guard
+from modelyard.api.interfaces import Interfaces
 from modelyard.api.knowledge import knowledge_running
 from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
+from modelyard.api.other_addresses import moved
 from modelyard.api.paths import PathCheck
 from modelyard.batches.service import BatchService
 from modelyard.catalog.hubs import queries
@@ -42,6 +44,7 @@ from modelyard.control.keys import KeyStore
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.registration_files import RegistrationFiles
 from modelyard.control.registrations import Registrations
+from modelyard.control.restores import finish_restore
 from modelyard.control.sessions import SessionStore
 from modelyard.core.aliases import Aliases
 from modelyard.core.asgi import App, Receive, Scope, Send
@@ -52,14 +55,20 @@ from modelyard.core.templates import PROCESSES
 from modelyard.core.traffic import Traffic
 from modelyard.core.wording import reason
 from modelyard.db.session import TROUBLE, Database
+from modelyard.dialects.anthropic.models import AnthropicModels
+from modelyard.dialects.mounting import mount_dialects
+from modelyard.dialects.ollama.port import OllamaPort
 from modelyard.gateway.app import Gateway
+from modelyard.gateway.asgi import send_error
 from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
+from modelyard.knowledge.evaluating.runs import Evaluations
 from modelyard.knowledge.importing.imports import Imports
 from modelyard.monitor.service import Monitor
 from modelyard.runtime.local import LocalHost
+from modelyard.ui.app import UserInterface
 from modelyard.web.deps import Parts
 from modelyard.web.detached import detaching
 from modelyard.web.event_feed import EventFeed
@@ -68,17 +77,22 @@ log = logging.getLogger(__name__)
 
 
 class Application:
-    """The ASGI app of a server: inference goes directly to the gateway, other requests to the management routes."""
+    """The ASGI app of a server: inference goes directly to the gateway, files of the page to the page, and other requests to the
+    management routes."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self._gateway = parts.gateway
+        self._page = UserInterface()
+        self._interfaces = Interfaces(parts.settings)
+        mount_dialects(parts)
         checked = BodyCheck(management_app(parts), parts.settings)
         monitor = parts.monitor
         guarded = Guard(
             BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys, parts.sessions, monitor.usage.use
         )
-        self._management = PathCheck(Audited(guarded, parts.keys, monitor.audit))
+        management = PathCheck(Audited(guarded, parts.keys, monitor.audit))
+        self._management = AnthropicModels(management, lambda scope: scope["state"][REQUEST_ID])
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch
         self._app = ForeignPages(self._enter, parts.settings, parts.keys)
@@ -86,6 +100,10 @@ class Application:
     def redirect_at(self, port: int) -> None:
         """Make `GET /` at a second port redirect to `/docs`."""
         self._inner = ChatchatPort(self._inner, port)
+
+    def greet_at(self, port: int) -> None:
+        """Make `GET /` at a further port answer as Ollama does."""
+        self._inner = OllamaPort(self._inner, port)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
@@ -95,9 +113,13 @@ class Application:
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope = plain(scope, self._gateway.handles)
-        if scope["type"] == "http" and self._gateway.handles(scope["path"]):
+            scope = moved(plain(scope, self._gateway.handles), self._gateway.handles)
+        if scope["type"] == "http" and (refusal := self._interfaces.refusal(scope["path"])):
+            await send_error(send, refusal, [])
+        elif scope["type"] == "http" and self._gateway.handles(scope["path"]):
             await self._gateway(scope, receive, send)
+        elif scope["type"] == "http" and self._interfaces.page and self._page.handles(scope):
+            await self._page(scope, receive, with_request_id(request_id(scope["headers"]), send))
         elif scope["type"] == "http":
             name = scope.setdefault("state", {})[REQUEST_ID] = request_id(scope["headers"])
             waiting = detaching(scope)
@@ -130,16 +152,15 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
     sessions = SessionStore(database, keys)
     host = LocalHost(settings, traffic.last_byte.get)
     jobs = Jobs(settings, database, host)
-    journal = Journal(database, settings.folder)
+    journal = Journal(database, settings.folder, settings.local_models)
     reconciler = Reconciler(settings, journal, host, traffic, gateway.publish, jobs)
     catalog = Catalog(FAMILIES.folder)
     deployments = Deployments(settings, database, host, reconciler, catalog)
     metrics.register(gateway.meter.registry, deployments)
     monitor = Monitor(settings, database, gateway, deployments, jobs, host)
     events = EventFeed(deployments, aliases, jobs, reconciler.downloads, journal, traffic, host, monitor)
-    caching = Caching(catalog, reconciler, jobs)
-    batches, imports = await _take_up(settings, database, jobs, reconciler)
-    registrations = await load_registrations(settings, database, catalog, deployments)
+    batches, imports, evaluations = await _take_up(settings, database, jobs, reconciler)
+    registrations = await load_registrations(settings, database, catalog, deployments, gateway)
     chats = Chats(settings, database, parse_page)
     autostarts = Autostarts(database, deployments, reconciler)
     tasks = await _begin_all(reconciler, autostarts, keys, sessions, jobs, events, monitor)
@@ -147,9 +168,9 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
         await reconciler.look()
         async with (
             files_running(settings, database) as (files, uploads),
-            knowledge_running(settings, database, gateway, catalog, jobs, imports) as knowledge,
+            knowledge_running(settings, database, gateway, catalog, jobs, imports, evaluations) as knowledge,
             batches_running(batches, files, gateway, keys, traffic),
-            generations_running(settings, chats.store) as generations,
+            generations_running(settings, database, chats.store) as (generations, responses),
         ):
             parts = Parts(
                 settings,
@@ -164,15 +185,17 @@ async def running(settings: Settings) -> AsyncIterator[Application]:
                 sessions=sessions,
                 jobs=jobs,
                 registrations=registrations,
-                caching=caching,
+                caching=Caching(catalog, reconciler, jobs),
                 downloads=reconciler.downloads,
                 knowledge=knowledge,
                 imports=imports,
+                evaluations=evaluations,
                 chats=chats,
                 files=files,
                 uploads=uploads,
                 batches=batches,
                 generations=generations,
+                responses=responses,
                 events=events,
                 monitor=monitor,
             )
@@ -212,15 +235,15 @@ def _gateway(settings: Settings, traffic: Traffic, aliases: Aliases, keys: KeySt
 
 async def _take_up(
     settings: Settings, database: Database, jobs: Jobs, reconciler: Reconciler
-) -> tuple[BatchService, Imports]:
+) -> tuple[BatchService, Imports, Evaluations]:
     """Register kinds of jobs, and continue the jobs that an earlier run of the server left unfinished."""
     batches = BatchService(settings, database, jobs)
     batches.register()
     engine_installs.register(jobs, settings.engines_folder)
-    imports = Imports(settings, jobs)
+    imports, evaluations = Imports(settings, jobs), Evaluations(database, jobs)
     await jobs.open(worked=frozenset(IndexingKind))
     await reconciler.downloads.adopt_records()
-    return batches, imports
+    return batches, imports, evaluations
 
 
 async def _begin_all(
@@ -260,6 +283,7 @@ async def _opened(settings: Settings, aliases: Aliases) -> tuple[IO[str], Databa
         database.reserve.lend()
     lock = take_home(settings.folder)
     try:
+        await finish_restore(settings)
         await database.open()
         return lock, database, await loaded_keys(settings, database, aliases)
     except (*TROUBLE, CannotStart) as error:
@@ -316,13 +340,14 @@ def _jobs_ended(task: asyncio.Task[None]) -> None:
 
 
 async def load_registrations(
-    settings: Settings, database: Database, catalog: Catalog, deployments: Deployments
+    settings: Settings, database: Database, catalog: Catalog, deployments: Deployments, gateway: Gateway
 ) -> Registrations:
-    """Load the families that users registered into the catalog."""
+    """Load the families that users registered into the catalog, and publish those that running models answer for."""
     files = RegistrationFiles(settings.folder / "registrations")
     registrations = Registrations(
         database, catalog, lambda: [view.desired.launch for view in deployments.views()], files
     )
+    registrations.on_change = lambda: gateway.set_presets(registrations.presets())
     await registrations.load()
     return registrations
 

@@ -20,7 +20,7 @@ from modelyard.gateway.sender import Caller
 class GatewayModels:
     """The models of a gateway, for batches."""
 
-    endpoints = frozenset(name for name, path in PATHS.items() if path.json_only)
+    endpoints = frozenset(name for name, path in PATHS.items() if path.json_only and name.startswith("/v1/"))
 
     def __init__(self, gateway: Gateway, keys: KeyStore, traffic: Traffic) -> None:
         self._gateway = gateway

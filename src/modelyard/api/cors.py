@@ -8,7 +8,8 @@ from modelyard.core.asgi import App, Headers, Message, Receive, Scope, Send
 
 MAX_AGE = b"600"
 METHODS = b"GET, POST, PUT, PATCH, DELETE, OPTIONS"
-EXPOSED = b"x-request-id, retry-after"
+LIMITS = [f"x-ratelimit-{name}-{unit}" for unit in ("requests", "tokens") for name in ("limit", "remaining", "reset")]
+EXPOSED = ", ".join(["x-request-id", "retry-after", *LIMITS]).encode()
 
 
 class Cors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 
 from modelyard.control.key_snapshots import SessionTimes
 from modelyard.control.keys import KeyStore
@@ -26,9 +27,10 @@ async def loaded_keys(settings: Settings, database: Database, aliases: Aliases) 
             "--insecure (MODELYARD_INSECURE=1) if something else guards it."
         )
     if not keys.usable:
+        home = f" --home {shlex.quote(str(settings.home))}" if "home" in settings.model_fields_set else ""
         raise CannotStart(
             f"Listening on {settings.host} would let anybody who reaches it use this server, because it has no key yet. "
-            "Create one first: modelyard key create --name me. Or listen on 127.0.0.1, or use --insecure "
+            f"Create one first: modelyard key create --name me{home}. Or listen on 127.0.0.1, or use --insecure "
             "(MODELYARD_INSECURE=1) if something else guards it."
         )
     return keys

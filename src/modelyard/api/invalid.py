@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from modelyard.api.paths import match_of
 from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError
+from modelyard.core.mismatches import field_problem
 from modelyard.protocol import errors
 
 LONGEST_PLACE = 200
@@ -21,7 +22,6 @@ UNPROCESSABLE = 422
 CHATCHAT = "chatchat"
 """Tag of the routes that answer in Langchain-Chatchat's format."""
 
-SUBJECT = re.compile(r"^(Input|Value|String|List|Dictionary|Number|Bytes|Tuple|Set|Data|JSON) should ")
 NO_FIELD = re.compile(r"^(bool|int|float|str|bytes|dict|none|literal|constrained-\w+|\w+(-\w+)*\[.*\])$")
 """Items that pydantic adds to a location for the members of a union; they are not field names."""
 
@@ -47,7 +47,7 @@ def problem_of(found: Mapping[str, Any]) -> ModelyardError:
     if not where and found["loc"][:1] == ("body",):
         missing = "The request needs a body: a JSON object."
         return MalformedBody(missing if kind == "missing" else "The body must be a JSON object.")
-    return InvalidParameter(where or "request", f"{sentence(kind, text)}.")
+    return InvalidParameter(where or "request", f"{field_problem(kind, text)}.")
 
 
 def place(found: Sequence[int | str]) -> str:
@@ -55,16 +55,6 @@ def place(found: Sequence[int | str]) -> str:
     first, *rest = found[1:] or [""]
     names = [str(first), *(str(part) for part in rest if not NO_FIELD.match(str(part)))]
     return ".".join(names)[:LONGEST_PLACE]
-
-
-def sentence(kind: str, text: str) -> str:
-    """Pydantic's sentence about a field, with the field as its subject."""
-    if kind == "missing":
-        return "it is required"
-    if kind == "extra_forbidden":
-        return "there is no such field here"
-    text = text.removeprefix("Value error, ").removeprefix("Assertion failed, ").replace(" after validation", "")
-    return SUBJECT.sub("it should ", text).rstrip(".")
 
 
 def _listed(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -88,18 +88,20 @@ class KeptQuestion:
         """Yield `sources`, `token` and, last, `answer`. The answer so far is stored even if the client disconnects."""
         sources: list[dict[str, Any]] = []
         notes: list[str] = []
+        ranker: str | None = None
         done: dict[str, Any] | None = None
         try:
             async with aclosing(self.knowledge.answering.answer(self.question)) as events:
                 async for each in events:
                     if isinstance(each, Sources):
                         sources, notes = [to_builtins(c) for c in each.citations], list(each.notes)
-                        yield {"type": "sources", "sources": sources, "notes": notes}
+                        ranker = each.rerank_model
+                        yield {"type": "sources", "sources": sources, "notes": notes, "rerank_model": ranker}
                     elif isinstance(each, AnswerToken):
                         self.texts.append(each.text)
                         yield {"type": "token", "text": each.text}
                     else:
-                        done = self._summary(each, sources, notes)
+                        done = self._summary(each, sources, notes) | {"rerank_model": ranker}
         finally:
             if self.message is not None:
                 keeping = self._keep(done)

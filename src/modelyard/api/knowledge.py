@@ -19,6 +19,7 @@ from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.sender import Caller
 from modelyard.jobs.service import Jobs
+from modelyard.knowledge.evaluating.runs import Evaluations
 from modelyard.knowledge.importing.imports import Imports
 from modelyard.knowledge.indexing import kinds
 from modelyard.knowledge.models import ServedModels
@@ -33,7 +34,13 @@ INTERNAL = Grant("knowledge", "knowledge bases", frozenset({INFERENCE}))
 
 @contextlib.asynccontextmanager
 async def knowledge_running(
-    settings: Settings, database: Database, gateway: Gateway, catalog: Catalog, jobs: Jobs, imports: Imports
+    settings: Settings,
+    database: Database,
+    gateway: Gateway,
+    catalog: Catalog,
+    jobs: Jobs,
+    imports: Imports,
+    evaluations: Evaluations,
 ) -> AsyncIterator[KnowledgeService]:
     """Run knowledge bases and their indexing worker during the block.
 
@@ -45,12 +52,14 @@ async def knowledge_running(
     kinds.register(jobs, knowledge.worker, knowledge.cancel)
     gateway.on_publish = knowledge.worker.models_changed
     app = knowledge_app(knowledge, lambda caller: models_of(gateway, models, caller))
-    knowledge.on_change = lambda names: gateway.set_apps(routes(app, names))
+    if settings.interfaces != "llm":
+        knowledge.on_change = lambda names: gateway.set_apps(routes(app, names))
     try:
         await knowledge.open()
     except ModelyardError as error:
         raise CannotStart(f"The vector store '{settings.vector_store}' cannot be used: {error.message}") from error
     imports.connect(knowledge)
+    evaluations.connect(knowledge)
     working = asyncio.create_task(knowledge.run(), name="knowledge jobs")
     working.add_done_callback(_ended)
     try:

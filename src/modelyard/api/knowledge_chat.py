@@ -13,10 +13,10 @@ from msgspec import UNSET, to_builtins
 
 from modelyard.core.access import BASE, Grant
 from modelyard.core.asgi import App, Receive, Scope, Send
-from modelyard.core.errors import InvalidParameter
+from modelyard.core.errors import InvalidParameter, UnsupportedParameter
 from modelyard.core.rules import Honour, Ignore, Refuse, Rules
 from modelyard.core.types import Task
-from modelyard.engines.rules import IGNORED, INNER, OF_COMPLETIONS
+from modelyard.engines.rules import IGNORED, INNER, OF_COMPLETIONS, OLD
 from modelyard.gateway.apps import caller_of
 from modelyard.gateway.sender import Caller
 from modelyard.knowledge.answering.answer import AnswerToken, FinalAnswer, KnowledgeQuestion, Sources
@@ -43,6 +43,8 @@ PASSED = (
 HONOURED = frozenset(
     {
         *PASSED,
+        *OLD,  # they arrive as tools
+        "tool_choice",
         "model",
         "messages",
         "knowledge",
@@ -52,12 +54,14 @@ HONOURED = frozenset(
         "request_id",
     }
 )
+WITHOUT_EFFECT = (*IGNORED, "tools", "parallel_tool_calls")
+"""Agents and editors offer tools with every request, so an answer leaves them unused instead of refusing them."""
 REFUSED = Refuse("an answer from knowledge bases has no such parameter")
 RULES = Rules(
     {
         Task.CHAT: {name: Honour() if name in HONOURED else REFUSED for name in ChatRequest.__struct_fields__}
         | dict.fromkeys((*INNER, *OF_COMPLETIONS), REFUSED)
-        | dict.fromkeys(IGNORED, Ignore())
+        | dict.fromkeys(WITHOUT_EFFECT, Ignore())
     }
 )
 """What a base does with each parameter, as rules like those of engines."""
@@ -89,6 +93,8 @@ async def _question(
 ) -> KnowledgeQuestion:
     """The question of a request: the user's last message, with the messages before it."""
     options = body.knowledge if isinstance(body.knowledge, Options) else Options(bases=[body.model.removeprefix(BASE)])
+    if body.tool_choice not in (UNSET, None, "auto", "none"):
+        raise UnsupportedParameter("tool_choice", body.model, "an answer from knowledge bases calls no tool")
     for index, each in enumerate(body.messages):
         _check_content(each.content, f"messages[{index}].content")
     turns = [each for each in body.messages if each.role not in ("system", "developer")]
@@ -125,20 +131,29 @@ def _check_content(content: Any, place: str) -> None:
 
 async def _completion(knowledge: KnowledgeService, model: str, question: KnowledgeQuestion) -> dict[str, Any]:
     sources: list[dict[str, Any]] = []
+    ranker: str | None = None
     answered: FinalAnswer | None = None
     async with aclosing(knowledge.answering.answer(question)) as parts:
         async for each in parts:
             if isinstance(each, Sources):
-                sources = [to_builtins(source) for source in each.citations]
+                sources, ranker = [to_builtins(source) for source in each.citations], each.rerank_model
             elif isinstance(each, FinalAnswer):
                 answered = each
     assert answered is not None
     message = {"role": "assistant", "content": answered.text}
     return {
         **_head(model, "chat.completion"),
-        "choices": [{"index": 0, "message": message, "finish_reason": answered.finish_reason, "logprobs": None}],
+        "choices": [
+            {
+                "index": 0,
+                "message": message,
+                "finish_reason": answered.finish_reason,
+                "logprobs": None,
+                **_stop(answered),
+            }
+        ],
         "usage": _usage(answered),
-        **_extra(answered, sources),
+        **_extra(answered, sources, ranker),
     }
 
 
@@ -147,22 +162,26 @@ async def _chunks(
 ) -> AsyncGenerator[bytes]:
     head = _head(model, "chat.completion.chunk")
 
-    def chunk(delta: dict[str, Any], reason: str | None = None, **more: Any) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+    def chunk(delta: dict[str, Any], answered: FinalAnswer | None = None, **more: Any) -> bytes:
+        reason = answered.finish_reason if answered else None
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason, **_stop(answered)}
         return _event({**head, "choices": [choice], **more})
 
     begin = b"data: " + msgspec.json.encode(head)[:-1] + b',"choices":[{"index":0,"delta":{"content":'
     end = b'},"logprobs":null,"finish_reason":null}]}\n\n'
     sources: list[dict[str, Any]] = []
+    ranker: str | None = None
     yield chunk({"role": "assistant", "content": ""})
     async with aclosing(knowledge.answering.answer(question)) as parts:
         async for each in parts:
-            if isinstance(each, AnswerToken):
+            if isinstance(each, AnswerToken) and each.citations:
+                yield chunk({"content": each.text, "citations": [to_builtins(source) for source in each.citations]})
+            elif isinstance(each, AnswerToken):
                 yield begin + msgspec.json.encode(each.text) + end
             elif isinstance(each, Sources):
-                sources = [to_builtins(source) for source in each.citations]
+                sources, ranker = [to_builtins(source) for source in each.citations], each.rerank_model
             else:
-                yield chunk({"content": ""}, each.finish_reason, **_extra(each, sources))
+                yield chunk({"content": ""}, each, **_extra(each, sources, ranker))
                 if wants_usage:
                     yield _event({**head, "choices": [], "usage": _usage(each)})
     yield b"data: [DONE]\n\n"
@@ -182,7 +201,7 @@ def _head(model: str, kind: str) -> dict[str, Any]:
     }
 
 
-def _extra(answered: FinalAnswer, sources: list[dict[str, Any]]) -> dict[str, Any]:
+def _extra(answered: FinalAnswer, sources: list[dict[str, Any]], ranker: str | None) -> dict[str, Any]:
     """The fields of an answer that OpenAI's format does not have."""
     return {
         "citations": [to_builtins(each) for each in answered.citations],
@@ -190,9 +209,15 @@ def _extra(answered: FinalAnswer, sources: list[dict[str, Any]]) -> dict[str, An
             "evidence": answered.evidence,
             "sources": sources,
             "model": answered.model,
+            "rerank_model": ranker,
             "notes": list(answered.notes),
         },
     }
+
+
+def _stop(answered: FinalAnswer | None) -> dict[str, str]:
+    """The stop string that ended an answer, as engines name it; empty if none did."""
+    return {"stop_reason": answered.stop_reason} if answered and answered.stop_reason else {}
 
 
 def _usage(answered: FinalAnswer) -> dict[str, Any]:

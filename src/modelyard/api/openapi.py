@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -13,10 +14,14 @@ from pydantic import TypeAdapter
 from modelyard import __version__
 from modelyard.api.invalid import CHATCHAT
 from modelyard.api.routes import ROUTES
+from modelyard.dialects.paths import PATHS as DIALECT_PATHS
+from modelyard.dialects.paths import FileBytes
 from modelyard.gateway.paths import PATHS, BodyFormat
 from modelyard.web.router import ManagementRoute
 
 REFERENCE = "#/components/schemas/{name}"
+PARAMETER = re.compile(r"\{(\w+)\}")
+"""A parameter in a path."""
 
 ERROR = {
     "title": "Error",
@@ -77,6 +82,7 @@ def document() -> dict[str, Any]:
         _complete_answer(route, operation, schemas)
         _document_errors(operation, (*ANYWHERE, *ENGINES) if route.waits else ANYWHERE)
     _add_gateway(found["paths"], schemas)
+    _add_dialects(found["paths"], schemas)
     return found
 
 
@@ -139,6 +145,40 @@ def _add_gateway(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
             "responses": {"200": {"description": "The engine's answer.", "content": content}},
         }
         _document_errors(operation, (*ANYWHERE, *ENGINES))
+        paths[path] = {row.method.lower(): operation}
+
+
+def _add_dialects(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Add the paths of other vendors' APIs, whose errors have forms of their own."""
+    for path, row in DIALECT_PATHS.items():
+        content: dict[str, Any] = {JSON: {"schema": _schema(row.answer, schemas)}}
+        if row.events is not None and row.stream_type == "text/event-stream":
+            content[row.stream_type] = {"schema": _events(row.events, schemas)}
+        elif row.events is not None:
+            content[row.stream_type] = {"schema": {"type": "string", "description": "Lines of JSON."}}
+        if row.error is not None:
+            _schema(row.error, schemas)
+        operation: dict[str, Any] = {
+            "tags": [row.tag],
+            "summary": (row.request.__doc__ or path).strip().splitlines()[0],
+            "operationId": path.strip("/").replace("/", "_"),
+            "responses": {str(row.status): {"description": "The answer.", "content": content}},
+        }
+        if names := PARAMETER.findall(path):
+            operation["parameters"] = [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+            ]
+        if row.method == "GET":  # without a body
+            operation["summary"] = (row.answer.__doc__ or path).strip().splitlines()[0]
+        elif row.request is FileBytes:
+            binary = {"type": "string", "format": "binary"}
+            operation["requestBody"] = {"required": True, "content": {"application/octet-stream": {"schema": binary}}}
+        else:
+            schema = _schema(row.request, schemas)
+            operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+        for status in (*ANYWHERE, *ENGINES, 500):
+            name = "Error" if status == 421 or row.error is None else row.error.__name__
+            operation["responses"][str(status)] = _described(status, name)
         paths[path] = {row.method.lower(): operation}
 
 

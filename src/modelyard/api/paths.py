@@ -113,13 +113,13 @@ def candidates_for(path: str) -> list[Match]:
     """
     matching: list[Match] = []
     fitting: list[Match] = []
-    for route, numbers in _routes_by_noun().get(_noun(path), ()):
+    for route in _routes_by_noun().get(_noun(path), ()):
         found = route.path_regex.match(path)
         if found is None or not all((params := found.groupdict()).values()):
             continue
         match = Match(route, params)
         matching.append(match)
-        if all(INTEGER.fullmatch(params[name]) for name in numbers):
+        if all(INTEGER.fullmatch(params[name]) for name in route.integers):
             fitting.append(match)
     return fitting or matching
 
@@ -157,11 +157,11 @@ def headless(send: Send) -> Send:
 
 
 @cache
-def _routes_by_noun() -> Mapping[str, Sequence[tuple[ManagementRoute, frozenset[str]]]]:
-    """First part of a path → its routes, in the order in which they are tried, and which of their variables are integers."""
-    table: dict[str, list[tuple[ManagementRoute, frozenset[str]]]] = {}
+def _routes_by_noun() -> Mapping[str, Sequence[ManagementRoute]]:
+    """First part of a path → its routes, in the order in which they are tried."""
+    table: dict[str, list[ManagementRoute]] = {}
     for route in ROUTES:
-        table.setdefault(_noun(route.path), []).append((route, _numbers(route)))
+        table.setdefault(_noun(route.path), []).append(route)
     return table
 
 
@@ -169,8 +169,3 @@ def _noun(path: str) -> str:
     """The first part of a path, or the second one after `v1`. No route has a variable there."""
     first, _, rest = path[1:].partition("/")
     return rest.partition("/")[0] if first == "v1" else first
-
-
-def _numbers(route: ManagementRoute) -> frozenset[str]:
-    fields = route.dependant.path_params
-    return frozenset(field.alias for field in fields if field.field_info.annotation is int)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import resource
 import signal
@@ -16,6 +17,8 @@ import uvicorn
 import uvloop
 
 from modelyard.api.app import running
+from modelyard.api.certificates import Certificate
+from modelyard.api.interfaces import Interfaces
 from modelyard.control.deployments import Deployments
 from modelyard.core import heap
 from modelyard.core import log as logs
@@ -51,7 +54,33 @@ class ServerReport:
     demo_base: bool = False
     """Whether the knowledge base of the demo exists."""
     chatchat_url: str | None = None
-    """The same server at its second port, if it has one."""
+    """The same server at its port for Langchain-Chatchat's clients, if it has one."""
+    ollama_url: str | None = None
+    """The same server at its port for Ollama's clients, if it has one."""
+    page: bool = True
+    """Whether it has its web page."""
+    local_models: bool = True
+    """Whether it runs models on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """The listening sockets of a server."""
+
+    main: socket.socket
+    chatchat: socket.socket | None = None
+    ollama: socket.socket | None = None
+    certificate: Certificate | None = None
+    """What they speak TLS with; None for plain HTTP."""
+
+    def url_of(self, listener: socket.socket) -> str:
+        """The address of one of them for a client on this machine."""
+        return base_url(listener, secure=self.certificate is not None)
+
+    @property
+    def open(self) -> list[socket.socket]:
+        """All of them."""
+        return [each for each in (self.main, self.chatchat, self.ollama) if each is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +97,13 @@ Ready = Callable[[ServerReport], None]
 class UvicornServer(uvicorn.Server):
     """uvicorn without its signal handling, because ours stops the parts in order, and with an event when it has started."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, certificate: Certificate | None = None) -> None:
         super().__init__(config)
+        self._certificate = certificate
         self.up = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.config.ssl = self._certificate.context if self._certificate else None
         await super().startup(sockets)
         self.up.set()
 
@@ -93,23 +124,30 @@ def serve(
     Raises `CannotStart` when a port is taken, the home folder or database cannot be used, or keys are missing.
     """
     be_private()
-    logs.set_up(settings.log_level)
+    logs.set_up(settings.log_level, settings.log_format)
+    certificate = Certificate.of(settings)
     raise_file_limit()
     heap.bound()
     with contextlib.ExitStack() as stack:
-        listeners = [stack.enter_context(contextlib.closing(bind(settings.host, settings.port)))]
-        if settings.chatchat_port is not None:
-            second = bind(settings.host, settings.chatchat_port, "--chatchat-port")
-            listeners.append(stack.enter_context(contextlib.closing(second)))
+
+        def bound(port: int, option: str) -> socket.socket:
+            return stack.enter_context(contextlib.closing(bind(settings.host, port, option)))
+
+        listeners = Listeners(
+            bound(settings.port, "--port"),
+            None if settings.chatchat_port is None else bound(settings.chatchat_port, "--chatchat-port"),
+            None if settings.ollama_port is None else bound(settings.ollama_port, "--ollama-port"),
+            certificate,
+        )
         return uvloop.run(_serve(settings, listeners, StartRequests(launches, demo_base), on_ready))
 
 
-async def _serve(
-    settings: Settings, listeners: Sequence[socket.socket], requests: StartRequests, on_ready: Ready | None
-) -> int:
+async def _serve(settings: Settings, listeners: Listeners, requests: StartRequests, on_ready: Ready | None) -> int:
     async with running(settings) as app:
-        if len(listeners) > 1:
-            app.redirect_at(listeners[1].getsockname()[1])
+        if listeners.chatchat is not None:
+            app.redirect_at(listeners.chatchat.getsockname()[1])
+        if listeners.ollama is not None:
+            app.greet_at(listeners.ollama.getsockname()[1])
         config = uvicorn.Config(
             app,
             loop="none",
@@ -122,16 +160,18 @@ async def _serve(
             timeout_keep_alive=75,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
-        server = UvicornServer(config)
+        server = UvicornServer(config, listeners.certificate)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _end, server, app.parts)
-        urls = [base_url(listener) for listener in listeners]
-        announcing = asyncio.create_task(_announce(server, urls, app.parts, requests, on_ready))
-        await server.serve(sockets=list(listeners))
-        announcing.cancel()
+        tasks = [asyncio.create_task(_announce(server, listeners, app.parts, requests, on_ready))]
+        if listeners.certificate is not None:
+            tasks.append(asyncio.create_task(listeners.certificate.watch()))
+        await server.serve(sockets=listeners.open)
+        for task in tasks:
+            task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await announcing
+            await tasks[0]
     return 0
 
 
@@ -144,23 +184,34 @@ def _end(server: uvicorn.Server, parts: Parts) -> None:
 
 async def _announce(
     server: UvicornServer,
-    urls: Sequence[str],
+    listeners: Listeners,
     parts: Parts,
     requests: StartRequests,
     on_ready: Ready | None,
 ) -> None:
     await server.up.wait()
-    url, chatchat_url = urls[0], urls[1] if len(urls) > 1 else None
+    url = listeners.url_of(listeners.main)
+    chatchat_url = listeners.url_of(listeners.chatchat) if listeners.chatchat else None
+    ollama_url = listeners.url_of(listeners.ollama) if listeners.ollama else None
     log.info("listening on %s", url)
     if chatchat_url:
         log.info("listening for Chatchat's clients on %s", chatchat_url)
+    if ollama_url:
+        log.info("listening for Ollama's clients on %s", ollama_url)
     outcomes = [await _launch(parts.deployments, body) for body in requests.launches]
     if requests.demo_base:
         await ensure_demo(parts.knowledge)
     if on_ready is not None:
         launched = {uid for uid, _ in outcomes}
         restored = [uid for view in parts.deployments.views() if (uid := view.desired.uid) not in launched]
-        on_ready(ServerReport(url, outcomes, restored, parts.keys.access.required, requests.demo_base, chatchat_url))
+        keys = parts.keys.access.required
+        settings = parts.settings
+        page = Interfaces(settings).page
+        on_ready(
+            ServerReport(
+                url, outcomes, restored, keys, requests.demo_base, chatchat_url, ollama_url, page, settings.local_models
+            )
+        )
 
 
 async def _launch(deployments: Deployments, body: dict[str, Any]) -> Outcome:
@@ -199,13 +250,15 @@ def bind(host: str, port: int, option: str = "--port") -> socket.socket:
         listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError as error:
-        raise CannotStart(f"Cannot listen on {host}:{port}: {reason(error)}. Choose another with {option}.") from error
+        of_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        cure = "Give an address of this machine with --host" if of_host else f"Choose another with {option}"
+        raise CannotStart(f"Cannot listen on {host}:{port}: {reason(error)}. {cure}.") from error
     return listener
 
 
-def base_url(listener: socket.socket) -> str:
-    """The server's address for a client on this machine."""
+def base_url(listener: socket.socket, secure: bool = False) -> str:
+    """The server's address for a client on this machine; `secure` means TLS."""
     host, port = listener.getsockname()[:2]
     if host in ("0.0.0.0", "::"):
         host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"

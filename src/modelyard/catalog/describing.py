@@ -79,17 +79,17 @@ def one_line(family: Family) -> str:
 
 
 def _language_model(family: Family) -> list[str]:
-    doing = "chat" if "chat" in family.abilities else "text completion"
+    skill = "chat" if "chat" in family.abilities else "text completion"
     if senses := _senses(family.abilities):
-        doing += f" about {_all(['text', *senses])}" if doing == "chat" else f" with {_all(senses)}"
-    does = [doing + _purpose(family)]
+        skill += f" about {_all(['text', *senses])}" if skill == "chat" else f" with {_all(senses)}"
+    skills = [skill + _purpose(family)]
     if "tools" in family.abilities:
-        does.append("tool calls")
+        skills.append("tool calls")
     if "hybrid" in family.abilities:
-        does.append("thinking on request")
+        skills.append("thinking on request")
     elif "reasoning" in family.abilities:
-        does.append("thinking before the answer")
-    return [_all(does) + _languages(family), _sizes(family), _context(family), _architecture(family)]
+        skills.append("thinking before the answer")
+    return [_all(skills) + _languages(family), _sizes(family), _context(family), _architecture(family)]
 
 
 def _embedding(family: Family) -> list[str]:
@@ -106,14 +106,14 @@ def _rerank(family: Family) -> list[str]:
 
 def _audio(family: Family) -> list[str]:
     voices = [text for ability, text in VOICES.items() if ability in family.abilities]
-    doing = _some(family, SPEAKS) + _purpose(family) + _languages(family)
+    skill = _some(family, SPEAKS) + _purpose(family) + _languages(family)
     if (
         not family.languages
         and family.multilingual
         and ("audio2text" in family.abilities or "text2audio" in family.abilities)
     ):
-        doing += " in several languages"
-    return [doing, *voices]
+        skill += " in several languages"
+    return [skill, *voices]
 
 
 def _pipeline(family: Family) -> list[str]:

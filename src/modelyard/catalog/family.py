@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from modelyard.catalog.prompt_styles import PromptStyle, template
-from modelyard.core.types import ModelType
+from modelyard.core.types import ModelType, RequestDefaults
 
 Size = int | float | str
 """Billions of parameters; `"0_6"` is Xinference's notation of 0.6."""
@@ -116,6 +116,16 @@ class Family(Data, kw_only=True, frozen=True):
     rerank_kind: str | None = None
     multilingual: bool | None = None
     controlnet: list[Defaults] = []
+    system_prompt: str = ""
+    """The system message of chats that begin with none."""
+    messages: list[Defaults] = []
+    """Messages before those of a chat, each with `role` and `content`."""
+    adapters: list[str] = []
+    """Absolute paths of GGUF files of LoRA adapters that every launch loads."""
+    default_context_length: int | None = None
+    """The context in tokens of launches that name none."""
+    runs_on: str | None = None
+    """The uid of a model that has the same weights and answers for this family while that is not launched itself."""
     sent: Defaults | None = None
     """A registered family's record as its user wrote it; listings return this record."""
     specs: Annotated[list[Spec], Meta(min_length=1)]
@@ -125,6 +135,12 @@ class Family(Data, kw_only=True, frozen=True):
         """The abilities under Xinference's names, with `embed` and `rerank`, which the data files leave out."""
         own = [OWN_ABILITIES[self.type]] if self.type in OWN_ABILITIES else []
         return list(dict.fromkeys([*own, *self.abilities]))
+
+    @property
+    def defaults(self) -> RequestDefaults | None:
+        """What requests contain unless they say otherwise; None for families without such defaults."""
+        found = RequestDefaults(self.specs[0].default_generate_config, self.system_prompt, tuple(self.messages))
+        return found if self.type is ModelType.LLM and found != RequestDefaults() else None
 
     @property
     def template(self) -> str | None:

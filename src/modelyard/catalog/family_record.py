@@ -34,6 +34,11 @@ def record_of(family: Family) -> Record:
         "reasoning_end_tag": family.reasoning_end_tag,
         "tool_parser": family.tool_parser,
         "controlnet": family.controlnet,
+        "system_prompt": family.system_prompt,
+        "messages": family.messages,
+        "adapters": family.adapters,
+        "default_context_length": family.default_context_length,
+        "runs_on": family.runs_on,
         "default_model_config": family.specs[0].default_model_config,
         "default_generate_config": family.specs[0].default_generate_config,
     }

@@ -25,6 +25,10 @@ DESCRIBING = frozenset(
 )  # fmt: skip
 """Patterns of the small files that describe a model."""
 
+CLASSIFIER, CLASSIFY = "ForSequenceClassification", "classify"
+"""How the names of classifiers' architectures end, and the ability of those that do not rank."""
+UNSAID = 2
+"""Labels of a classifier whose config.json names none, in transformers."""
 UNLIMITED = 10**9
 """Tokenizers without a limit state a number above this one."""
 
@@ -132,12 +136,14 @@ def _weights_bytes(sizes: Mapping[str, int]) -> int:
     return 0
 
 
+def labels(config: Config) -> int:
+    """The number of labels of a classifier. One with a single label ranks pairs of texts."""
+    return int(config.get("num_labels") or len(config.get("id2label") or {}) or UNSAID)
+
+
 def _type(folder: Path, config: Config, architecture: str) -> ModelType:
-    if architecture.endswith("ForSequenceClassification"):
-        labels = config.get("num_labels") or len(config.get("id2label") or {}) or 1
-        if labels == 1:
-            return ModelType.RERANK
-        raise ModelFilesInvalid(str(folder), f"it is a classifier with {labels} labels, which no engine here serves.")
+    if architecture.endswith(CLASSIFIER):
+        return ModelType.RERANK
     if "Whisper" in architecture:
         return ModelType.AUDIO
     if (folder / "modules.json").is_file():
@@ -183,7 +189,7 @@ def _abilities(kind: ModelType, template: str | None, config: Config) -> tuple[s
     if kind is ModelType.EMBEDDING:
         return ("embed",)
     if kind is ModelType.RERANK:
-        return ("rerank",)
+        return (CLASSIFY,) if labels(config) > 1 else ("rerank",)
     if kind is not ModelType.LLM:
         return ("audio2text",)
     seen = ("vision",) if "vision_config" in config else ()

@@ -74,9 +74,9 @@ class Catalog:
         """Whether there is a built-in family of exactly this name."""
         return name.lower() in self._shelf(type).families
 
-    def registered(self, type: ModelType) -> list[Family]:
-        """Users' families, in the order of their registration."""
-        return [family for (kind, _), family in self._own.items() if kind is type]
+    def registered(self, type: ModelType | None = None) -> list[Family]:
+        """Users' families, of one type or of all, in the order of their registration."""
+        return [family for (kind, _), family in self._own.items() if type is None or kind is type]
 
     def register(self, family: Family) -> None:
         """Add a user's family. Raises `RegistrationExists`."""

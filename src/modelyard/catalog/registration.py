@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -21,9 +21,11 @@ from modelyard.catalog.prompt_styles import CHAT_TEMPLATE, LAYOUTS, PromptStyle,
 from modelyard.catalog.resolve import size_of
 from modelyard.catalog.thinking import chat_abilities
 from modelyard.core.errors import InvalidParameter, ModelyardError, NotFound, RegistrationInvalid
+from modelyard.core.mismatches import reworded
 from modelyard.core.templates import PROCESSES, TemplateProblem
 from modelyard.core.types import ModelType
 from modelyard.core.wording import reason
+from modelyard.protocol.sampling import check_parameters
 
 FORMATS = ("pytorch", "ggufv2", "ggmlv3", "gptq", "awq", "fp8", "fp4", "bnb", "mlx", "diffusers", "compressed-tensors")
 HUBS = ("huggingface", "modelscope", "openmind_hub", "csghub")
@@ -71,6 +73,13 @@ class StyleBody(msgspec.Struct, kw_only=True, frozen=True):
     stop_token_ids: list[Token] | None = None
 
 
+class ExampleBody(msgspec.Struct, kw_only=True, frozen=True):
+    """A message before those of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
 class RegistrationBody(SpecBody, kw_only=True, frozen=True):
     """A whole record. A model other than an LLM may omit `model_specs`; the record is then its only spec."""
 
@@ -98,6 +107,11 @@ class RegistrationBody(SpecBody, kw_only=True, frozen=True):
     controlnet: list[Defaults] | None = None
     default_model_config: Defaults | None = None
     default_generate_config: Defaults | None = None
+    system_prompt: str | None = None
+    messages: list[ExampleBody] | None = None
+    adapters: list[str] | None = None
+    default_context_length: Count | None = None
+    runs_on: str | None = None
 
 
 def parse(type: ModelType, text: str | Mapping[str, Any], catalog: Catalog) -> Family:
@@ -108,6 +122,8 @@ def parse(type: ModelType, text: str | Mapping[str, Any], catalog: Catalog) -> F
     sent, body = _decode(text)
     body = _without_template_style(body)
     lender = _borrow(body, catalog)
+    if type is ModelType.LLM:
+        check_parameters(body.default_generate_config or {})
     style = _style(body, catalog) or (lender.prompt_style if lender else None)
     own = lender.chat_template if lender else _template(body)
     return Family(
@@ -131,6 +147,11 @@ def parse(type: ModelType, text: str | Mapping[str, Any], catalog: Catalog) -> F
         rerank_kind=body.type if type is ModelType.RERANK else None,
         multilingual=body.multilingual,
         controlnet=body.controlnet or [],
+        system_prompt=body.system_prompt or "",
+        messages=[msgspec.structs.asdict(each) for each in body.messages or ()],
+        adapters=[local_path(each, f"adapters[{place}]") for place, each in enumerate(body.adapters or ())],
+        default_context_length=body.default_context_length,
+        runs_on=body.runs_on or None,
         sent=sent,
         specs=_specs(type, body),
     )
@@ -174,6 +195,7 @@ def _decode(given: str | Mapping[str, Any]) -> tuple[dict[str, Any], Registratio
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$")
         where = place.rstrip("`").lstrip(".")
+        problem = reworded(problem, RegistrationBody, where)
         raise RegistrationInvalid(f"{where}: {problem}." if where else f"{problem}.") from None
     except (msgspec.DecodeError, UnicodeEncodeError, OverflowError, RecursionError) as error:
         raise RegistrationInvalid(f"'model' is not JSON: {reason(error)}.") from None

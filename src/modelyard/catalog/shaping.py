@@ -1,4 +1,4 @@
-"""Applies the chat template and the stops of a family's record to a model described by its files. Pure."""
+"""Applies the chat template, the stops and the defaults of a family's record to a model described by its files. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ TEMPLATE_ABILITIES = ("chat", "tools", "reasoning", "hybrid")
 
 
 def with_family(model: Model, family: Family) -> Model:
-    """Apply a family's chat template and stops to a model.
+    """Apply a family's chat template, stops and defaults of requests to a model.
 
     A template of the family is always used. A prompt style is used if the record has version 1, or if the model's files have no
     template.
     """
     if family.type is not ModelType.LLM:
         return model
-    model = replace(model, stop=tuple(family.stops), stop_token_ids=tuple(family.stop_ids))
+    model = replace(model, stop=tuple(family.stops), stop_token_ids=tuple(family.stop_ids), defaults=family.defaults)
     template = family.template
     if template is None or ("chat" in model.abilities and not family.rules_template):
         return model

@@ -12,10 +12,10 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from modelyard.chats import rows
 from modelyard.chats.types import Chat, text_of_parts
-from modelyard.core.access import Owner
+from modelyard.core.access import LOCAL, Owner
 from modelyard.core.errors import InvalidParameter
 from modelyard.db.chat_tables import ChatMessageRow, ChatRow
-from modelyard.db.owners import mine
+from modelyard.db.owners import owned
 from modelyard.db.session import Database
 
 MOST_WORDS = 10
@@ -38,7 +38,7 @@ class ChatFilter:
     folder: str | None = None
     """Id of a folder; `none` for chats outside of folders."""
     own: bool = False
-    """Only those of the caller, if it is an administrator."""
+    """Only those of the caller, if it is an administrator, and those that were made while the server required no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,7 @@ async def list_chats(
     def has(column: InstrumentedAttribute[str], word: str) -> ColumnElement[bool]:
         return place(column, word) > 0
 
-    query = _filtered(
-        mine(select(ChatRow), Owner(owner.id) if filters.own else owner, ChatRow.owner), filters, words, has
-    )
+    query = _filtered(select(ChatRow).where(_seen(owner, filters.own)), filters, words, has)
     if cursor:
         query = query.where(tuple_(ChatRow.updated_at, ChatRow.id) < tuple_(*_place(cursor)))
     query = query.order_by(ChatRow.updated_at.desc(), ChatRow.id.desc()).limit(limit + 1)
@@ -77,6 +75,12 @@ async def list_chats(
         hits = await _matches(session, chats, words[0], has) if words else {}
     more = f"{found[limit - 1].updated_at!r}_{found[limit - 1].id}" if len(found) > limit else None
     return [hits.get(each.id) or ChatHit(each) for each in chats], more
+
+
+def _seen(owner: Owner, own: bool) -> ColumnElement[bool]:
+    if own and owner.everything:
+        return ChatRow.owner.in_([owner.id, LOCAL])
+    return owned(owner, ChatRow.owner)
 
 
 def _filtered(query: Select[Any], filters: ChatFilter, words: Sequence[str], has: Has) -> Select[Any]:

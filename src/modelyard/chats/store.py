@@ -11,10 +11,11 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.chats import rows
-from modelyard.chats.tree import Parents, branch, leaf_without, newest_leaf, path_to
+from modelyard.chats.tree import Parents, branch, leaf_without, newest_leaf, path_to, siblings_of
 from modelyard.chats.types import (
     ACTIVE_LEAF,
     ActiveLeaf,
+    BranchPage,
     Chat,
     ChatChange,
     ChatSettings,
@@ -138,17 +139,25 @@ class ChatStore:
         Raises `ConversationNotFound`.
         """
         async with self.database.session() as session:
-            row = await _chat(session, owner, chat)
-            parents = await _parents(session, chat)
-            if leaf is not None and leaf not in parents:
-                raise ConversationNotFound(leaf)
-            ids = path_to(parents, leaf or row.active_leaf)
-            ids = ids if last is None else ids[max(len(ids) - last, 0) :]
-            found: dict[str, Message] = {}
-            for some in batched(ids):
-                query = select(ChatMessageRow).where(ChatMessageRow.id.in_(some))
-                found |= {row.id: rows.message_of(row) for row in await session.scalars(query)}
-        return [found[each] for each in ids]
+            _, _, ids = await _branch(session, owner, chat, leaf)
+            return await _messages(session, ids if last is None else ids[max(len(ids) - last, 0) :])
+
+    async def branch_page(
+        self, owner: Owner, chat: str, leaf: str | None = None, *, limit: int | None = None, before: str | None = None
+    ) -> BranchPage:
+        """The last `limit` messages of a branch, or of those before the message `before`; without `leaf`, of the active one.
+
+        Raises `ConversationNotFound`, also if `before` is not on the branch.
+        """
+        async with self.database.session() as session:
+            found, parents, ids = await _branch(session, owner, chat, leaf)
+            if before is not None and before not in ids:
+                raise ConversationNotFound(before)
+            end = len(ids) if before is None else ids.index(before)
+            begin = 0 if limit is None else max(end - limit, 0)
+            page = ids[begin:end]
+            messages = await _messages(session, page)
+        return BranchPage(found, messages, siblings_of(parents, page), len(ids), begin)
 
     async def message(self, owner: Owner, message: str) -> Message:
         """A message. Raises `ConversationNotFound`."""
@@ -313,6 +322,24 @@ async def _chat(session: AsyncSession, owner: Owner, chat: str, lock: bool = Fal
     if row is None or not owner.sees(row.owner):
         raise ConversationNotFound(chat)
     return row
+
+
+async def _branch(session: AsyncSession, owner: Owner, chat: str, leaf: str | None) -> tuple[Chat, Parents, list[str]]:
+    """A chat, the parents of its messages, and the ids of a branch; that of the active leaf if no leaf is named."""
+    row = await _chat(session, owner, chat)
+    parents = await _parents(session, chat)
+    if leaf is not None and leaf not in parents:
+        raise ConversationNotFound(leaf)
+    return rows.chat_of(row), parents, path_to(parents, leaf or row.active_leaf)
+
+
+async def _messages(session: AsyncSession, ids: Sequence[str]) -> list[Message]:
+    """The messages of these ids, in their order."""
+    found: dict[str, Message] = {}
+    for some in batched(ids):
+        query = select(ChatMessageRow).where(ChatMessageRow.id.in_(some))
+        found |= {row.id: rows.message_of(row) for row in await session.scalars(query)}
+    return [found[each] for each in ids]
 
 
 async def _message(session: AsyncSession, owner: Owner, message: str) -> ChatMessageRow:

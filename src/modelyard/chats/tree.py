@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 Parents = Mapping[str, str | None]
 """Message id → id of its parent, the oldest message first."""
@@ -16,6 +16,16 @@ def path_to(parents: Parents, leaf: str | None) -> list[str]:
         found.append(each)
         each = parents[each]
     return found[::-1]
+
+
+def siblings_of(parents: Parents, ids: Sequence[str]) -> dict[str, list[str]]:
+    """Each of some messages → all messages with its parent, itself included; without those that are alone."""
+    above = {parents[each] for each in ids}
+    children: dict[str | None, list[str]] = {}
+    for each, parent in parents.items():
+        if parent in above:
+            children.setdefault(parent, []).append(each)
+    return {each: found for each in ids if len(found := children[parents[each]]) > 1}
 
 
 def newest_leaf(parents: Parents, message: str) -> str:

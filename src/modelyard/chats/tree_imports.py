@@ -20,6 +20,7 @@ from modelyard.chats.own_export import own_chat
 from modelyard.chats.store import ChatStore, add_rows
 from modelyard.core.access import Owner
 from modelyard.core.errors import ChatTooLarge, InvalidParameter
+from modelyard.core.mismatches import field_problem
 from modelyard.db.chat_tables import ChatFolderRow, ChatMessageRow, ChatRow
 from modelyard.db.statements import batched
 from modelyard.protocol.chat_imports import Imported
@@ -58,7 +59,7 @@ def _read(number: int, value: Mapping[str, Any], folders: Mapping[str, str]) -> 
             raise InvalidParameter(
                 f"chats.{number}",
                 "it is a chat of no known export (ours, ChatGPT's, Open WebUI's); as one of ours, "
-                f"'{where}' is wrong: {first['msg']}.",
+                f"'{where}' is wrong: {field_problem(first['type'], first['msg'])}.",
             ) from None
     if not chat.id:
         raise InvalidParameter(f"chats.{number}", "it has no id, so that it could not be recognized in a later import.")

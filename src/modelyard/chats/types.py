@@ -180,6 +180,20 @@ class ChatTree:
         return found[::-1]
 
 
+@dataclass(frozen=True, slots=True)
+class BranchPage:
+    """Messages of one branch that follow each other, and what a reader needs to go on from them."""
+
+    chat: Chat
+    messages: Sequence[Message]
+    siblings: Mapping[str, Sequence[str]]
+    """Id of a message of the page → ids of all messages with the same parent, the oldest first; only where there are several."""
+    total: int
+    """Number of messages of the branch."""
+    earlier: int
+    """Number of messages of the branch before the page."""
+
+
 def text_part(text: str) -> dict[str, str]:
     """A content part with a text."""
     return {"type": "text", "text": text}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.launch import absolute
 from modelyard.cli.output import in_bytes, json_option, note, print_json, print_table
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 TITLES = ("NAME", "MODEL", "STATE", "RANK", "SIZE", "PATH")
 
 
-@click.group(short_help="Load, unload and list LoRA adapters.")
+@click.group(cls=SubcommandGroup, short_help="Load, unload and list LoRA adapters.")
 def command() -> None:
     """Load, unload and list the LoRA adapters of running models.
 

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.exit_codes import INTERRUPTED
 from modelyard.cli.jobs import events_of
 from modelyard.cli.output import agrees, counting, json_option, note, print_json, print_list, print_table, printable
+from modelyard.cli.writing import replacing
 from modelyard.core.errors import BadRequest, ServerUnreachable
-from modelyard.core.wording import clean, reason
+from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -28,7 +30,6 @@ TITLES = ("ID", "STATUS", "DONE", "FAILED", "ENDPOINT", "MODEL", "CREATED")
 ENDED = ("completed", "failed", "expired", "cancelled")
 FILE_ID = re.compile(r"file-[0-9a-f]{27}")
 CHAT = "/v1/chat/completions"
-INTERRUPTED = 130
 SHOWN = 10
 """Wrong lines that are printed."""
 
@@ -230,17 +231,9 @@ def _check_target(target: str, named: bool) -> None:
 
 def _write(client: Client, file_id: str, target: str) -> None:
     """Download a file; it is there whole or not at all."""
-    path = Path(target)
-    half = path.with_name(f"{path.name}.part")
-    try:
-        with half.open("wb") as file:
-            for part in client.files.stream_content(file_id):
-                file.write(part)
-        half.replace(path)
-    except OSError as error:
-        raise BadRequest(f"'{printable(target)}' cannot be written: {reason(error)}.") from None
-    finally:
-        half.unlink(missing_ok=True)
+    with replacing(Path(target)) as file:
+        for part in client.files.stream_content(file_id):
+            file.write(part)
 
 
 def _print(batch: BatchDict, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelyard.cli.connection import DEFAULT_URL
+from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.output import json_option
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.wording import reason
@@ -51,7 +52,7 @@ class Rate(click.ParamType[float]):
         return rate
 
 
-@click.group(short_help="Measure how fast a server answers.")
+@click.group(cls=SubcommandGroup, short_help="Measure how fast a server answers.")
 def command() -> None:
     """Measure how fast a server answers."""
 

@@ -11,9 +11,11 @@ import click
 
 from modelyard.cli.chat_files import ExportedChats, portions, read_export
 from modelyard.cli.connection import with_client
+from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.output import counting, json_option, note, print_json, print_table, printable
-from modelyard.core.errors import BadRequest, ModelyardError, ServerUnreachable
-from modelyard.core.wording import clean, reason
+from modelyard.cli.writing import replacing
+from modelyard.core.errors import ModelyardError, ServerUnreachable
+from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 TITLES = ("ID", "TITLE", "MESSAGES", "LAST")
 
 
-@click.group(short_help="List, show, export, import and delete stored chats.")
+@click.group(cls=SubcommandGroup, short_help="List, show, export, import and delete stored chats.")
 def command() -> None:
     """List, show, export, import and delete the chats that the server stores."""
 
@@ -75,18 +77,10 @@ def export(client: Client, chats: tuple[str, ...], kind: ExportFormat, output: s
             sys.stdout.buffer.write(part)
         sys.stdout.buffer.flush()
         return
-    path = Path(output)
-    half = path.with_name(f"{path.name}.part")
-    try:
-        with half.open("wb") as target:
-            for part in parts:
-                target.write(part)
-        half.replace(path)
-    except OSError as error:
-        raise BadRequest(f"'{path}' cannot be written: {reason(error)}.") from None
-    finally:
-        half.unlink(missing_ok=True)
-    note(f"Written to {path}.")
+    with replacing(Path(output)) as target:
+        for part in parts:
+            target.write(part)
+    note(f"Written to {output}.")
 
 
 @command.command("import", short_help="Import chats.")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
 from modelyard.cli import tokens
-from modelyard.core.errors import BadRequest, NotFound
+from modelyard.core.errors import BadRequest, ModelNotFound, NotFound
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -55,12 +57,25 @@ def with_client(function: Callable[Concatenate[Client, P], R]) -> Callable[..., 
     return server_options(connected)
 
 
+@contextmanager
+def only_word(word: str | None) -> Iterator[None]:
+    """Say that the only word of a command is a uid, if no model has it. None stands for a command with a text."""
+    try:
+        yield
+    except ModelNotFound as error:
+        if word is None or f"'{word}'" not in error.message:
+            raise
+        advice = f"The first word is a model's uid; `-p {shlex.quote(word)}` is a text."
+        raise ModelNotFound.from_wire(f"{error.message} {advice}", error.param, None) from None
+
+
 def find_model(client: Client, uid: str | None, command: str, ability: str) -> ModelDict:
     """The model of a uid; without one, the only running language model with the ability."""
     if uid:
         info = client.models.describe(uid)
     else:
-        running = [each for each in client.models.list().values() if each["model_type"] == "LLM"]
+        models = [each for each in client.models.list().values() if not each.get("alias_of")]
+        running = [each for each in models if each["model_type"] == "LLM"]
         able = [each for each in running if ability in each["model_ability"]] or running
         if not able:
             raise NotFound(f"No {ability} model is running; start one with `modelyard launch demo`.")

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,15 @@ import click
 
 from modelyard.cli.output import note
 from modelyard.cli.swift_models import passthrough, run_options
-from modelyard.compat.swift.flags import parse, truth
+from modelyard.cli.web_page import page_address
+from modelyard.compat.swift.flags import Flags, parse, truth
 
 if TYPE_CHECKING:
     from modelyard.api.server import ServerReport
+    from modelyard.core.config import Settings
+
+Announce = Callable[[str, str], None]
+"""Tells people the server's address and the model's uid, once it is ready."""
 
 OWN = ("host", "port", "api_key", "insecure", "ssl_keyfile", "ssl_certfile", "log_level")
 
@@ -28,6 +34,8 @@ SETTINGS = passthrough(
         "host ADDRESS": "beyond this machine only with --api_key or --insecure",
         "port N": "8000; an error if it is in use",
         "api_key KEY": "the key that clients must send",
+        "ssl_certfile FILE": "the server's certificate, as PEM: it speaks TLS",
+        "ssl_keyfile FILE": "the certificate's key, as PEM",
         "verbose": "log one line per request",
     },
 )
@@ -36,40 +44,50 @@ SETTINGS = passthrough(
 @click.command(short_help=SETTINGS["short_help"], help=SETTINGS["help"], context_settings=SETTINGS["context_settings"])
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="--FLAG VALUE…")
 def command(words: tuple[str, ...]) -> int:
-    flags = parse(words, OWN)
+    return serve_one(parse(words, OWN), 8000, _announce)
+
+
+def _announce(url: str, uid: str) -> None:
+    click.echo(f"{uid} is ready at {url}/v1; Ctrl-C stops it.\nChat with it in a browser: {page_address(url, uid)}")
+
+
+def serve_one(flags: Flags, port: int, announce: Announce) -> int:
+    """Serve the model of a command line until Ctrl-C; `port` is for lines that name none. Returns 1 if it did not start."""
     own = flags.own
-    if own.get("ssl_keyfile") or own.get("ssl_certfile"):
-        raise click.UsageError("The server does not support TLS; put a proxy such as nginx or Caddy in front of it.")
     from modelyard.core.config import Settings
     from modelyard.infer.child import private_home
     from modelyard.infer.launching import body
 
     launch = body(run_options(flags, Settings().infer_backend))
     home = private_home()
+    verbose = truth(str(flags.model.get("verbose", "false")))
     try:
-        return run(home, own, launch, truth(str(flags.model.get("verbose", "false"))))
+        return _run(_settings(home, own, port, verbose), own.get("api_key"), launch, announce)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def run(home: Path, own: Any, launch: dict[str, Any], verbose: bool) -> int:
-    """Serve until Ctrl-C. Returns 1 if the model did not start."""
-    from modelyard.api.server import serve
+def _settings(home: Path, own: Mapping[str, Any], port: int, verbose: bool) -> Settings:
     from modelyard.core.config import Settings
 
-    key = own.get("api_key") or ""
-    settings = Settings(
+    return Settings(
         home=home,
         host=own.get("host", "127.0.0.1"),
-        port=int(own.get("port", "8000")),
+        port=int(own.get("port", port)),
         database_url="",
         insecure=truth(str(own.get("insecure", "false"))),
-        auth="on" if key else "auto",
+        auth="on" if own.get("api_key") else "auto",
         access_log=verbose,
         log_level=own.get("log_level", "info"),
+        **{name: own[name] for name in ("ssl_certfile", "ssl_keyfile") if own.get(name)},
     )
+
+
+def _run(settings: Settings, key: str | None, launch: dict[str, Any], announce: Announce) -> int:
+    from modelyard.api.server import serve
+
     if key:
-        keep_key(home, key)
+        keep_key(settings.folder, key)
     problems: list[str] = []
 
     def ready(started: ServerReport) -> None:
@@ -79,7 +97,7 @@ def run(home: Path, own: Any, launch: dict[str, Any], verbose: bool) -> int:
                 note(f"{click.style('Error:', fg='red')} Launching {uid} failed: {problem}")
                 os.kill(os.getpid(), signal.SIGTERM)
             else:
-                click.echo(f"{uid} is ready at {started.url}/v1; Ctrl-C stops it.")
+                announce(started.url, uid)
         sys.stdout.flush()
 
     code = serve(settings, launches=[launch], on_ready=ready)
@@ -90,7 +108,8 @@ def keep_key(home: Path, secret: str) -> None:
     """Store the given key in the database, so that the server requires it."""
     import asyncio
 
-    from modelyard.control.keys import KeySpec, KeyStore
+    from modelyard.control.key_specs import KeySpec
+    from modelyard.control.keys import KeyStore
     from modelyard.core.config import Settings
     from modelyard.db.session import Database
 

@@ -24,14 +24,15 @@ SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "blocked": ("✗", 
 
 
 @click.command(short_help="Check this machine and the server.")
+@click.option("-a", "--all", "every", is_flag=True, help="Also the engine that makes up answers, for tests.")
 @json_option
 @server_options
-def command(endpoint: str | None, api_key: str | None, as_json: bool) -> int:
+def command(endpoint: str | None, api_key: str | None, every: bool, as_json: bool) -> int:
     """Check this machine: hardware, engines, port, folders, database; and the server, if one answers.
 
     The exit code is 1 if a server could not run.
     """
-    findings = list(examine(endpoint, api_key))
+    findings = list(examine(endpoint, api_key, every))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -42,8 +43,8 @@ def command(endpoint: str | None, api_key: str | None, as_json: bool) -> int:
     return int(any(finding.state == "blocked" for finding in findings))
 
 
-def examine(endpoint: str | None, api_key: str | None) -> Iterator[Finding]:
-    """All findings, in the order of the report."""
+def examine(endpoint: str | None, api_key: str | None, every: bool = False) -> Iterator[Finding]:
+    """All findings, in the order of the report; with `every` also those about engines for tests."""
     from modelyard.cli.serve import settings
 
     yield from of_machine()
@@ -52,7 +53,7 @@ def examine(endpoint: str | None, api_key: str | None) -> Iterator[Finding]:
     except click.UsageError as error:
         yield Finding("blocked", "settings", error.message)
         return
-    yield from of_settings(chosen)
+    yield from of_settings(chosen, every)
     yield from _server_or_port(chosen, endpoint, api_key)
 
 

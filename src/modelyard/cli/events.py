@@ -1,26 +1,30 @@
-"""`modelyard events`: shows the events of a model, or follows everything that changes on the server."""
+"""`modelyard events`: shows events of models, or follows everything that changes on the server."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.exit_codes import INTERRUPTED
+from modelyard.cli.name_completion import launched_models
 from modelyard.cli.output import in_bytes, json_option, note, print_json, print_table, printable
 
 if TYPE_CHECKING:
     from modelyard.client import Client
     from modelyard.client.event_types import ServerEventDict
 
-INTERRUPTED = 130
+SHOWN = 100
+"""Events of all models that are shown."""
 
 
-@click.command(short_help="Show the events of a model, or follow the server.")
-@click.argument("uid", required=False)
+@click.command(short_help="Show events of models, or follow the server.")
+@click.argument("uid", required=False, shell_complete=launched_models)
 @click.option(
     "-f", "--follow", is_flag=True, help="Print what changes as it happens, until Ctrl-C; of one model with UID."
 )
@@ -32,7 +36,7 @@ INTERRUPTED = 130
 @json_option
 @with_client
 def command(client: Client, uid: str | None, follow: bool, topics: str | None, as_json: bool) -> int:
-    """Show the events of a model, oldest first; with --follow, everything that changes on the server.
+    """Show the newest events of all models or of one, oldest first; with --follow, everything that changes on the server.
 
     With --follow and --json, one event per line. A broken connection is made again, and nothing is missed.
     """
@@ -41,7 +45,7 @@ def command(client: Client, uid: str | None, follow: bool, topics: str | None, a
     if topics:
         raise click.UsageError("--topics needs --follow.")
     if uid is None:
-        raise click.UsageError("Name a model, or follow all of them with --follow.")
+        return _all(client, as_json)
     events = client.models.events(uid)
     if as_json:
         print_json(events)
@@ -53,7 +57,22 @@ def command(client: Client, uid: str | None, follow: bool, topics: str | None, a
     return 0
 
 
-def _local(seconds: int) -> str:
+def _all(client: Client, as_json: bool) -> int:
+    """The newest events of all models, oldest first."""
+    found = list(islice(client.events.past(), SHOWN))[::-1]
+    if as_json:
+        print_json(found)
+    elif found:
+        print_table(
+            ("TIME", "MODEL", "TYPE", "WHAT"),
+            [[_local(each["at"]), each["model_uid"], each["type"], each["text"]] for each in found],
+        )
+    else:
+        note("Nothing has happened to any model yet.")
+    return 0
+
+
+def _local(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 

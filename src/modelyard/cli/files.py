@@ -11,9 +11,11 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.durations import Duration
+from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.output import counting, in_bytes, json_option, note, print_json, print_table, printable
+from modelyard.cli.writing import replacing
 from modelyard.core.errors import BadRequest
-from modelyard.core.wording import clean, reason
+from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -23,7 +25,7 @@ TITLES = ("ID", "NAME", "PURPOSE", "SIZE", "CREATED", "EXPIRES")
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 
 
-@click.group(short_help="Upload, list, download and delete files on the server.")
+@click.group(cls=SubcommandGroup, short_help="Upload, list, download and delete files on the server.")
 def command() -> None:
     """Upload, list, download and delete files that are stored on the server: input of batches and training, and their output."""
 
@@ -99,17 +101,10 @@ def download(client: Client, file_id: str, output: str | None) -> None:
         sys.stdout.buffer.flush()
         return
     path = Path(output) if output else _free_path(file)
-    half = path.with_name(f"{path.name}.part")
-    try:
-        with half.open("wb") as target, counting(printable(path.name), file["bytes"], "bytes") as progress:
-            for part in client.files.stream_content(file["id"]):
-                target.write(part)
-                progress(len(part))
-        half.replace(path)
-    except OSError as error:
-        raise BadRequest(f"'{path}' cannot be written: {reason(error)}.") from None
-    finally:
-        half.unlink(missing_ok=True)
+    with replacing(path) as target, counting(printable(path.name), file["bytes"], "bytes") as progress:
+        for part in client.files.stream_content(file["id"]):
+            target.write(part)
+            progress(len(part))
     click.echo(printable(str(path)))
 
 

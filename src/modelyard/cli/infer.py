@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelyard.cli.exit_codes import INTERRUPTED
 from modelyard.cli.output import note, print_json
 from modelyard.cli.swift_models import passthrough, run_options
 from modelyard.compat.swift.flags import Flags, parse, truth
@@ -23,7 +24,6 @@ OWN = (
     "val_dataset", "val_dataset_sample", "show_dataset_sample", "load_dataset_config", "result_path", "max_concurrency",
     "json",
 )  # fmt: skip
-INTERRUPTED = 130
 
 
 SETTINGS = passthrough(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.exit_codes import INTERRUPTED
+from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.output import in_bytes, json_option, note, print_json, print_list, print_table, printable
 from modelyard.core.errors import ConnectionLost, InvalidParameter
 
@@ -20,12 +22,11 @@ if TYPE_CHECKING:
 
 TITLES = ("ID", "KIND", "STATE", "PROGRESS", "CREATED", "WHAT")
 FINISHED = ("done", "failed", "cancelled")
-INTERRUPTED = 130
 RETRIES = 3
 """Consecutive connections that may break while a job is followed."""
 
 
-@click.group(short_help="Show, follow and control background jobs.")
+@click.group(cls=SubcommandGroup, short_help="Show, follow and control background jobs.")
 def command() -> None:
     """List, follow and control background jobs of the server: downloads, installs, indexing."""
 

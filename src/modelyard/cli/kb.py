@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.kb_add import add
 from modelyard.cli.kb_documents import chunks, documents, download
 from modelyard.cli.kb_evaluate import evaluate
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 TITLES = ("NAME", "DOCUMENTS", "CHUNKS", "SIZE", "MODE", "EMBEDDING MODEL")
 
 
-@click.group(short_help="Knowledge bases: add documents, search, ask.")
+@click.group(cls=SubcommandGroup, short_help="Knowledge bases: add documents, search, ask.")
 def command() -> None:
     """Knowledge bases: add documents, search them, and ask questions that are answered with citations.
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.exit_codes import INTERRUPTED
 from modelyard.cli.kb_documents import all_documents
 from modelyard.cli.kb_folder import Files, Hashes, collect
 from modelyard.cli.kb_from import add_from_server, is_url
-from modelyard.cli.kb_jobs import INTERRUPTED, exit_code_of, follow_job, print_job
+from modelyard.cli.kb_jobs import exit_code_of, follow_job, print_job
 from modelyard.cli.output import counting, json_option, note, print_json, printable
 from modelyard.core.errors import BodyTooLarge, InvalidParameter, ModelyardError, RateLimited, ServerUnreachable
 from modelyard.core.wording import clean

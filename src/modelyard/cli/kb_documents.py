@@ -49,7 +49,7 @@ def documents(client: Client, name: str, state: str | None, contains: str, as_js
         for each in found:
             if each["error"]:
                 note(f"{printable(each['name'])}: {printable(each['error'])}", fg="red")
-            remarks(each["name"], each.get("notes") or ())
+        remarks([(each["name"], each.get("notes") or ()) for each in found])
     else:
         note(f"There is no such document; `modelyard kb add {clean(name)} PATH` adds some.")
 

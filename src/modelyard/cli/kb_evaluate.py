@@ -15,9 +15,9 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.exit_codes import INTERRUPTED
 from modelyard.cli.kb_documents import all_documents
 from modelyard.cli.kb_evaluation import QuestionResult, SearchSetting, report, summary
-from modelyard.cli.kb_jobs import INTERRUPTED
 from modelyard.cli.kb_search import MODES
 from modelyard.cli.output import counting, json_option, note, print_json, printable
 from modelyard.core.errors import BadRequest, ModelyardError, NotFound, ServerUnreachable
@@ -34,6 +34,8 @@ MOST_HITS = 200
 MOST_SETTINGS = 10
 LINE = "Parameter 'line': "
 """Beginning of an error about a whole line; the line's number replaces it."""
+SET = "set:"
+"""Prefix of an evaluation set in place of a file."""
 MOST_NAMES = 20
 """Maximum number of wrong lines, and of missing documents, that are named."""
 _KEY = re.compile(rf"(?:^|,)({'|'.join(KEYS)})=")
@@ -77,7 +79,8 @@ def evaluate(
 
     FILE has a JSON object per line: {"question": "…", "relevant": ["handbook.pdf"]}. A relevant entry is a document's name, a
     chunk's id, or {"document": …, "page": …, "text": …, "grade": …}; [] is for a question that has no answer. Each --compare
-    adds a setting: that of the options with the named changes, as in --compare mode=lexical,top_k=10.
+    adds a setting: that of the options with the named changes, as in --compare mode=lexical,top_k=10. In place of FILE, set:NAME
+    is an evaluation set of the base.
     """
     answers, output = options.pop("answers"), options.pop("output")
     first = SearchSetting(clean(name), **options)
@@ -85,7 +88,7 @@ def evaluate(
     if len(settings) > MOST_SETTINGS:
         raise click.UsageError(f"At most {MOST_SETTINGS} settings can be compared.")
     check_setting(first, answers)
-    evaluation = Evaluation(client, read_questions(clean(questions)), settings, answers)
+    evaluation = Evaluation(client, questions_of(client, first.base, clean(questions)), settings, answers)
     report_missing(evaluation)
     with ExitStack() as stack:
         if output:
@@ -134,6 +137,22 @@ def check_setting(setting: SearchSetting, answers: bool) -> None:
         raise click.UsageError("A score is a number from 0 to 1.")
     if setting.model and not answers:
         raise click.UsageError("A chat model is used only with --answers.")
+
+
+def questions_of(client: Client, base: str, source: str) -> list[JudgedQuestion]:
+    """The questions in a file, or those of an evaluation set of a base: `set:NAME`. Raises `BadRequest`."""
+    if not source.startswith(SET):
+        return read_questions(source)
+    name = source.removeprefix(SET)
+    sets = client.evaluations.list(base)
+    found = next((each["id"] for each in sets if name in (each["name"], each["id"])), None)
+    if found is None:
+        known = ", ".join(f"'{each['name']}'" for each in sets) or "none"
+        raise BadRequest(f"'{base}' has no evaluation set '{name}'; it has {known}.")
+    questions, _ = read(client.evaluations.export(base, found).splitlines())
+    if not questions:
+        raise BadRequest(f"There is no question in the evaluation set '{name}'.")
+    return questions
 
 
 def read_questions(path: str) -> list[JudgedQuestion]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelyard.cli.exit_codes import INTERRUPTED
 from modelyard.cli.jobs import events_of
-from modelyard.cli.kb_jobs import INTERRUPTED, exit_code_of, follow_job, print_job
+from modelyard.cli.kb_jobs import exit_code_of, follow_job, print_job
 from modelyard.cli.output import about, counting, note, print_json, printable
 
 if TYPE_CHECKING:

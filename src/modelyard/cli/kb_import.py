@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.exit_codes import INTERRUPTED
 from modelyard.cli.kb_add import BATCH, send
 from modelyard.cli.kb_folder import Hashes
 from modelyard.cli.kb_import_plan import BaseImport, EmbeddingModels, plan_imports
 from modelyard.cli.kb_import_report import print_base, print_outcome, print_plan, summary
-from modelyard.cli.kb_jobs import INTERRUPTED, exit_code_of, follow_job, print_job
+from modelyard.cli.kb_jobs import exit_code_of, follow_job, print_job
 from modelyard.cli.output import counting, json_option, note, print_json
 from modelyard.compat.chatchat.stored_conversations import ChatchatConversation, portions
 from modelyard.compat.chatchat.stored_data import ChatchatData, read_data, select_bases

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.exit_codes import INTERRUPTED
 from modelyard.cli.output import about, json_option, note, print_json, print_list, print_table, printable
 from modelyard.core.errors import ConnectionLost
 from modelyard.core.wording import clean
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 TITLES = ("ID", "KIND", "STATE", "DOCUMENTS", "FAILED", "CHUNKS", "STARTED")
 RUNNING = "running"
-INTERRUPTED = 130
+FEW = 3
+"""Documents with the same note that are named one by one."""
 
 
 @click.command(short_help="List a base's jobs.")
@@ -125,14 +127,21 @@ def problems(view: KnowledgeJobDict) -> None:
         note(about(each["document"], each["error"]), fg="red")
     if view["failed"] > len(view["problems"]):
         note(f"and {view['failed'] - len(view['problems'])} more failed", fg="red")
-    for each in view.get("remarks") or ():
-        remarks(each["document"], each["notes"])
+    remarks([(each["document"], each["notes"]) for each in view.get("remarks") or ()])
 
 
-def remarks(document: str, notes: Sequence[str]) -> None:
-    """Print the notes about content of a document's file that is not in its text."""
-    for each in notes:
-        note(f"{printable(document)}: {printable(each)}", fg="yellow")
+def remarks(documents: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Print the notes about content of documents' files that is not in their text; a note of many documents once."""
+    names: dict[str, list[str]] = {}
+    for document, notes in documents:
+        for each in notes:
+            names.setdefault(each, []).append(document)
+    for each, where in names.items():
+        if len(where) > FEW:
+            note(f"{len(where)} documents, such as {printable(where[0])}: {printable(each)}", fg="yellow")
+        else:
+            for document in where:
+                note(f"{printable(document)}: {printable(each)}", fg="yellow")
 
 
 def follow_job(client: Client, base: str, job_id: str) -> KnowledgeJobDict | None:

@@ -49,7 +49,9 @@ def names_and_text(words: tuple[str, ...], what: str) -> tuple[list[str], str]:
 @click.argument("words", metavar="NAME... QUERY", nargs=-1, required=True)
 @click.option("-k", "--top-k", type=click.IntRange(1, 200), default=5, show_default=True, help="Hits at most.")
 @click.option("--mode", type=MODES, default="hybrid", show_default=True, help="Search by words, by meaning, or both.")
-@click.option("--rerank/--no-rerank", default=None, help="Rerank; by default if the base has a rerank model.")
+@click.option(
+    "--rerank/--no-rerank", default=None, help="Rerank; by default if the base has a rerank model or one runs."
+)
 @click.option("--filter", "where", type=JsonObject(), metavar="JSON", help='Filter by metadata: {"year": 2024}.')
 @click.option("--explain", is_flag=True, help="Show every candidate: its ranks, and why it was dropped.")
 @json_option

@@ -1,25 +1,27 @@
-"""`modelyard key`: creates, lists, rotates and revokes API keys."""
+"""`modelyard key`: creates, lists, changes, rotates and revokes API keys."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelyard.cli.durations import Duration
+from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.key_access import KeyAccess, with_keys
 from modelyard.cli.output import json_option, note, print_json, print_table
 
 if TYPE_CHECKING:
     from modelyard.client.account_types import KeyDict
 
+LIMITS = ("models", "bases", "requests-per-minute", "tokens-per-minute", "expires-in")
 TITLES = ("ID", "NAME", "PREFIX", "SCOPES", "MODELS", "PER MINUTE", "CREATED", "LAST USED", "STATE")
 
 
-@click.group(short_help="Create, list, rotate and revoke API keys.")
+@click.group(cls=SubcommandGroup, short_help="Create, list, change, rotate and revoke API keys.")
 def command() -> None:
-    """Create, list, rotate and revoke API keys.
+    """Create, list, change, rotate and revoke API keys.
 
     As soon as there is a key, the server requires one, also on this machine. The commands use the server at --endpoint or
     on this machine. If none is running, they use the database of the home folder directly, so that the first key
@@ -63,8 +65,7 @@ def create(
         "name": name,
         "scopes": list(scopes) or None,
         "models": list(models) or None,
-        "bases": {name.removesuffix(":write"): "write" if name.endswith(":write") else "read" for name in bases}
-        or None,
+        "bases": levels(bases) or None,
         "requests_per_minute": requests_per_minute,
         "tokens_per_minute": tokens_per_minute,
         "expires_in": expires_in,
@@ -91,6 +92,37 @@ def list_keys(access: KeyAccess, as_json: bool) -> None:
         print_table(TITLES, [row(key) for key in keys])
     else:
         note("There is no key; `modelyard key create --name me` creates one.")
+
+
+@command.command("update")
+@click.argument("key", metavar="ID")
+@click.option("-n", "--name", metavar="TEXT", help="Another name.")
+@click.option("-s", "--scope", "scopes", metavar="SCOPE", multiple=True, help="All its permissions; repeatable.")
+@click.option("-m", "--model", "models", metavar="UID", multiple=True, help="Only this model; repeatable.")
+@click.option("--base", "bases", metavar="NAME[:write]", multiple=True, help="Only this knowledge base; repeatable.")
+@click.option("--requests-per-minute", type=click.IntRange(1), metavar="N", help="Maximum requests per minute.")
+@click.option("--tokens-per-minute", type=click.IntRange(1), metavar="N", help="Maximum tokens per minute.")
+@click.option("--expires-in", type=Duration(), metavar="TIME", help="From now on, such as 12h or 30d.")
+@click.option("--without", multiple=True, type=click.Choice(LIMITS), help="Take this limit away; repeatable.")
+@json_option
+@with_keys
+def update(
+    access: KeyAccess, key: str, bases: tuple[str, ...], without: tuple[str, ...], as_json: bool, **fields: Any
+) -> None:
+    """Change a key, named by id, prefix or name; its secret stays.
+
+    What is not named stays as it is. The change holds from the next request on.
+    """
+    named = {**fields, "bases": levels(bases)}
+    changes = {name: list(value) if isinstance(value, tuple) else value for name, value in named.items() if value}
+    changes |= {name.replace("-", "_"): None for name in without}
+    if not changes:
+        raise click.UsageError("Name what to change, such as --scope or --without models.")
+    changed = access.change_key(key, changes)
+    if as_json:
+        print_json(changed)
+    else:
+        print_table(TITLES, [row(changed)])
 
 
 @command.command("rotate")
@@ -122,6 +154,11 @@ def revoke(access: KeyAccess, names: tuple[str, ...], as_json: bool) -> None:
         return
     for key in revoked:
         click.echo(f"{key['id']} ({key['name']}) revoked")
+
+
+def levels(bases: tuple[str, ...]) -> dict[str, str]:
+    """The access level of each base of `--base`."""
+    return {name.removesuffix(":write"): "write" if name.endswith(":write") else "read" for name in bases}
 
 
 def row(key: KeyDict) -> list[str]:

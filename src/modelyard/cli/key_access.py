@@ -7,7 +7,7 @@ import functools
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import click
 
@@ -18,7 +18,7 @@ from modelyard.core.wording import reason
 
 if TYPE_CHECKING:
     from modelyard.client import Client
-    from modelyard.client.account_types import KeyDict, NewKeyDict, UserDict
+    from modelyard.client.account_types import KeyChangesDict, KeyDict, NewKeyDict, UserDict
     from modelyard.control.keys import KeyStore
     from modelyard.db.tables import Key, User
 
@@ -31,10 +31,12 @@ class KeyAccess(Protocol):
 
     def create_key(self, body: Json) -> NewKeyDict: ...
     def keys(self) -> list[KeyDict]: ...
+    def change_key(self, name: str, changes: Json) -> KeyDict: ...
     def revoke_key(self, name: str) -> KeyDict: ...
     def rotate_key(self, name: str) -> NewKeyDict: ...
     def create_user(self, body: Json) -> UserDict: ...
     def users(self) -> list[UserDict]: ...
+    def change_user(self, name: str, scopes: list[str]) -> UserDict: ...
     def remove_user(self, name: str) -> UserDict: ...
     def set_password(self, name: str, password: str) -> UserDict: ...
     def change_password(self, old: str, new: str) -> int: ...
@@ -77,7 +79,10 @@ class RemoteKeys:
         return self._client.keys.create(**body)
 
     def keys(self) -> list[KeyDict]:
-        return self._client.keys.list()
+        return list(self._client.keys.iterate())
+
+    def change_key(self, name: str, changes: Json) -> KeyDict:
+        return self._client.keys.update(name, **cast("KeyChangesDict", changes))
 
     def revoke_key(self, name: str) -> KeyDict:
         return self._client.keys.revoke(name)
@@ -89,7 +94,10 @@ class RemoteKeys:
         return self._client.users.create(**body)
 
     def users(self) -> list[UserDict]:
-        return self._client.users.list()
+        return list(self._client.users.iterate())
+
+    def change_user(self, name: str, scopes: list[str]) -> UserDict:
+        return self._client.users.update(name, scopes)
 
     def remove_user(self, name: str) -> UserDict:
         return self._client.users.remove(name)
@@ -111,7 +119,7 @@ class LocalKeys:
         self.folder = self._settings.folder
 
     def create_key(self, body: Json) -> Any:
-        from modelyard.control.keys import KeySpec
+        from modelyard.control.key_specs import KeySpec
 
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in body.items()
@@ -125,9 +133,17 @@ class LocalKeys:
 
     def keys(self) -> Any:
         async def read(keys: KeyStore) -> list[Json]:
-            return [_key(row) for row in await keys.all()]
+            return [_key(row) for row in await keys.page()]
 
         return self._run(read)
+
+    def change_key(self, name: str, changes: Json) -> Any:
+        from modelyard.control.key_specs import KeyChange
+
+        async def change(keys: KeyStore) -> Json:
+            return _key(await keys.change(name, KeyChange(changes)))
+
+        return self._run(change)
 
     def revoke_key(self, name: str) -> Any:
         async def revoke(keys: KeyStore) -> Json:
@@ -155,6 +171,12 @@ class LocalKeys:
             return [_user(user) for user in await keys.users()]
 
         return self._run(read)
+
+    def change_user(self, name: str, scopes: list[str]) -> Any:
+        async def change(keys: KeyStore) -> Json:
+            return _user(await keys.change_user(name, scopes))
+
+        return self._run(change)
 
     def remove_user(self, name: str) -> Any:
         async def remove(keys: KeyStore) -> Json:

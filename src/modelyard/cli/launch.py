@@ -15,6 +15,7 @@ import click
 from modelyard.cli.connection import with_client
 from modelyard.cli.launch_plan import show
 from modelyard.cli.launch_progress import watch
+from modelyard.cli.name_completion import families
 from modelyard.cli.output import agrees, note
 from modelyard.core.errors import ModelyardError
 from modelyard.core.wording import clean, reason
@@ -91,7 +92,9 @@ def separate_adapters(args: Sequence[str]) -> list[str]:
 @click.option("--virtual-env-find-link", multiple=True, metavar="PATH", help="Xinference's; not supported.")
 @click.option("--dry-run", is_flag=True, help="Only show what it would do: engine, files, memory, download.")
 @click.option("--no-wait", is_flag=True, help="Print the uid at once and exit.")
-@click.argument("rest", nargs=-1, type=click.UNPROCESSED, metavar="NAME|PATH [--OPTION VALUE]...")
+@click.argument(
+    "rest", nargs=-1, type=click.UNPROCESSED, metavar="NAME|PATH [--OPTION VALUE]...", shell_complete=families
+)
 @with_client
 def command(client: Client, /, rest: Sequence[str], dry_run: bool, no_wait: bool, **given: Any) -> int:
     """Start a model of the catalog by its NAME, or the .gguf file or Hugging Face folder at a PATH.
@@ -103,14 +106,18 @@ def command(client: Client, /, rest: Sequence[str], dry_run: bool, no_wait: bool
     if dry_run:
         return show(client.models.plan(**body))
     uid = client.models.launch(**{**body, "wait_ready": False})
-    if no_wait:
+    code = 0 if no_wait else wait(client, uid)
+    if code == 0:
         click.echo(uid)
-        return 0
+    return code
+
+
+def wait(client: Client, uid: str) -> int:
+    """Show a launch until it ends, and why if it failed. Returns the exit code."""
     end = _wait(client, uid)
     if end is None:
         return CANCELLED
     if end["stage"] == "completed":
-        click.echo(uid)
         return 0
     _explain(client, uid, end)
     return 1

@@ -12,18 +12,19 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.durations import Duration
+from modelyard.cli.exit_codes import INTERRUPTED
+from modelyard.cli.name_completion import launched_models
 from modelyard.cli.output import json_option, note, print_json, printable
 
 if TYPE_CHECKING:
     from modelyard.client import Client
     from modelyard.client.log_types import LogEntryDict
 
-INTERRUPTED = 130
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 @click.command(short_help="Show what models, jobs and the server printed.")
-@click.argument("uid", required=False)
+@click.argument("uid", required=False, shell_complete=launched_models)
 @click.option("-n", "--lines", type=click.IntRange(1), default=200, show_default=True, help="Number of last lines.")
 @click.option("-f", "--follow", is_flag=True, help="Keep printing new lines, until Ctrl-C or the model is gone.")
 @click.option("--replica", metavar="NAME", help="Name of the replica; else the newest.")

@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from modelyard.cli.name_completion import families
 from modelyard.core.wording import clean
 
 P = ParamSpec("P")
@@ -16,7 +17,7 @@ R = TypeVar("R")
 def name_argument(function: Callable[P, R]) -> Callable[P, R]:
     """Add the argument `name` and the option `model_name` to a command."""
     option = click.option("-n", "--model-name", "--model_name", metavar="NAME", help="The same as NAME.")
-    return click.argument("name", required=False)(option(function))
+    return click.argument("name", required=False, shell_complete=families)(option(function))
 
 
 def required_name(name: str | None, model_name: str | None) -> str:

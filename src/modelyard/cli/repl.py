@@ -16,9 +16,11 @@ HELP = """\
 /clear         forget the conversation
 /save FILE     write the conversation (.json, else Markdown)
 /help          show this
-/exit          exit; so does Ctrl-D, or Ctrl-C twice
+/exit          exit; so do /bye, exit, Ctrl-D, and Ctrl-C twice
 Ctrl-C         stop the answer"""
-COMMANDS = ("/system", "/clear", "/save", "/help", "/exit", "/quit")
+COMMANDS = ("/system", "/clear", "/save", "/help", "/exit", "/quit", "/bye")
+LEAVING = ("/exit", "/quit", "/bye", "exit", "quit")
+"""Lines that end the chat: ours, Ollama's, and those of ms-swift and shells."""
 
 
 def run(conversation: ChatSession) -> None:
@@ -42,7 +44,7 @@ def run(conversation: ChatSession) -> None:
             note("Ctrl-C again leaves.", dim=True)
             continue
         leaving = False
-        if line in ("/exit", "/quit"):
+        if line in LEAVING:
             return
         if line.startswith("/"):
             run_slash_line(conversation, line)

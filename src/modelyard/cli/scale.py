@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.name_completion import launched_models
 
 if TYPE_CHECKING:
     from modelyard.client import Client
 
 
 @click.command(short_help="Change the number of a model's replicas.")
-@click.argument("uid")
+@click.argument("uid", shell_complete=launched_models)
 @click.argument("replicas", type=click.IntRange(1, 64))
 @with_client
 def command(client: Client, uid: str, replicas: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ from modelyard import __version__
 from modelyard.cli.connection import DEFAULT_URL
 from modelyard.cli.launch import absolute
 from modelyard.cli.output import note
+from modelyard.cli.web_page import open_page, page_address
+from modelyard.core import heap
+from modelyard.core.errors import CannotStart
 
 if TYPE_CHECKING:
     from modelyard.api.server import ServerReport
@@ -30,7 +34,23 @@ DEMO_QUESTION = "Which port does the Yard server use?"
     type=click.IntRange(0, 65535),
     help="A second port, for Langchain-Chatchat's clients, such as 7861.",
 )
+@click.option("--ollama-port", type=click.IntRange(0, 65535), help="A further port, for Ollama's clients: 11434.")
+@click.option("--config", metavar="FILE", help="File of settings; else modelyard.toml in the home folder.")
 @click.option("--home", type=click.Path(file_okay=False, path_type=Path), help="Folder of all the server's data.")
+@click.option(
+    "--ssl-certfile",
+    "--ssl_certfile",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The server's certificate, as PEM: all ports speak TLS.",
+)
+@click.option(
+    "--ssl-keyfile",
+    "--ssl_keyfile",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Key of the certificate, as PEM.",
+)
 @click.option("--database-url", metavar="URL", help="SQLAlchemy URL; SQLite in the home folder if left out.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False))
 @click.option("--access-log", is_flag=True, default=None, help="Log one line per inference request.")
@@ -43,20 +63,44 @@ DEMO_QUESTION = "Which port does the Yard server use?"
     help="File descriptor that gets one line of JSON, with the server's url, when it is ready.",
 )
 @click.option("--demo-base", is_flag=True, help="Create the knowledge base demo, for the demo model.")
-def command(names: tuple[str, ...], ready_fd: int | None, demo_base: bool, **given: Any) -> int:
-    """Run a server until Ctrl-C. Models that were launched before are started again.
+@click.option("--open", "opens", is_flag=True, help="Open the server's page in a browser.")
+@click.option("-a", "--all-webui", is_flag=True, help="--all-api, the page, and --open.")
+@click.option(
+    "--all-api", is_flag=True, help="Without the page; Langchain-Chatchat's API at --chatchat-port, else 7861."
+)
+@click.option("--llm-api", is_flag=True, help="Models only: without page, knowledge bases, chats and Chatchat's API.")
+@click.option("-i", "--lite", is_flag=True, help="Run no models on this machine, only those of other servers.")
+def command(
+    names: tuple[str, ...],
+    ready_fd: int | None,
+    demo_base: bool,
+    opens: bool,
+    all_webui: bool,
+    all_api: bool,
+    llm_api: bool,
+    lite: bool,
+    **given: Any,
+) -> int:
+    """Run a server, with its web page, until Ctrl-C. Models that were launched before are started again.
 
-    Every setting can also be set in the environment as MODELYARD_<NAME>; an option takes precedence.
+    Every setting can also be set in the environment as MODELYARD_<NAME>, and in the file modelyard.toml; an option goes
+    before a variable, and a variable before the file. `modelyard config show` shows them.
     """
-    chosen = settings(given)
-    from modelyard.api.server import serve
+    opens = opens or all_webui
+    with heap.without_collection():
+        chosen = settings({**given, **start_mode(all_webui, all_api, llm_api, lite)})
+        chosen = with_port(chosen, all_webui or all_api)
+        from modelyard.api.server import serve
 
     def ready(started: ServerReport) -> None:
         if ready_fd is not None:
             with open(ready_fd, "w", encoding="utf-8") as line:
-                line.write(json.dumps({"url": started.url, "chatchat_url": started.chatchat_url}) + "\n")
+                urls = {"url": started.url, "chatchat_url": started.chatchat_url, "ollama_url": started.ollama_url}
+                line.write(json.dumps(urls) + "\n")
         click.echo(welcome(started))
         sys.stdout.flush()
+        if opens and started.page:
+            open_page(page_address(started.url))
 
     launches = [{"model_name": absolute(name)} for name in names]
     code = serve(chosen, launches=launches, demo_base=demo_base, on_ready=ready)
@@ -64,24 +108,47 @@ def command(names: tuple[str, ...], ready_fd: int | None, demo_base: bool, **giv
     return code
 
 
+CHATCHAT_PORT = 7861
+
+
+def start_mode(all_webui: bool, all_api: bool, llm_api: bool, lite: bool) -> dict[str, Any]:
+    """The settings of the start modes of Langchain-Chatchat; of several, the one with more interfaces counts."""
+    interfaces = "all" if all_webui else "api" if all_api else "llm" if llm_api else None
+    return {"interfaces": interfaces, "local_models": False if lite else None}
+
+
+def with_port(chosen: Settings, chatchat: bool) -> Settings:
+    """The settings with Chatchat's own port, if it is to have one and none is set."""
+    if not chatchat or chosen.chatchat_port is not None:
+        return chosen
+    return chosen.model_copy(update={"chatchat_port": CHATCHAT_PORT})
+
+
 def settings(given: dict[str, Any]) -> Settings:
-    """The settings of the environment, overridden by the options."""
+    """The settings of options, then environment, then file. Raises `click.UsageError` with every wrong value."""
     from pydantic import ValidationError
 
+    from modelyard.control.setting_origins import problems_in
     from modelyard.core.config import Settings
+    from modelyard.core.settings_file import VARIABLE
 
+    if config := given.pop("config", None):
+        os.environ[VARIABLE] = str(Path(config).expanduser().resolve())
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        problems = [f"MODELYARD_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()]
-        raise click.UsageError("; ".join(problems)) from None
+        raise click.UsageError("; ".join(problems_in(error))) from None
+    except CannotStart as error:
+        raise click.UsageError(error.message) from None
 
 
 def welcome(started: ServerReport) -> str:
     """The text that people see when the server is ready: its address, the running models, and three ways to try it."""
     url, outcomes, restored = started.url, started.outcomes, started.restored
     lines = [click.style(f"Modelyard {__version__} is ready at {url}", bold=True)]
+    lines += [f"  Its page, for a browser: {page_address(url)}"] if started.page else []
     lines += [f"  Langchain-Chatchat's clients find it at {started.chatchat_url}"] if started.chatchat_url else []
+    lines += [f"  Ollama's clients find it at {started.ollama_url}"] if started.ollama_url else []
     lines += [""]
     for uid, problem in outcomes:
         lines.append(click.style(f"  ✗ {uid}: {problem}", fg="red") if problem else f"  ✓ {uid} is running")
@@ -93,7 +160,8 @@ def welcome(started: ServerReport) -> str:
         lines += _ways_to_try(url, endpoint, running[0], started.asks_for_keys)
         lines += ["", f"    modelyard kb ask demo '{DEMO_QUESTION}'{endpoint}"] if started.demo_base else []
     else:
-        lines += ["  Launch a model, in another terminal:", f"    modelyard launch demo{endpoint}"]
+        name = "demo" if started.local_models else "NAME --engine external --base_url URL"
+        lines += ["  Launch a model, in another terminal:", f"    modelyard launch {name}{endpoint}"]
     lines += ["", "  Ctrl-C stops the server and every model.", ""]
     return "\n".join(lines)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
+from modelyard.cli.name_completion import launched_models
 from modelyard.cli.output import note
 from modelyard.core.errors import ModelyardError, ServerUnreachable
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Stop models.")
-@click.argument("uids", metavar="UID...", nargs=-1)
+@click.argument("uids", metavar="UID...", nargs=-1, shell_complete=launched_models)
 @click.option("--model-uid", "more", metavar="UID", multiple=True, help="The same as UID.")
 @with_client
 def command(client: Client, uids: tuple[str, ...], more: tuple[str, ...]) -> int:

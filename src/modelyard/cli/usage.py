@@ -42,7 +42,7 @@ def command(
     parts = [part for part in PARTS if part in by] or list(PARTS)
     days = [None if day is None else day.date().isoformat() for day in (since, until)]
     chosen = cast(list[Literal["day", "key", "user", "model"]], parts)
-    found = client.metrics.usage(chosen, days[0], days[1], key, user, model)
+    found = list(client.metrics.iterate_usage(chosen, days[0], days[1], key, user, model))
     print_list(
         found,
         [*(part.upper() for part in parts), *TITLES],

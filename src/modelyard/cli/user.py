@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import click
 
+from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.key import day
 from modelyard.cli.key_access import KeyAccess, with_keys
 from modelyard.cli.login import ask_password
 from modelyard.cli.output import json_option, note, print_json, print_table
 
 
-@click.group(short_help="Add, list and remove users.")
+@click.group(cls=SubcommandGroup, short_help="Create, list, change and remove users.")
 def command() -> None:
-    """Add, list and remove users, who may log in, and change passwords.
+    """Create, list, change and remove users, who may log in, and change passwords.
 
     Like `modelyard key`, this uses a running server, or the database of the home folder if none is running.
     """
@@ -49,6 +50,22 @@ def list_users(access: KeyAccess, as_json: bool) -> None:
         print_table(("ID", "NAME", "SCOPES", "CREATED"), rows)
     else:
         note("There are no users; `modelyard user create NAME` adds one.")
+
+
+@command.command("update")
+@click.argument("name")
+@click.option(
+    "-s", "--scope", "scopes", metavar="SCOPE", multiple=True, required=True, help="A permission; repeatable."
+)
+@json_option
+@with_keys
+def update(access: KeyAccess, name: str, scopes: tuple[str, ...], as_json: bool) -> None:
+    """Give a user other scopes, from the next request on. The last administrator keeps the scope admin."""
+    changed = access.change_user(name, list(scopes))
+    if as_json:
+        print_json(changed)
+    else:
+        click.echo(f"{changed['username']} has the scopes {', '.join(changed['scopes'])}")
 
 
 @command.command("passwd")

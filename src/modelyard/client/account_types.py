@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 
@@ -22,6 +23,18 @@ class KeyDict(TypedDict):
     revoked_at: float | None
     last_used_at: float | None
     usable: bool
+
+
+class KeyChangesDict(TypedDict, total=False):
+    """What can be changed of a key; `expires_in` is in seconds from now on."""
+
+    name: str
+    scopes: Sequence[str]
+    models: Sequence[str] | None
+    bases: Mapping[str, str] | None
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    expires_in: float | None
 
 
 class NewKeyDict(KeyDict):

@@ -72,6 +72,22 @@ class LaunchRefusalDict(TypedDict):
     memory: dict[str, int | str] | None
 
 
+class CommandLaunchDict(TypedDict):
+    """The launch that a command line asks for."""
+
+    program: str
+    launch: dict[str, Any]
+    without_effect: list[str]
+
+
+class LaunchRecordDict(TypedDict):
+    """What a model was launched with."""
+
+    launch: dict[str, Any]
+    hidden: list[str]
+    command: str | None
+
+
 class LaunchPlanDict(TypedDict):
     """What a launch would do."""
 
@@ -118,6 +134,7 @@ class CatalogEntryDict(TypedDict):
     model_name: str
     model_type: str
     model_description: str
+    model_description_zh: str | None
     model_ability: list[str]
     model_lang: list[str]
     context_length: int | None

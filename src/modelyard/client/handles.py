@@ -23,6 +23,13 @@ if TYPE_CHECKING:
         StreamedConfigDict,
         TextCompletionDict,
     )
+    from modelyard.client.score_types import (
+        ClassesDict,
+        DetokenizedDict,
+        ModerationsDict,
+        TextScoresDict,
+        TokenizedDict,
+    )
     from modelyard.client.stream import AsyncStream, Stream
     from modelyard.client.types import ModelDict
 
@@ -45,6 +52,43 @@ class ModelHandle(CallGroup[S]):
     def close(self) -> Steps[None]:
         """Does nothing, because the connection is the client's; Xinference's handles have this method."""
         yield from ()
+
+
+class TokenCalls(ModelHandle[S]):
+    """Calls about the tokens of a model that reads text."""
+
+    @call
+    def tokenize(
+        self,
+        /,
+        prompt: str | None = None,
+        messages: Messages | None = None,
+        tools: Tools = None,
+        add_special_tokens: bool | None = None,
+        return_token_strs: bool | None = None,
+        **options: Any,
+    ) -> Request[TokenizedDict]:
+        """The tokens of a text, or of a conversation as the chat template writes it; with `return_token_strs` their texts too."""
+        body = given(prompt=prompt, messages=messages, tools=tools, add_special_tokens=add_special_tokens)
+        body |= given(return_token_strs=return_token_strs, **options)
+        return Request("POST", "/tokenize", an_object, body={"model": self.uid, **body})
+
+    @call
+    def detokenize(self, tokens: Sequence[int]) -> Request[DetokenizedDict]:
+        """`{"prompt": …}`, the text of token ids."""
+        return Request("POST", "/detokenize", an_object, body={"model": self.uid, "tokens": list(tokens)})
+
+
+class ScoreCalls(TokenCalls[S]):
+    """Calls to a model that compares texts, by vectors or by ranking."""
+
+    @call
+    def score(
+        self, /, text_1: str | Sequence[str], text_2: str | Sequence[str], **options: Any
+    ) -> Request[TextScoresDict]:
+        """How much a text has to do with others, or each of several with its counterpart: `{"data": [{"index", "score"}]}`."""
+        body = {"model": self.uid, "text_1": text_1, "text_2": text_2, **options}
+        return Request("POST", at("score"), an_object, body=body)
 
 
 class GenerateForms(Protocol[Whole, Chunks]):
@@ -118,7 +162,7 @@ def _chat_call(
     return ClientMethod(build)
 
 
-class GenerateCalls(ModelHandle[S]):
+class GenerateCalls(TokenCalls[S]):
     """Calls to a language model that continues text."""
 
     @_generate_call
@@ -158,7 +202,7 @@ class ChatCalls(ModelHandle[S]):
         return _generation(at("chat", "completions"), self.uid, body, generate_config, stream)
 
 
-class EmbeddingCalls(ModelHandle[S]):
+class EmbeddingCalls(ScoreCalls[S]):
     """Calls to a model that turns text into vectors."""
 
     @call
@@ -173,7 +217,7 @@ class EmbeddingCalls(ModelHandle[S]):
         return Request("POST", at("embeddings"), an_object, body={"model": self.uid, "input": input, **options})
 
 
-class RerankCalls(ModelHandle[S]):
+class RerankCalls(ScoreCalls[S]):
     """Calls to a model that orders documents by how well they answer a query."""
 
     @call
@@ -193,6 +237,16 @@ class RerankCalls(ModelHandle[S]):
         options |= {"return_documents": return_documents, "return_len": return_len}
         body = {"model": self.uid, "query": query, "documents": documents, **given(**options)}
         return Request("POST", at("rerank"), an_object, body=body)
+
+    @call
+    def classify(self, /, input: str | Sequence[str], **options: Any) -> Request[ClassesDict]:
+        """The probability of each label, of a model that classifies texts."""
+        return Request("POST", "/classify", an_object, body={"model": self.uid, "input": input, **options})
+
+    @call
+    def moderate(self, input: str | Sequence[str] | Sequence[Mapping[str, Any]]) -> Request[ModerationsDict]:
+        """OpenAI's moderation by a model that classifies texts: its labels are the categories."""
+        return Request("POST", at("moderations"), an_object, body={"model": self.uid, "input": input})
 
 
 class GenerateModel(GenerateCalls[SyncConnection]):

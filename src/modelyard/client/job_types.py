@@ -34,6 +34,8 @@ class JobDict(TypedDict):
     result: dict[str, Any] | None
     error: JobProblemDict | None
     attempts: int
+    pausable: bool
+    repeatable: bool
     created_at: float
     started_at: float | None
     finished_at: float | None

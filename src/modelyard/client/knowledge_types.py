@@ -109,6 +109,13 @@ class UploadDict(TypedDict):
     failed: dict[str, str]
 
 
+class UnindexedDict(TypedDict):
+    """Names of documents that were removed from the index, and of those that do not exist."""
+
+    unindexed: list[str]
+    missing: list[str]
+
+
 class DeletedDict(TypedDict):
     """What was deleted, by name."""
 
@@ -215,6 +222,8 @@ class ExplainedBaseDict(TypedDict):
     words: float
     vectors: float
     candidates: int
+    disabled_documents: int
+    disabled_chunks: int
 
 
 class ExplainedCandidateDict(TypedDict):
@@ -224,7 +233,7 @@ class ExplainedCandidateDict(TypedDict):
     rank: int | None
     lexical_rank: int | None
     vector_rank: int | None
-    fused_rank: int
+    fused_rank: int | None
     rerank_rank: int | None
     terms: list[str]
     dropped: str | None
@@ -248,6 +257,7 @@ class SearchDict(TypedDict):
     object: str
     data: list[HitDict]
     notes: list[str]
+    rerank_model: str | None
     explanation: ExplanationDict | None
 
 
@@ -267,6 +277,7 @@ class AnswerDict(TypedDict):
     sources: list[CitationDict]
     evidence: bool
     model: str | None
+    rerank_model: str | None
     usage: dict[str, Any]
     notes: list[str]
     conversation: str | None

@@ -17,6 +17,16 @@ class FigureSeriesDict(TypedDict):
     values: list[float | None]
 
 
+class SeriesNewsDict(TypedDict):
+    """Further steps of series, which are complete; `id` is the Unix time after them."""
+
+    id: str
+    since: float
+    step: float
+    steps: int
+    data: list[FigureSeriesDict]
+
+
 class RequestDict(TypedDict):
     """One inference request that has ended."""
 
@@ -76,4 +86,5 @@ class SeriesDict(TypedDict):
     object: str
     since: float
     step: float
+    steps: int
     data: list[FigureSeriesDict]

@@ -15,6 +15,7 @@ from modelyard.client.resources.catalog import CatalogCalls
 from modelyard.client.resources.chats import ChatFolderCalls, StoredChatCalls
 from modelyard.client.resources.cluster import ClusterCalls
 from modelyard.client.resources.documents import DocumentCalls
+from modelyard.client.resources.evaluations import EvaluationCalls
 from modelyard.client.resources.events import EventCalls
 from modelyard.client.resources.files import FileCalls, UploadCalls
 from modelyard.client.resources.generations import GenerationCalls
@@ -102,6 +103,11 @@ class Nouns(CallGroup[S]):
     def documents(self) -> DocumentCalls[S]:
         """Documents of knowledge bases: upload, index, read and delete them, and edit their chunks."""
         return DocumentCalls(self._sender)
+
+    @property
+    def evaluations(self) -> EvaluationCalls[S]:
+        """Evaluation sets of knowledge bases: questions, and runs that measure how well they are answered."""
+        return EvaluationCalls(self._sender)
 
     @property
     def chats(self) -> StoredChatCalls[S]:

@@ -34,8 +34,8 @@ class PromptTemplateDict(TypedDict):
     template: str
 
 
-class McpToolDict(TypedDict):
-    """One tool of an MCP server."""
+class ToolDict(TypedDict):
+    """A tool that a model can call."""
 
     name: str
     description: str
@@ -47,5 +47,5 @@ class McpServerDict(TypedDict):
 
     name: str
     transport: str
-    tools: list[McpToolDict] | None
+    tools: list[ToolDict] | None
     error: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -12,7 +13,13 @@ import msgspec
 
 from modelyard import __version__
 from modelyard.client.request import Request
-from modelyard.core.errors import ConnectionLost, InvalidParameter, ModelyardError, ServerUnreachable
+from modelyard.core.errors import (
+    CertificateRefused,
+    ConnectionLost,
+    InvalidParameter,
+    ModelyardError,
+    ServerUnreachable,
+)
 from modelyard.core.wording import reason
 from modelyard.protocol import errors
 
@@ -63,7 +70,7 @@ class ServerTarget:
             # Servers close idle connections after 5 s; closing earlier avoids writing to one that is being closed.
             "limits": httpx.Limits(max_connections=None, keepalive_expiry=4.0),
             # Loading the certificate bundle takes 30 ms, and plain connections do not need it.
-            "verify": self.url.startswith("https:"),
+            "verify": _tls() if self.url.startswith("https:") else False,
             # A proxy from the environment cannot reach this machine's loopback.
             "trust_env": urlsplit(self.url).hostname not in LOOPBACK,
         }
@@ -105,14 +112,35 @@ class ServerTarget:
         """Convert a transport error to one of ours, without the long traceback of httpx."""
         if isinstance(error, httpx.ConnectTimeout):
             return ServerUnreachable(self.url, f"not connected within {CONNECT_TIMEOUT:g} s")
+        if isinstance(error, httpx.ConnectError) and (refusal := _certificate_problem(error)):
+            return CertificateRefused(self.url, refusal)
         if isinstance(error, httpx.ConnectError):
+            if "WRONG_VERSION_NUMBER" in str(error) or "HTTP_REQUEST" in str(error):
+                return ServerUnreachable(self.url, "it does not speak TLS, so its address begins with http://")
             refused = "refused" in str(error) or "All connection attempts failed" in str(error)
             return ServerUnreachable(self.url, "" if refused else reason(error))
         if isinstance(error, httpx.UnsupportedProtocol):
             return ServerUnreachable(self.url, "an address begins with http:// or https://")
         if isinstance(error, httpx.TimeoutException):
             return ConnectionLost(self.url, f"silence for {self.timeout:g} s")
-        return ConnectionLost(self.url, reason(error))
+        silent = isinstance(error, httpx.RemoteProtocolError) and "without sending" in str(error)
+        cure = "; if it speaks TLS, its address begins with https://" if silent and self.url.startswith("http:") else ""
+        return ConnectionLost(self.url, f"{reason(error)}{cure}")
+
+
+def _tls() -> ssl.SSLContext:
+    """What certificates are trusted: the system's authorities and certifi's, and with `SSL_CERT_FILE` those in that file."""
+    from modelyard.core.fetching import fresh_tls  # only clients of servers with TLS need it
+
+    return fresh_tls()
+
+
+def _certificate_problem(error: BaseException) -> str:
+    """Why a server's certificate was refused, for the middle of a sentence; empty if an error has another cause."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, ssl.SSLCertVerificationError):
+        found = found.__cause__ or found.__context__
+    return found.verify_message.rstrip(".") if found is not None else ""
 
 
 def _body(response: httpx.Response) -> object:

@@ -81,7 +81,7 @@ def _modules(given: Json) -> Iterator[tuple[str, str, float]]:
             [given] if "path" in given or "lora_path" in given else [f"{name}={path}" for name, path in given.items()]
         )
     if not isinstance(given, list | None):
-        raise InvalidParameter(ADAPTERS, "is a list of name=path.")
+        raise InvalidParameter(ADAPTERS, "it is a list of name=path.")
     for entry in given or ():
         if isinstance(entry, dict):
             yield _entry(entry, ADAPTERS, "every adapter needs a name and a path.")
@@ -98,7 +98,7 @@ def _text(given: str) -> Json:
         try:
             found: Json = json.loads(given)
         except ValueError as error:
-            raise InvalidParameter(ADAPTERS, f"is not JSON: {error}.") from None
+            raise InvalidParameter(ADAPTERS, f"it is not JSON: {error}.") from None
         return found
     return [word for word in given.replace(",", " ").split() if word]
 

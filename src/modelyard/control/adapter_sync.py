@@ -58,9 +58,11 @@ class LoadedAdapters:
     task: asyncio.Task[None] | None = None
 
 
-def next_change(wanted: Iterable[Adapter], loaded: Mapping[str, Adapter], failed: Collection[Adapter]) -> Change | None:
+def next_change(
+    desired: Iterable[Adapter], loaded: Mapping[str, Adapter], failed: Collection[Adapter]
+) -> Change | None:
     """The next change towards the wanted adapters. Adapters that are not wanted, or were changed, are unloaded first. Pure."""
-    names = {adapter.name: adapter for adapter in wanted}
+    names = {adapter.name: adapter for adapter in desired}
     for adapter in loaded.values():
         if names.get(adapter.name) != adapter:
             return UnloadAdapter(adapter)
@@ -79,9 +81,9 @@ class AdapterSync:
         self._timeout = timeout
         self._held: dict[str, LoadedAdapters] = {}
 
-    def started(self, replica: str, adapters: Iterable[Adapter], gone: Iterable[Adapter]) -> None:
-        """Record that a replica starts with `adapters` from the beginning; the files of `gone` do not exist any more."""
-        failed = {adapter.name: (adapter, f"there is nothing at {adapter.path} any more") for adapter in gone}
+    def started(self, replica: str, adapters: Iterable[Adapter], absent: Iterable[Adapter]) -> None:
+        """Record that a replica starts with `adapters` from the beginning; the files of `absent` do not exist any more."""
+        failed = {adapter.name: (adapter, f"there is nothing at {adapter.path} any more") for adapter in absent}
         self._held[replica] = LoadedAdapters({adapter.name: adapter for adapter in adapters}, failed)
 
     def forget(self, replica: str) -> None:
@@ -106,14 +108,14 @@ class AdapterSync:
         failed = held.failed.get(adapter.name) if held else None
         return failed[1] if failed is not None and failed[0] == adapter else ""
 
-    def step(self, carriers: Iterable[Carrier], wanted: Mapping[str, Sequence[Adapter]]) -> None:
-        """Begin the next change on each ready replica that has none in progress. `wanted` is by model uid."""
+    def step(self, carriers: Iterable[Carrier], desired: Mapping[str, Sequence[Adapter]]) -> None:
+        """Begin the next change on each ready replica that has none in progress. `desired` is by model uid."""
         for carrier in carriers:
             held = self._held.setdefault(carrier.replica, LoadedAdapters())
             if not carrier.hot or held.task is not None:
                 continue
             failed = [adapter for adapter, _ in held.failed.values()]
-            change = next_change(wanted.get(carrier.uid, ()), held.loaded, failed)
+            change = next_change(desired.get(carrier.uid, ()), held.loaded, failed)
             if change is None:
                 continue
             if isinstance(change, UnloadAdapter):  # the route of the adapter no longer includes this replica

@@ -97,7 +97,7 @@ class Adapters:
             return view
         views = [view for view in self._reconciler.views() if view.desired.launch.model.type is ModelType.LLM]
         if not views:
-            raise ModelNotFound("of any name", [])
+            raise ModelNotFound.of_type("language")
         fits, problems = [], []
         for view in views:
             try:
@@ -118,7 +118,7 @@ class Adapters:
             )
         if len(fits) > 1:
             names = ", ".join(view.desired.uid for view in fits)
-            raise InvalidParameter("model", f"is needed: adapter '{adapter.name}' would suit {names}.")
+            raise InvalidParameter("model", f"it is needed: adapter '{adapter.name}' would suit {names}.")
         return fits[0]
 
     async def _write(self, uid: str, change: Callable[[Launch], Launch]) -> None:

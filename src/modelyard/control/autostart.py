@@ -21,7 +21,14 @@ from sqlalchemy import delete, select
 
 from modelyard.control.deployments import Deployments
 from modelyard.control.reconcile import Reconciler
-from modelyard.core.errors import LaunchCancelled, ModelExists, ModelNotFound, ModelyardError, NotFound
+from modelyard.core.errors import (
+    LaunchCancelled,
+    ModelExists,
+    ModelNotFound,
+    ModelyardError,
+    NotFound,
+    PermissionDenied,
+)
 from modelyard.core.trust import OWNER, Trust
 from modelyard.core.types import ReplicaState
 from modelyard.db.session import Database, retried
@@ -94,6 +101,20 @@ class Autostarts:
                 log.warning("autostart: the entry of %s cannot be read: %s", row.uid, error)
         return sorted(found, key=lambda entry: (entry.priority, entry.uid))
 
+    async def check_family(self, name: str, trust: Trust) -> None:
+        """Raise `PermissionDenied` if the caller would change a family that an entry of the owner names.
+
+        The entry may run code from the model's folder, which only its author may choose.
+        """
+        if trust.full:
+            return
+        for entry in await self.entries():
+            if entry.trusted and str(entry.launch.get("model_name")).lower() == name.lower():
+                raise PermissionDenied(
+                    f"{trust.caller} may not change what '{name}' means, because the autostart entry of '{entry.uid}' launches "
+                    "it. It takes a key with the scope 'admin'."
+                )
+
     async def get(self, uid: str) -> AutostartRow:
         """One entry. Raises `NotFound`."""
         for entry in await self.entries():
@@ -130,8 +151,8 @@ class Autostarts:
         disabled = [entry.uid for entry in entries if not entry.enabled]
         self._entries = {entry.uid: entry for entry in entries if entry.enabled}
         async with self._database.session() as session:
-            wanted = set(await session.scalars(select(Deployment.uid).where(Deployment.terminating.is_(False))))
-            for uid in wanted & set(disabled):
+            launched = set(await session.scalars(select(Deployment.uid).where(Deployment.terminating.is_(False))))
+            for uid in launched & set(disabled):
                 await session.execute(delete(Deployment).where(Deployment.uid == uid))
                 session.add(
                     Event(uid=uid, at=time.time(), kind="INFO", content="Not restored: its autostart entry is disabled")
@@ -139,7 +160,7 @@ class Autostarts:
         for uid in disabled:
             self._note(uid, "disabled")
         if self._entries:
-            self._restored = {uid: self._priority(uid) for uid in wanted - set(disabled)}
+            self._restored = {uid: self._priority(uid) for uid in launched - set(disabled)}
             self._reconciler.held = frozenset(self._restored)
         for uid in self._entries:
             self._note(uid, "waiting")

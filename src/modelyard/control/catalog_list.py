@@ -40,24 +40,25 @@ class CatalogFilter:
     text: str = ""
     """Words that name, aliases, description or languages must contain, in any letter case."""
     ability: str | None = None
+    language: str | None = None
     cached: bool | None = None
     fits: bool | None = None
 
 
 def catalog_page(
-    catalog: Catalog, machine: Machine, wanted: CatalogFilter, limit: int, cursor: str | None
+    catalog: Catalog, machine: Machine, filters: CatalogFilter, limit: int, cursor: str | None
 ) -> CatalogPage:
     """One page, in the order of types and names. Reads the cache folders, so call it in a thread. Raises `InvalidParameter`."""
     start = _place(cursor) if cursor else None
-    families = sorted(catalog.families(wanted.type), key=_key)
-    matching = [family for family in families if _matches(family, wanted)]
+    families = sorted(catalog.families(filters.type), key=_key)
+    matching = [family for family in families if _matches(family, filters)]
     rest = [family for family in matching if start is None or _key(family) > start]
-    found = list(_entries(catalog, machine, rest, wanted, limit + 1))
+    found = list(_entries(catalog, machine, rest, filters, limit + 1))
     page = found[:limit]
     more = len(found) > limit
     return CatalogPage(
         data=page,
-        total=len(matching) if wanted.cached is None and wanted.fits is None else None,
+        total=len(matching) if filters.cached is None and filters.fits is None else None,
         has_more=more,
         next_cursor=f"{page[-1].model_type}/{page[-1].model_name}" if more else None,
     )
@@ -75,10 +76,12 @@ def _place(cursor: str) -> tuple[int, str]:
     return TYPES.index(ModelType(kind)), name.lower()
 
 
-def _matches(family: Family, wanted: CatalogFilter) -> bool:
-    if not wanted.sees(family.name) or (wanted.ability and wanted.ability not in family.all_abilities):
+def _matches(family: Family, filters: CatalogFilter) -> bool:
+    if not filters.sees(family.name) or (filters.ability and filters.ability not in family.all_abilities):
         return False
-    words = wanted.text.lower().split()
+    if filters.language and filters.language.lower() not in (each.lower() for each in family.languages):
+        return False
+    words = filters.text.lower().split()
     if not words:
         return True
     texts = (family.name, family.family, *family.aliases, one_line(family), family.description_zh, *family.languages)
@@ -87,16 +90,16 @@ def _matches(family: Family, wanted: CatalogFilter) -> bool:
 
 
 def _entries(
-    catalog: Catalog, machine: Machine, families: list[Family], wanted: CatalogFilter, most: int
+    catalog: Catalog, machine: Machine, families: list[Family], filters: CatalogFilter, most: int
 ) -> Iterator[CatalogEntry]:
     """The entries that pass the filters about this machine; families are looked at until there are `most` entries."""
     is_here, count = here(), 0
     for family in families:
         cached = _is_cached(family, is_here)
-        if wanted.cached is not None and cached is not wanted.cached:
+        if filters.cached is not None and cached is not filters.cached:
             continue
         entry = _entry(family, catalog.built_in(family.name, family.type), cached, machine, is_here)
-        if wanted.fits is not None and entry.fits is not wanted.fits:
+        if filters.fits is not None and entry.fits is not filters.fits:
             continue
         yield entry
         if (count := count + 1) == most:
@@ -125,6 +128,7 @@ def _entry(family: Family, built_in: bool, cached: bool, machine: Machine, is_he
         model_name=family.name,
         model_type=family.type.value,
         model_description=one_line(family),
+        model_description_zh=family.description_zh or None,
         model_ability=family.all_abilities,
         model_lang=family.languages,
         context_length=family.context_length or None,

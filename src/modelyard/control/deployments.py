@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import select, update
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.control.downloads import check_disk
 from modelyard.control.dry_run import DryRun, measured
+from modelyard.control.journal import is_elsewhere
 from modelyard.control.launching import ALIASES, plan_launch
 from modelyard.control.placement import Machine, Placement, place
 from modelyard.control.places import packed
@@ -39,6 +40,7 @@ from modelyard.db.session import Database, retried
 from modelyard.db.tables import Deployment, Event
 from modelyard.engines import ENGINES
 from modelyard.engines.base import ADAPTERS, Remote
+from modelyard.engines.names import canonical_name
 from modelyard.jobs.runner import log_name
 from modelyard.protocol.models import LaunchRequest
 from modelyard.runtime.base import Host
@@ -98,6 +100,12 @@ class Deployments:
         return await self._planned(request, trust, await self.machine())
 
     async def _planned(self, request: LaunchRequest, trust: Trust, machine: Machine) -> Launch:
+        engine_name = request.model_engine or (request.model_extra or {}).get("engine")
+        if not self._settings.local_models and not is_elsewhere(canonical_name(str(engine_name or ""))):
+            raise BadRequest(
+                "This server runs no models of its own (--lite); launch one of another server with the engine external, or "
+                "start the server without --lite."
+            )
         permit = Permit(trust, self._settings.allowances)
         launch = await asyncio.to_thread(plan_launch, request, machine, self._catalog, permit)
         engine = ENGINES.get(launch.engine)
@@ -131,7 +139,7 @@ class Deployments:
         async with self._database.session() as session:
             row = await session.get(Deployment, uid)
         if row is None:
-            raise ModelNotFound.among(uid, [each.desired.uid for each in self._reconciler.views()])
+            raise self._not_found(uid)
         return LaunchRequest.model_validate({**row.request, "model_uid": uid})
 
     async def machine(self) -> Machine:
@@ -232,8 +240,14 @@ class Deployments:
         if view is None and (owner := self._reconciler.owner(uid)) and uid in owner.desired.launch.aliases:
             raise ModelNotFound.alias(uid, owner.desired.uid)
         if view is None:
-            raise ModelNotFound.among(uid, [each.desired.uid for each in self._reconciler.views()])
+            raise self._not_found(uid)
         return view
+
+    def _not_found(self, uid: str) -> ModelNotFound:
+        """The error for a uid that no model has."""
+        views = self._reconciler.views()
+        running = [each.desired.uid for each in views if each.state is ReplicaState.READY]
+        return ModelNotFound(uid, running, [each.desired.uid for each in views])
 
     def views(self) -> list[ModelView]:
         """Every model, oldest first."""
@@ -295,7 +309,7 @@ class Deployments:
     async def _live(self, session: AsyncSession, uid: str) -> Deployment:
         row = await session.get(Deployment, uid, with_for_update=True)
         if row is None or row.terminating:
-            raise ModelNotFound.among(uid, [each.desired.uid for each in self._reconciler.views()])
+            raise self._not_found(uid)
         return row
 
     async def events(self, uid: str) -> list[Event]:
@@ -306,6 +320,20 @@ class Deployments:
         if not found:
             self.view(uid)
         return found[::-1]
+
+    async def event_page(
+        self, uids: Collection[str] | None, kind: str | None, limit: int, before: int | None
+    ) -> list[Event]:
+        """The newest events of these models, or of all, also of removed ones, with an id below `before`."""
+        query = select(Event).order_by(Event.id.desc()).limit(limit)
+        if uids is not None:
+            query = query.where(Event.uid.in_(sorted(uids)))
+        if kind is not None:
+            query = query.where(Event.kind == kind)
+        if before is not None:
+            query = query.where(Event.id < before)
+        async with self._database.session() as session:
+            return list(await session.scalars(query))
 
     def check_log(self, uid: str) -> None:
         """Raise `ModelNotFound` for the name of a job's log, which only the owner of the job may read."""

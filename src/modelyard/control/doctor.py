@@ -41,9 +41,9 @@ def of_machine() -> Iterator[Finding]:
     yield from _hardware()
 
 
-def of_settings(chosen: Settings) -> Iterator[Finding]:
-    """Findings about engines, the home folder, the disk and the database."""
-    yield from _engines(chosen.engines_folder)
+def of_settings(chosen: Settings, every: bool = False) -> Iterator[Finding]:
+    """Findings about engines (with `every` also those for tests), the home folder, the disk and the database."""
+    yield from _engines(chosen.engines_folder, every)
     yield from _home(chosen.folder)
     yield from _database(chosen)
 
@@ -65,11 +65,13 @@ def _hardware() -> Iterator[Finding]:
         yield Finding("ok", "GPU", "none found; models run on the processor")
 
 
-def _engines(folder: Path) -> Iterator[Finding]:
+def _engines(folder: Path, every: bool) -> Iterator[Finding]:
     environments = Environments(folder)
     for name in ENGINES:
         try:
             engine = ENGINES.get(name)
+            if engine.profile.for_tests and not every:
+                continue
             found = environments.find(name) if engine.environment else None
             absent = () if found else engine.missing()
         except (ModelyardError, ImportError) as error:

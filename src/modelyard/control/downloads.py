@@ -18,6 +18,7 @@ import msgspec
 
 from modelyard.catalog.hubs import remote
 from modelyard.catalog.hubs.cache import is_here, progress, scan
+from modelyard.catalog.hubs.huggingface import cache_folder
 from modelyard.catalog.hubs.queries import CHILD_ENVIRONMENT, command
 from modelyard.core.access import LOCAL
 from modelyard.core.config import Settings
@@ -320,6 +321,23 @@ def check_disk(download: Download) -> None:
     folder, missing, free = disk_of(download)
     if missing > free:
         raise NotEnoughDisk(str(folder), missing, free)
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpace:
+    """A disk, in bytes."""
+
+    total: int
+    free: int
+
+
+def cache_disk() -> DiskSpace:
+    """The disk that has Hugging Face's cache folder, or would have it."""
+    folder = cache_folder()
+    while not folder.exists():
+        folder = folder.parent
+    usage = shutil.disk_usage(folder)
+    return DiskSpace(usage.total, usage.free)
 
 
 def disk_of(download: Download) -> tuple[Path, int, int]:

@@ -25,9 +25,24 @@ def draft(request: DraftRequest, catalog: Catalog, local: bool) -> tuple[ModelTy
     `HubUnavailable`, or `RegistrationInvalid` for a name that no family can have.
     """
     model = _model(request, local)
-    record = _record(model, request.model_name or _name(request.source))
+    record = record_of_model(model, request.model_name or _name(request.source))
     parse(model.type, record, catalog)
     return model.type, record
+
+
+def record_of_model(model: Model, name: str) -> Record:
+    """The record of a model that files or a hub describe."""
+    record: Record = {
+        "version": 2,
+        "model_name": name,
+        "model_description": model.description,
+        "model_lang": list(model.languages),
+        "model_ability": list(model.abilities),
+        "context_length": model.context_length,
+        "dimensions": model.dimensions,
+        "model_specs": [_spec(model)],
+    }
+    return {field: value for field, value in record.items() if value}
 
 
 def _model(request: DraftRequest, local: bool) -> Model:
@@ -56,20 +71,6 @@ def _name(source: str) -> str:
     """A family's name for a source: the last part of it, with dashes for characters that no name has."""
     last = source.rstrip("/").rpartition("/")[2].removesuffix(".gguf")
     return re.sub(r"[^\w.-]+", "-", last).strip("-._")
-
-
-def _record(model: Model, name: str) -> Record:
-    record: Record = {
-        "version": 2,
-        "model_name": name,
-        "model_description": model.description,
-        "model_lang": list(model.languages),
-        "model_ability": list(model.abilities),
-        "context_length": model.context_length,
-        "dimensions": model.dimensions,
-        "model_specs": [_spec(model)],
-    }
-    return {field: value for field, value in record.items() if value}
 
 
 def _spec(model: Model) -> Record:

@@ -15,6 +15,7 @@ from modelyard.control.places import packed, unpacked
 from modelyard.core.types import Launch
 from modelyard.db.session import Database
 from modelyard.db.tables import Deployment, Event
+from modelyard.engines import ENGINES
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +25,14 @@ KEEP_EVENTS = 10_000  # of all models together; older events are deleted
 class Journal:
     """Reads rows and writes events. Events are buffered until `flush`, so that no decision waits for a disk."""
 
-    def __init__(self, database: Database, home: Path) -> None:
-        """`home` is the home folder, in which launches have some of their files."""
+    def __init__(self, database: Database, home: Path, local_models: bool = True) -> None:
+        """`home` is the home folder, in which launches have some of their files.
+
+        Without `local_models`, models that would run on this machine are left out.
+        """
         self._database = database
         self._home = home
+        self._local_models = local_models
         self._events: list[Event] = []
         self._ready: set[str] = set()
         self._launches: dict[tuple[str, int], Launch] = {}
@@ -38,7 +43,8 @@ class Journal:
         """Every desired model, oldest first."""
         async with self._database.session() as session:
             rows = (await session.scalars(select(Deployment).order_by(Deployment.created_at))).all()
-        return [found for row in rows if (found := self._desired(row)) is not None]
+        desired = [found for row in rows if (found := self._desired(row)) is not None]
+        return [each for each in desired if self._local_models or is_elsewhere(each.launch.engine)]
 
     def event(self, uid: str, kind: str, content: str) -> None:
         """Queue an event."""
@@ -99,3 +105,8 @@ class Journal:
             was_ready=row.was_ready,
             created_at=row.created_at,
         )
+
+
+def is_elsewhere(engine: str) -> bool:
+    """Whether models of an engine run on other servers."""
+    return engine in ENGINES and ENGINES.get(engine).profile.remote

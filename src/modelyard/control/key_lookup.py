@@ -41,3 +41,21 @@ async def required_key(session: AsyncSession, name: str) -> Key:
         raise BadRequest(f"{len(live)} keys are called '{name}': {', '.join(row.id for row in live)}. Name one.")
     row: Key = (exact or found)[0]
     return row
+
+
+async def locked_key(session: AsyncSession, name: str) -> Key:
+    """The key that `required_key` finds, as it is once no other transaction changes it any more."""
+    found = await required_key(session, name)
+    row: Key | None = await session.get(Key, found.id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise NotFound(f"There is no key '{name}'.")
+    return row
+
+
+async def locked_user(session: AsyncSession, name: str) -> User:
+    """The user whom `required_user` finds, as they are once no other transaction changes them any more."""
+    found = await required_user(session, name)
+    user: User | None = await session.get(User, found.id, with_for_update=True, populate_existing=True)
+    if user is None:
+        raise NotFound(f"There is no user '{name}'.")
+    return user

@@ -38,6 +38,12 @@ def limited_makers(by: Grant | None) -> list[str] | None:
     return [quota.id for quota in limited] or None
 
 
+def joined_makers(row: Key, by: Grant | None) -> list[str] | None:
+    """The makers of a key once `by` has changed it: who is limited gets no further limits by changing keys of others."""
+    further = [each for each in limited_makers(by) or () if each != row.id]
+    return list(dict.fromkeys([*(row.makers or ()), *further])) or None
+
+
 async def quotas(session: AsyncSession, keys: Sequence[Key]) -> dict[str, Quota]:
     """Id of each key that created others → its limits, which apply to those keys even after it was revoked."""
     names = {each for key in keys for each in key.makers or ()}

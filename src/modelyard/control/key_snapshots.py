@@ -90,12 +90,14 @@ async def change_counts(session: AsyncSession) -> object:
     each = (
         func.count(User.id),
         func.max(User.id),
+        func.sum(User.changes),
         func.count(SessionRow.number),
         func.max(SessionRow.number),
         func.sum(SessionRow.changes),
     )
     others = [select(column).scalar_subquery() for column in each]
-    counts = select(func.count(Key.id), func.count(Key.revoked_at), func.max(Key.created_at), *others)
+    own = (func.count(Key.id), func.count(Key.revoked_at), func.max(Key.created_at), func.sum(Key.changes))
+    counts = select(*own, *others)
     return tuple((await session.execute(counts)).one())
 
 

@@ -11,33 +11,40 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.control import passwords
+from modelyard.control.administrators import is_administered, staying_administered
 from modelyard.control.guesses import Guesses
-from modelyard.control.key_lookup import required_key, required_user, user_named
-from modelyard.control.key_owners import check_owner, limited_makers, new_owner
+from modelyard.control.key_lookup import locked_key, locked_user, required_key, required_user, user_named
+from modelyard.control.key_owners import check_owner, joined_makers, limited_makers, new_owner
 from modelyard.control.key_snapshots import (
     KeyRules,
     SessionTimes,
     change_counts,
-    is_expired,
     is_key,
     read_snapshot,
 )
+from modelyard.control.key_specs import (
+    KeyChange,
+    KeySpec,
+    check_lines,
+    check_narrower,
+    checked_bases,
+    checked_models,
+)
 from modelyard.control.logins import end_sessions, end_tokens, end_user_logins
-from modelyard.core.access import ADMIN, READ, WRITE, Access, Grant, Owner, checked_scopes, fingerprint
+from modelyard.core.access import ADMIN, Access, Grant, Owner, checked_scopes, fingerprint
 from modelyard.core.aliases import NO_ALIASES, Aliases
 from modelyard.core.errors import (
     BadRequest,
     ChangedMeanwhile,
     Conflict,
     InvalidKey,
-    InvalidParameter,
     PermissionDenied,
 )
 from modelyard.core.names import addressable, check_line, composed
@@ -56,24 +63,6 @@ REFRESH = "refresh"
 DEFAULT_SCOPES = ("models:list", "models:read")
 ACCESS_SECONDS = 24 * 3600
 REFRESH_SECONDS = 30 * 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class KeySpec:
-    """The properties of a key to create."""
-
-    name: str
-    scopes: tuple[str, ...] | None = None
-    """None stands for `admin` if there is no administrator yet, else for the scopes of inference."""
-    models: tuple[str, ...] | None = None
-    bases: Mapping[str, str] | None = None
-    """The knowledge bases that it may use, each with `read` or `write`; None for all."""
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    expires_in: float | None = None
-    """Seconds."""
-    owner: str | None = None
-    """Owner id whose private rows the key shares; None for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +129,10 @@ class KeyStore:
 
         `secret` is used instead of a random one if given.
         """
-        for field, text in (("name", spec.name), *(("models", model) for model in spec.models or ())):
-            check_line(field, text)
+        check_lines(spec)
         async with self._database.writing() as session:
             scopes = checked_scopes(spec.scopes or await _default_scopes(session, by))
-            _check_narrower(spec, scopes, by)
+            check_narrower(spec, scopes, by)
             await check_owner(session, spec.owner, by)
             secret, key_id = secret or new_secret(), secrets.token_hex(6)
             row = Key(
@@ -155,8 +143,8 @@ class KeyStore:
                 prefix=secret[:SHOWN],
                 hash=fingerprint(secret.encode()),
                 scopes=scopes,
-                models=None if spec.models is None else sorted(set(spec.models)),
-                bases=_checked_bases(spec.bases),
+                models=checked_models(spec.models),
+                bases=checked_bases(spec.bases),
                 requests_per_minute=spec.requests_per_minute,
                 tokens_per_minute=spec.tokens_per_minute,
                 created_at=time.time(),
@@ -166,16 +154,49 @@ class KeyStore:
         await self.load()
         return row, secret
 
-    async def all(self) -> list[Key]:
-        """Every key, revoked ones included, oldest first."""
+    async def page(self, limit: int | None = None, after: tuple[float, str] | None = None) -> list[Key]:
+        """Keys, revoked ones included, oldest first: those behind `after`, the time and id of a key."""
+        query = select(Key).where(is_key()).order_by(Key.created_at, Key.id).limit(limit)
+        if after is not None:
+            query = query.where(tuple_(Key.created_at, Key.id) > after)
         async with self._database.session() as session:
-            return [*await session.scalars(select(Key).where(is_key()).order_by(Key.created_at, Key.id))]
+            return [*await session.scalars(query)]
+
+    @retried
+    async def change(self, name: str, change: KeyChange, by: Grant | None = None) -> Key:
+        """Change the properties of the key of an id, a prefix, or a name that only one key has.
+
+        Raises `PermissionDenied` if the key has, or would have, rights that `by` lacks, and `Conflict` for a revoked key and for
+        the last administrator.
+        """
+        async with self._database.writing() as session, staying_administered(session):
+            row = await locked_key(session, name)
+            before = KeySpec.of(row)
+            check_narrower(before, row.scopes, by)
+            if row.revoked_at is not None:
+                raise Conflict(f"The key '{row.name}' was revoked; make a new one.")
+            spec = change.apply(before)
+            check_lines(spec)
+            scopes = checked_scopes(spec.scopes or row.scopes)
+            check_narrower(spec, scopes, by)
+            row.makers = joined_makers(row, by)
+            row.name, row.scopes, row.models = spec.name, scopes, checked_models(spec.models)
+            row.bases = checked_bases(spec.bases)
+            row.requests_per_minute, row.tokens_per_minute = spec.requests_per_minute, spec.tokens_per_minute
+            if "expires_in" in change.values:
+                row.expires_at = None if spec.expires_in is None else time.time() + spec.expires_in
+            row.changes += 1
+        await self.load()
+        return row
 
     @retried
     async def revoke(self, name: str) -> Key:
-        """Revoke the key of an id, a prefix, or a name that only one key has. A revoked key cannot be restored."""
-        async with self._database.freeing() as session:
-            row = await required_key(session, name)
+        """Revoke the key of an id, a prefix, or a name that only one key has. A revoked key cannot be restored.
+
+        Raises `Conflict` for the last administrator.
+        """
+        async with self._database.freeing() as session, staying_administered(session):
+            row = await locked_key(session, name)
             if row.revoked_at is None:
                 row.revoked_at = time.time()
             await end_sessions(session, SessionRow.key_id == row.id)
@@ -193,11 +214,7 @@ class KeyStore:
             row = await required_key(session, name)
             if by is not None and not Owner.of(by).sees(row.owner):
                 raise PermissionDenied(f"The key '{by.name}' may only rotate keys of its own owner.")
-            limits = (row.requests_per_minute, row.tokens_per_minute)
-            left = None if row.expires_at is None else row.expires_at - time.time()
-            models = None if row.models is None else tuple(row.models)
-            _check_narrower(KeySpec(row.name, models=models, bases=row.bases, requests_per_minute=limits[0],
-                                   tokens_per_minute=limits[1], expires_in=left), row.scopes, by)  # fmt: skip
+            check_narrower(KeySpec.of(row), row.scopes, by)
             if row.revoked_at is not None:
                 raise Conflict(f"The key '{row.name}' was revoked; make a new one.")
             secret = new_secret()
@@ -217,7 +234,7 @@ class KeyStore:
         try:
             async with self._database.writing() as session:
                 granted = checked_scopes(scopes or await _default_scopes(session, by))
-                _check_narrower(KeySpec(name), granted, by)
+                check_narrower(KeySpec(name), granted, by)
                 user = User(name=name, password=stored, scopes=granted, owner=new_owner(), created_at=time.time())
                 session.add(user)
         except ChangedMeanwhile:
@@ -225,16 +242,36 @@ class KeyStore:
         await self.load()
         return user
 
-    async def users(self) -> list[User]:
-        """All users."""
+    async def users(self, limit: int | None = None, after: int = 0) -> list[User]:
+        """Users, oldest first: those behind the user with the id `after`."""
         async with self._database.session() as session:
-            return [*await session.scalars(select(User).order_by(User.id))]
+            query = select(User).where(User.id > after).order_by(User.id).limit(limit)
+            return [*await session.scalars(query)]
+
+    @retried
+    async def change_user(self, name: str, scopes: Sequence[str], by: Grant | None = None) -> User:
+        """Give the user of a name or id other scopes, which their logins have from the next request on.
+
+        Raises `PermissionDenied` if the user has, or would have, rights that `by` lacks, and `Conflict` for the last
+        administrator.
+        """
+        async with self._database.writing() as session, staying_administered(session):
+            user = await locked_user(session, name)  # so that no login begins meanwhile with the old scopes
+            check_narrower(KeySpec(user.name), user.scopes, by)
+            user.scopes = checked_scopes(scopes)
+            check_narrower(KeySpec(user.name), user.scopes, by)
+            user.changes += 1
+            for row in await session.scalars(select(Key).where(Key.user_id == user.id)):
+                if row.scopes != [REFRESH]:
+                    row.scopes = user.scopes
+        await self.load()
+        return user
 
     @retried
     async def remove_user(self, name: str) -> User:
-        """Remove the user of a name or id, and the tokens of their logins."""
-        async with self._database.freeing() as session:
-            user = await required_user(session, name)
+        """Remove the user of a name or id, and the tokens of their logins. Raises `Conflict` for the last administrator."""
+        async with self._database.freeing() as session, staying_administered(session):
+            user = await locked_user(session, name)
             await session.execute(delete(Key).where(Key.user_id == user.id))
             await session.delete(user)
             await end_sessions(session, SessionRow.user_id == user.id)
@@ -250,7 +287,7 @@ class KeyStore:
         stored = await passwords.hashed(password)
         async with self._database.freeing() as session:
             user = await required_user(session, name)
-            _check_narrower(KeySpec(user.name), user.scopes, by)
+            check_narrower(KeySpec(user.name), user.scopes, by)
             user.password = stored
             await end_user_logins(session, user.id)
         await self.load()
@@ -349,38 +386,4 @@ def new_secret() -> str:
 
 async def _default_scopes(session: AsyncSession, by: Grant | None) -> tuple[str, ...]:
     """`admin` while there is no administrator, so that nobody locks themselves out; else the scopes of inference."""
-    now = time.time()
-    rows = await session.scalars(select(Key).where(is_key(), Key.revoked_at.is_(None)))
-    administered = any(ADMIN in row.scopes and not is_expired(row, now) for row in rows)
-    users = await session.scalars(select(User))
-    return DEFAULT_SCOPES if by or administered or any(ADMIN in user.scopes for user in users) else (ADMIN,)
-
-
-def _checked_bases(bases: Mapping[str, str] | None) -> dict[str, str] | None:
-    """Check the access levels of bases. Raises `InvalidParameter` for an unknown level."""
-    for name, level in (bases or {}).items():
-        if level not in (READ, WRITE):
-            raise InvalidParameter("bases", f"'{level}' for '{name}' is neither '{READ}' nor '{WRITE}'.")
-    return None if bases is None else dict(bases)
-
-
-def _check_narrower(spec: KeySpec, scopes: list[str], by: Grant | None) -> None:
-    """Raise `PermissionDenied` if a key would allow more than the key that creates it."""
-    if by is None or by.allows(ADMIN):
-        return
-    for scope in scopes:
-        by.check(scope)
-    exactly = replace(by, aliases=NO_ALIASES)  # tomorrow an alias may stand for another model
-    for model in spec.models or ():
-        exactly.check_model(model)
-    for base, level in (spec.bases or {}).items():
-        by.check_base(base, level)
-    limits = (
-        (by.requests_per_minute, spec.requests_per_minute),
-        (by.tokens_per_minute, spec.tokens_per_minute),
-        (by.expires_at - time.time() if by.expires_at and by.user is None else None, spec.expires_in),
-    )
-    wider = any(own is not None and (given is None or given > own) for own, given in limits)
-    unnamed = (by.models is not None and spec.models is None) or (by.bases is not None and spec.bases is None)
-    if wider or unnamed:
-        raise PermissionDenied(f"The key '{by.name}' has limits, and what it makes may not have wider ones.")
+    return DEFAULT_SCOPES if by or await is_administered(session) else (ADMIN,)

@@ -15,6 +15,7 @@ from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import Variant, matching
 from modelyard.control import adapter_files
 from modelyard.control.choosing import EngineChoice, Offer, Requirements, decide
+from modelyard.control.family_options import options_of_family
 from modelyard.control.other_engines import naming_others
 from modelyard.control.placement import Machine, show
 from modelyard.control.privileges import UNKNOWN, Permit
@@ -46,6 +47,7 @@ def plan_launch(
     hub_name = extras.pop("download_hub", None)
     projector = str(extras.pop("multimodal_projector", None) or "") or None
     engine = request.model_engine or extras.pop("engine", None)
+    extras = {**options_of_family(request, catalog, extras), **extras}
     if request.enable_thinking is not None:
         extras["enable_thinking"] = request.enable_thinking
     requirements = Requirements(
@@ -130,7 +132,7 @@ def _offers(
         return [(_without_weights(request, format, kind), None)]
     if not request.model_name and not request.model_path:
         raise InvalidParameter(
-            "model_name", "is required: a family of the catalog, or a path to a .gguf file or folder."
+            "model_name", "it is required: a family of the catalog, or a path to a .gguf file or folder."
         )
     if not request.model_path and request.model_name and (found := family_offers(request, catalog)):
         return found
@@ -175,7 +177,7 @@ def _without_weights(request: LaunchRequest, format: str, kind: ModelType | None
     """The model of an engine without weights, described by the request alone."""
     name = request.model_name or request.model_uid
     if not name:
-        raise InvalidParameter("model_name", "is required.")
+        raise InvalidParameter("model_name", "it is required.")
     return Model(name=name, type=kind or ModelType.LLM, format=format)
 
 
@@ -253,7 +255,7 @@ def _gpus(request: LaunchRequest, hardware: Hardware) -> int | None:
     except ValueError:
         raise InvalidParameter("n_gpu", f"'{given}' is no number, 'auto' or null.") from None
     if count < 0:
-        raise InvalidParameter("n_gpu", "must not be negative.")
+        raise InvalidParameter("n_gpu", "it must not be negative.")
     if count > len(hardware.gpus):
         raise InvalidParameter("n_gpu", f"{count} per replica are asked for, and {_have(hardware)} {INSTEAD}")
     return count

@@ -22,7 +22,7 @@ async def hashed(password: str, field: str = "password") -> str:
     Raises `InvalidParameter`, which names the `field`, if it is too short or long.
     """
     if not SHORTEST <= len(password) <= LONGEST:
-        raise InvalidParameter(field, f"must have {SHORTEST} to {LONGEST} characters.")
+        raise InvalidParameter(field, f"it must have {SHORTEST} to {LONGEST} characters.")
     salt = os.urandom(16)
     digest = await _scrypt(password, salt, COST, BLOCK, PARALLEL)
     return f"scrypt${COST}${BLOCK}${PARALLEL}${_text(salt)}${_text(digest)}"

@@ -290,8 +290,8 @@ class Reconciler:
                 plan = keyed(plan, self._settings, os.environ)
             else:
                 plan = resolved(plan, engine, self._settings.engines_folder)
-                gone = [adapter for adapter in target.launch.adapters if adapter not in here]
-                self._adapter_sync.started(name, () if plan.hot_adapters else here, gone)
+                absent = [adapter for adapter in target.launch.adapters if adapter not in here]
+                self._adapter_sync.started(name, () if plan.hot_adapters else here, absent)
         except Exception as error:
             # engines may be third-party code: an unexpected error fails this model only
             if not isinstance(error, ModelyardError):

@@ -27,7 +27,7 @@ LONGEST = 200
 LARGEST = 16 * 2**20
 """Maximum size of a file in bytes: more than a request body may have."""
 HOME = "$MODELYARD_HOME"
-"""Stands for the home folder at the beginning of a `model_uri` in a file, because that folder can move."""
+"""Stands for the home folder at the beginning of a `model_uri` or an adapter's path in a file, because that folder can move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +113,23 @@ def skipped(path: Path, problem: object) -> None:
 
 
 def _placed(value: Any, before: str, after: str) -> Any:
-    """A record in which the folder `before` is replaced by `after` where a `model_uri` begins with it."""
+    """A record in which the folder `before` is replaced by `after` where a `model_uri` or an adapter's path begins with it."""
     if isinstance(value, list):
         return [_placed(each, before, after) for each in value]
     if not isinstance(value, Mapping):
         return value
     found = {key: _placed(each, before, after) for key, each in value.items()}
     if isinstance(uri := found.get("model_uri"), str):
-        scheme = "file://" if uri.startswith("file://") else ""
-        path = uri.removeprefix(scheme)
-        if path.startswith(before + "/"):
-            found["model_uri"] = scheme + after + path.removeprefix(before)
+        found["model_uri"] = _moved(uri, before, after)
+    if isinstance(paths := found.get("adapters"), list):
+        found["adapters"] = [_moved(path, before, after) if isinstance(path, str) else path for path in paths]
     return found
+
+
+def _moved(uri: str, before: str, after: str) -> str:
+    scheme = "file://" if uri.startswith("file://") else ""
+    path = uri.removeprefix(scheme)
+    return scheme + after + path.removeprefix(before) if path.startswith(before + "/") else uri
 
 
 def _read(path: Path) -> Written:

@@ -29,7 +29,7 @@ from modelyard.core.errors import (
     RegistrationInUse,
     RegistrationInvalid,
 )
-from modelyard.core.types import Launch, ModelType
+from modelyard.core.types import Launch, ModelType, Preset
 from modelyard.db.session import Database
 from modelyard.db.tables import Registration
 from modelyard.engines.names import profile_of
@@ -50,11 +50,19 @@ class Registrations:
         self._paths: dict[tuple[ModelType, str], Path] = {}
         """Type and lower-case name → the file of a persistent family."""
         self._turn = asyncio.Lock()
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when the families have changed."""
 
     async def load(self) -> None:
         """Load the families of the files into the catalog, and move rows of earlier versions from the database into files."""
         await asyncio.to_thread(self._take, await asyncio.to_thread(self._files.read))
         await self._migrate()
+        self.on_change()
+
+    def presets(self) -> list[Preset]:
+        """The families that a running model answers for."""
+        found = self._catalog.registered(ModelType.LLM)
+        return [Preset(each.name, each.runs_on, each.defaults) for each in found if each.runs_on]
 
     def _take(self, found: Sequence[Written]) -> None:
         """Register the families of files. A record may refer to the prompt of a family in a later file."""
@@ -105,7 +113,7 @@ class Registrations:
     async def check(self, type: ModelType, model: str | Mapping[str, Any], persist: bool, local: bool = True) -> Family:
         """The family that `register` would add. Raises its errors, but for those of writing a file."""
         family = await self.read(type, model)
-        if not local and any(source.path for spec in family.specs for source in spec.src.values()):
+        if not local and (family.adapters or any(source.path for each in family.specs for source in each.src.values())):
             raise PermissionDenied(
                 "Registering files of this machine takes the scope 'models:write', too; name a repository."
             )
@@ -127,9 +135,10 @@ class Registrations:
             self._catalog.check_new(family)
             if not persist:
                 self._catalog.register(family)
-                return family
-            path = await asyncio.to_thread(self._files.write, type, family.name, family.sent or {})
-            self._keep(family, path)
+            else:
+                path = await asyncio.to_thread(self._files.write, type, family.name, family.sent or {})
+                self._keep(family, path)
+        self.on_change()
         return family
 
     async def unregister(self, type: ModelType, name: str) -> None:
@@ -144,6 +153,7 @@ class Registrations:
                 await asyncio.to_thread(self._files.remove, path)
                 del self._paths[type, family.name.lower()]
             self._catalog.unregister(family.name, type)
+        self.on_change()
 
     def _found(self, type: ModelType, name: str) -> Family:
         """The family of exactly this name, in any letter case; an alias, which suffices for a launch, does not here."""
@@ -205,6 +215,9 @@ def here() -> Cached:
 
 def check_paths(family: Family) -> None:
     """Raise `RegistrationInvalid` if local files that the family names do not exist."""
+    for place, adapter in enumerate(family.adapters):
+        if not _exists(Path(adapter)):
+            raise RegistrationInvalid(f"adapters[{place}]: there is no file '{adapter}' on this machine.")
     for place, spec in enumerate(family.specs):
         for source in spec.src.values():
             for quantization in spec.quantizations_of(source) if source.path else []:

@@ -62,6 +62,7 @@ def _of_model(view: ModelView) -> Route:
         thinking_key=launch.model.thinking_key,
         context_length=(plan.context_length if plan else None) or launch.model.context_length or None,
         request_limit=launch.request_limit,
+        defaults=launch.model.defaults,
     )
 
 

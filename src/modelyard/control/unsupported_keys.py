@@ -38,7 +38,7 @@ def refuse_unsupported(request: LaunchRequest) -> None:
         if getattr(request, key):
             raise InvalidParameter(key, ENVIRONMENTS)
     if request.request_limits is not None and request.request_limits < 0:
-        raise InvalidParameter("request_limits", "must be 0 or more; leave it out for no limit.")
+        raise InvalidParameter("request_limits", "it must be 0 or more; leave it out for no limit.")
     if request.replica_config:
         _refuse_differences(request, request.replica_config)
 
@@ -84,7 +84,7 @@ def _refuse_differences(request: LaunchRequest, entries: list[dict[str, Any]]) -
     """Raise `InvalidParameter` unless each replica's entry equals what the launch requests."""
     if len(entries) != request.replica:
         raise InvalidParameter(
-            "replica_config", f"has {len(entries)} entries, and {request.replica} replicas are asked for."
+            "replica_config", f"it has {len(entries)} entries, and {request.replica} replicas are asked for."
         )
     for entry in entries:
         _refuse_keys(entry, ENTRY_KEYS)
@@ -115,4 +115,4 @@ def _refuse_device(request: LaunchRequest, device: dict[str, Any]) -> None:
 def _refuse_keys(entry: dict[str, Any], known: tuple[str, ...]) -> None:
     for key in entry:
         if key not in known:
-            raise InvalidParameter("replica_config", f"has no key '{key}'; it has {', '.join(known)}.")
+            raise InvalidParameter("replica_config", f"it has no key '{key}'; it has {', '.join(known)}.")

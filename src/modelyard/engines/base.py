@@ -13,6 +13,7 @@ import msgspec
 
 from modelyard.core.errors import InvalidParameter, UnknownOption, nearest
 from modelyard.core.memory import Runtime
+from modelyard.core.mismatches import reworded
 from modelyard.core.rules import NO_RULES, Rules
 from modelyard.core.trust import Privilege
 from modelyard.core.types import (
@@ -64,6 +65,8 @@ class Profile:
     """
     only_by_name: bool = False
     """Whether it is used only by launches that name it. It is listed and estimated, but never chosen automatically."""
+    for_tests: bool = False
+    """Whether it pretends to be an engine. `modelyard engine list` and `doctor` show it with `--all` only."""
     rank: int = 0
     """If several engines could run a model, those with a higher rank are listed first."""
 
@@ -156,11 +159,16 @@ class Engine(ABC):
     """The name that it is registered under."""
     profile: Profile
     Options: type[msgspec.Struct] = NoOptions
-    """The engine's launch options: a msgspec struct, each field with a default and a description.
+    """The engine's launch options: a msgspec struct, each field with a default, a description and, unless
+    `engines/option_schema.py` lists the option, `extra_json_schema={"group": "answers"}`: its place in the form of a launch.
 
     `read_options` refuses an option without a field. A launch that names no engine but has an option that one engine alone
     has goes to that engine. `--context-length` of the command line arrives as the option `n_ctx`.
     """
+
+    rules: Rules = NO_RULES
+    """What it does with each request parameter (`engines.rules.rules_of`), before the rules that a launch adds; the reference
+    of parameters shows it. `command` gives `Command.rules`."""
 
     environment: Recipe | None = None
     """The recipe of the engine's own virtual environment; None if it runs with the server's libraries."""
@@ -263,7 +271,8 @@ def read_options(engine: str, kind: type[S], options: Mapping[str, Json]) -> S:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         problem, _, where = str(error).partition(" - at `$.")
-        raise InvalidParameter(where.rstrip("`") or "options", problem) from error
+        where = where.rstrip("`")
+        raise InvalidParameter(where or "options", f"{reworded(problem, kind, where)}.") from error
 
 
 REASONS = {

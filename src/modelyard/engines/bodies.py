@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 
 from modelyard.core.asgi import App, Message, Receive, Scope, Send, replay
+from modelyard.core.errors import InvalidParameter
 from modelyard.engines.media import Media, MediaRefused, read
 
 
@@ -17,8 +18,9 @@ async def respond(send: Send, status: int, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def refuse(send: Send, param: str, message: str) -> None:
-    """Send a 400 in OpenAI's envelope."""
+async def refuse(send: Send, param: str, problem: str) -> None:
+    """Send a 400 in OpenAI's envelope, worded like the server's own errors."""
+    message = InvalidParameter(param, problem).message
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": 400}
     await respond(send, 400, json.dumps({"error": error}).encode())
 

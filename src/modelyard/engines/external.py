@@ -88,12 +88,12 @@ class External(Engine):
 def address_of(base_url: str) -> Address:
     """Parse an API's base URL into host, port and prefix. Raises `InvalidParameter`."""
     if not base_url:
-        raise InvalidParameter("base_url", "is required: where the API begins, such as https://api.example.com/v1.")
+        raise InvalidParameter("base_url", "it is required: where the API begins, such as https://api.example.com/v1.")
     parts = urlsplit(base_url.strip())
     if parts.scheme not in PORTS or not parts.hostname:
         raise InvalidParameter("base_url", f"'{base_url}' is not an http:// or https:// URL.")
     if parts.query or parts.fragment or parts.username:
-        raise InvalidParameter("base_url", "may hold no user, query or fragment.")
+        raise InvalidParameter("base_url", "it may hold no user, query or fragment.")
     try:
         port = parts.port or PORTS[parts.scheme]
     except ValueError:

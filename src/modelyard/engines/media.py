@@ -105,7 +105,7 @@ def read(body: bytes) -> dict[str, Any] | None:
         try:
             request = json.loads(body)  # accepts extensions such as NaN, like engines in Python
         except (ValueError, RecursionError) as error:
-            raise MediaRefused("body", f"is no JSON: {error}.") from None
+            raise MediaRefused("body", f"it is no JSON: {error}.") from None
     return request if isinstance(request, dict) and not is_plain(request) else None
 
 
@@ -232,14 +232,14 @@ def _check_arguments(value: Any, param: str, depth: int) -> None:
     """Raise `MediaRefused` for arguments that could make a library open a file or an address."""
     _check_depth(param, depth)
     if isinstance(value, str) and not WORDS.fullmatch(value):
-        raise MediaRefused(param, f"may not hold '{excerpt(value)}', which a library could open.")
+        raise MediaRefused(param, f"it may not hold '{excerpt(value)}', which a library could open.")
     if isinstance(value, list):
         for each in value:
             _check_arguments(each, param, depth + 1)
     elif isinstance(value, dict):
         for name, each in value.items():
             if name in KINDS and not isinstance(each, dict):
-                raise MediaRefused(param, f"may not hold '{name}': media stand in the messages.")
+                raise MediaRefused(param, f"it may not hold '{name}': media stand in the messages.")
             _check_arguments(each, param, depth + 1)
 
 

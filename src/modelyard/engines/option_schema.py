@@ -59,6 +59,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "answers": (
         *("enable_thinking", "reasoning_parser", "reasoning_format", "reasoning_budget", "tool_call_parser"),
         *("chat_template", "seed", "pooling", "normalize", "prompt_name", "query_prompt_name", "document_prompt_name"),
+        "safe_labels",
         *("allowed_media_hosts", "tokens", "dimensions"),
     ),
     "adapters": ("peft_model_config", "lora", "lora_scale", "enable_lora", "max_loras", "max_lora_rank"),

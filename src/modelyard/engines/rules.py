@@ -67,8 +67,8 @@ EVERY: Mapping[Task, frozenset[str]] = {
 
 INNER = ("stream_options.continuous_usage_stats", "response_format.structures", "response_format.format")
 """Fields inside objects that only some engines have: statistics in each event, and vLLM's `structural_tag`."""
-TOOLS_INSTEAD = "OpenAI replaced it; use 'tools' and 'tool_choice'"
-OLD: Mapping[str, Rule] = {"functions": Refuse(TOOLS_INSTEAD), "function_call": Refuse(TOOLS_INSTEAD)}
+OLD = ("functions", "function_call")
+"""Chat parameters that no engine receives, because the server makes `tools` and `tool_choice` of them."""
 OF_COMPLETIONS: Mapping[str, Rule] = dict.fromkeys(("best_of", "suffix"), Refuse("chats have no such parameter"))
 """Refused in chats although chat structs lack these fields, because an engine would drop them silently."""
 
@@ -94,7 +94,7 @@ def table(
     refused: Rule = Refuse(lacks)
     found = dict.fromkeys((*fields, *INNER), refused)
     if task is Task.CHAT:
-        found |= OLD
+        found |= dict.fromkeys(OLD, Honour())
     found |= dict.fromkeys(IGNORED, Ignore())
     found |= dict.fromkeys((*EVERY[task], *honours), Honour())
     found |= rules or {}

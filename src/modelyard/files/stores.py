@@ -107,7 +107,7 @@ class UrlStore:
             self._files, self._root = core.url_to_fs(url)
         except (ImportError, ValueError, OSError) as error:
             raise CannotStart(
-                f"MODELYARD_FILES_URL cannot be used: {reason(error)}. Run pip install 'modelyard[files]' and install the "
+                f"MODELYARD_FILES_URL cannot be used: {reason(error)}. Run pip install fsspec and install the "
                 "library of that kind of storage, or leave it empty to store files in the home folder."
             ) from error
 

@@ -10,11 +10,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from modelyard.core.access import INFERENCE, Access, Grant
+from modelyard.core.access import INFERENCE, OWN_SCOPES, Access, Grant
 from modelyard.core.aliases import Aliases
-from modelyard.core.asgi import App, Headers, Receive, Scope, Send
+from modelyard.core.asgi import App, Headers, Receive, Scope, Send, replay
 from modelyard.core.config import Settings
 from modelyard.core.errors import (
     InternalError,
@@ -24,43 +23,42 @@ from modelyard.core.errors import (
     PathNotFound,
     UpstreamFailed,
 )
+from modelyard.core.rules import Ignore, Refuse
 from modelyard.core.traffic import Traffic
-from modelyard.core.types import ReplicaState, Route, RouteTable, Task
+from modelyard.core.types import Preset, ReplicaState, Route, RouteTable, Task
 from modelyard.gateway import lookup
-from modelyard.gateway.apps import AppCall
-from modelyard.gateway.asgi import ClientLeft, header, linger, send_error, send_options
+from modelyard.gateway.apps import AppCall, arriving
+from modelyard.gateway.asgi import OWN_FORM, ClientLeft, header, linger, send_error, send_options
 from modelyard.gateway.client import RequestClient, watched
+from modelyard.gateway.defaults import with_defaults, with_presets
 from modelyard.gateway.exchange import LEFT, Exchange
 from modelyard.gateway.headers import request_id
 from modelyard.gateway.middleware import access_log
-from modelyard.gateway.middleware.limits import Limits
+from modelyard.gateway.middleware.limits import Allowance, Limits
 from modelyard.gateway.middleware.meter import Meter
 from modelyard.gateway.middleware.tally import Tallies
 from modelyard.gateway.model_call import (
+    DEPLOYMENT,
     ModelCall,
     check_content_type,
     json_call,
     read_body,
     read_call,
 )
-from modelyard.gateway.open_requests import OpenRequests
+from modelyard.gateway.mounts import Mount, MountStyle
+from modelyard.gateway.old_functions import OldFunctions, is_old
+from modelyard.gateway.open_requests import OpenRequests, names
 from modelyard.gateway.paths import PATHS, InferencePath
+from modelyard.gateway.rate_headers import rate_limits
 from modelyard.gateway.relay import Relay, RelayRequest
 from modelyard.gateway.sender import Caller, Sender
+from modelyard.gateway.tracing import Span, Tracer
 from modelyard.gateway.upstream import Pool
 
 log = logging.getLogger(__name__)
 
 JSON_HEADERS: Headers = [(b"content-type", b"application/json")]
 """The headers that a replica receives for a request from inside this process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """An app of this process at a path."""
-
-    app: App
-    methods: Sequence[str]
 
 
 class Gateway:
@@ -74,10 +72,17 @@ class Gateway:
         self.tallies = Tallies()
         self.on_end: Callable[[Exchange], None] = lambda exchange: None
         """Called at the end of each request, successful or not."""
+        self.tracer: Tracer | None = None
+        """Begins the spans of requests; None if nothing is traced."""
         self.aliases = Aliases(settings.alias_rules) if aliases is None else aliases
         """What other names of models stand for, as of the present route table."""
+        self.chat_input: Callable[[bytes], bytes | None] = lambda body: None
+        """Translates a body of chats that has `input` in place of `messages`; None for other bodies."""
+        self.launch_command: lookup.LaunchCommand = lookup.no_command
+        """Names the command that launches a model which a request names and that does not run."""
         self._settings = settings
-        self._table = self._models = RouteTable()
+        self._table = self._models = self._published = RouteTable()
+        self._presets: Sequence[Preset] = ()
         self._app_routes: Mapping[str, Route] = {}
         self._mounts: dict[str, Mount] = {}
         """Path → mounted app."""
@@ -91,6 +96,7 @@ class Gateway:
 
     def publish(self, table: RouteTable) -> None:
         """Use this table for new requests. Requests in progress keep their replica."""
+        self._published, table = table, with_presets(table, self._presets)
         self._models = table
         self.aliases.publish({name: route.name for name, route in table.routes.items()})
         self._table = RouteTable({**self._app_routes, **table.routes}, table.version) if self._app_routes else table
@@ -98,11 +104,22 @@ class Gateway:
 
     def chats(self, grant: Grant | None = None) -> str | None:
         """The first ready chat model, by name, that a key may use; None if there is none."""
+        return next(self._ready(Task.CHAT, grant), None)
+
+    def ranker(self, grant: Grant | None = None) -> str | None:
+        """The first ready rerank model, by name, that a key may use; None if there is none."""
+        return next(self._ready(Task.RERANK, grant), None)
+
+    def classifier(self, grant: Grant | None = None) -> str | None:
+        """The first ready model, by name, that a key may use and that classifies and does not rank; None if there is none."""
+        found = self._ready(Task.CLASSIFICATION, grant)
+        return next((name for name in found if Task.RERANK not in self._models.routes[name].tasks), None)
+
+    def _ready(self, task: Task, grant: Grant | None) -> Iterator[str]:
+        """The ready models for a task that a key may use, by name."""
         for name, route in sorted(self._models.routes.items()):
-            usable = route.endpoints and Task.CHAT in route.tasks and name == route.name
-            if usable and (grant is None or grant.sees(name)):
-                return name
-        return None
+            if route.endpoints and task in route.tasks and name == route.name and (grant is None or grant.sees(name)):
+                yield name
 
     def route(self, name: str) -> Route | None:
         """The route of a model, of a knowledge base, or of what an alias stands for."""
@@ -112,6 +129,12 @@ class Gateway:
         """Tokens of prompt and answer that a model takes at most; None if that is not known."""
         route = self._models.routes.get(name)
         return None if route is None else route.context_length
+
+    def honours(self, name: str, task: Task, parameter: str) -> bool:
+        """Whether the engine of a model is known to have an effect for a parameter. False for models without rules."""
+        route = self.route(name)
+        rule = None if route is None else route.rules.by_task.get(task, {}).get(parameter)
+        return rule is not None and not isinstance(rule, Ignore | Refuse)
 
     def state(self, name: str) -> ReplicaState | None:
         """The state of a model or of what an alias stands for; READY if it has an endpoint, None if there is none."""
@@ -130,12 +153,25 @@ class Gateway:
         self._app_routes = routes
         self.publish(self._models)
 
-    def mount(self, path: str, app: App, methods: Sequence[str] = ("POST",)) -> None:
-        """Mount an app of this process at a path. Its requests need not name a model.
+    def set_presets(self, presets: Sequence[Preset]) -> None:
+        """Publish these names of running models, which add defaults to requests, replacing those of the previous call."""
+        self._presets = presets
+        self.publish(self._published)
 
-        They need a key with the scope for inference, and are counted like other requests. The app uses models through `sender`.
+    def mount(
+        self,
+        path: str,
+        app: App,
+        methods: Sequence[str] = ("POST",),
+        style: MountStyle | None = None,
+        scope: str = INFERENCE,
+    ) -> None:
+        """Mount an app of this process at a path, or below it if it ends with `/`. Its requests need not name a model.
+
+        They need a key with `scope`; those for inference are counted like other requests. The app uses models through `sender`,
+        which refuses those that the key may not use.
         """
-        self._mounts[path] = Mount(app, methods)
+        self._mounts[path] = Mount(app, methods, style or MountStyle(), scope)
 
     def sender(self, caller: Caller) -> Sender:
         """A sender of requests to models on behalf of a caller, from inside this process."""
@@ -144,8 +180,9 @@ class Gateway:
     def check_inside(self, caller: Caller, path: str, body: bytes) -> None:
         """Raise what a request from inside this process would be refused with at once, without sending it."""
         call = json_call(PATHS[path], body)
-        route = lookup.find_for(self._table, self.aliases, call, caller.grant)
-        lookup.check(route, PATHS[path].task, lookup.under_own_name(route, self.aliases, call))
+        route = lookup.find_for(self._table, self.aliases, call, caller.grant, self.launch_command)
+        call = with_defaults(lookup.under_own_name(route, self.aliases, call), route, PATHS[path])
+        lookup.check(route, PATHS[path].task, call)
 
     def admit(self, access: Access) -> None:
         """Use these keys for new requests. Answers in progress continue."""
@@ -160,7 +197,7 @@ class Gateway:
 
     def handles(self, path: str) -> bool:
         """Whether the gateway answers at a path, for any method."""
-        return path in PATHS or path in self._mounts
+        return path in PATHS or self._mount_at(path) is not None
 
     async def close(self) -> None:
         """Close idle connections to replicas."""
@@ -172,7 +209,7 @@ class Gateway:
             await send_options(send, self._methods(scope["path"]), [(b"x-request-id", request_id(headers))])
             return
         exchange = Exchange(request_id(headers), scope["method"], scope["path"], time.monotonic())
-        with self._counted(exchange):
+        with self._counted(exchange, headers):
             try:
                 await self._serve(exchange, scope, receive, send)
             except ClientLeft:
@@ -193,9 +230,9 @@ class Gateway:
         exchange = Exchange(caller.request_id or request_id([]), "POST", path, time.monotonic())
         exchange.body_read, exchange.bytes_in, exchange.grant = True, len(body), caller.grant
         exchange.inside, exchange.background = True, caller.background
-        with self._counted(exchange):
+        with self._counted(exchange, [], caller.span):
             try:
-                grant = None if caller.admitted else self._admit_again(caller.grant)
+                grant = self._models_of(caller)
                 call = json_call(self._path(exchange), body)
                 scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": JSON_HEADERS}
                 await self._answer(exchange, scope, call, grant, client, send)
@@ -209,9 +246,11 @@ class Gateway:
                 raise client.aborted or UpstreamFailed(exchange.model, "its answer was interrupted.")
 
     @contextmanager
-    def _counted(self, exchange: Exchange) -> Iterator[None]:
-        """Count a request from its beginning to its end: in the metrics, for its key, and in the access log."""
+    def _counted(self, exchange: Exchange, headers: Headers, parent: Span | None = None) -> Iterator[None]:
+        """Count a request from its beginning to its end: in the metrics, for its key, in traces and in the access log."""
         self.meter.begin()
+        if self.tracer is not None and not exchange.background:
+            exchange.span = self.tracer.begin(headers, parent)
         try:
             yield
         finally:
@@ -223,6 +262,8 @@ class Gateway:
             self.meter.end(exchange)
             self.tallies.end(exchange)
             self.on_end(exchange)
+            if exchange.span is not None:
+                exchange.span.end(exchange)
             if self._settings.access_log:
                 access_log.write(exchange)
 
@@ -233,34 +274,67 @@ class Gateway:
         headers, limit = scope["headers"], self._settings.max_body_bytes
         exchange.grant = grant = self._access.admit(headers, time.time())
         if grant is not None:
-            grant.check(INFERENCE)
-            self._limits.begin(grant)
+            needed = INFERENCE if mount is None else mount.scope
+            grant.check(needed)
+            if needed not in OWN_SCOPES:
+                grant.check_all_models()
+            if needed == INFERENCE and self._limits.begin(grant) and mount is None:
+                exchange.limits = rate_limits(exchange.request_id, self._limits.allowances(grant))
         if path is not None:
-            call = await read_call(path, exchange, headers, receive, limit)
+            call = await read_call(path, exchange, headers, receive, limit, scope.get(DEPLOYMENT, ""), self.chat_input)
             with watched(receive) as client:
                 await self._answer(exchange, scope, call, grant, client, send)
         elif mount is not None:
-            check_content_type(headers)
-            body = await read_body(headers, receive, limit)
-            exchange.body_read, exchange.bytes_in = True, len(body)
-            with watched(receive) as client:
-                await AppCall(mount.app, exchange, client, send).run(scope, body)
+            if not mount.style.any_type:
+                check_content_type(headers)
+            await self._serve_mount(mount, exchange, scope, receive, send)
+
+    async def _serve_mount(self, mount: Mount, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by an app at a path, which gets the whole body unless it reads the body itself."""
+        style = mount.style
+        head = style.head(exchange.request_id, self._allowances(exchange.grant))
+        if style.streams:
+            call = AppCall(mount.app, exchange, RequestClient(), send, style.errors, head, own_models=True)
+            await call.run(scope, arriving(receive, exchange))
+            return
+        body = await read_body(scope["headers"], receive, self._settings.max_body_bytes)
+        exchange.body_read, exchange.bytes_in = True, len(body)
+        with watched(receive) as client:
+            call = AppCall(mount.app, exchange, client, send, style.errors, head, own_models=True)
+            await call.run(scope, replay(body))
 
     async def _answer(
         self, exchange: Exchange, scope: Scope, call: ModelCall, grant: Grant | None, client: RequestClient, send: Send
     ) -> None:
         """Answer by the route of the model. `grant` has the models that may be used; None for all."""
-        route = lookup.find_for(self._table, self.aliases, call, grant)
+        route = lookup.find_for(self._table, self.aliases, call, grant, self.launch_command)
         exchange.model = route.name
         call = lookup.under_own_name(route, self.aliases, call)
+        headers = scope["headers"]
+        older = OldFunctions(send) if is_old(call) else None
+        call = with_defaults(call, route, PATHS[exchange.path])
         lookup.check(route, PATHS[exchange.path].task, call)
+        if older is not None:
+            send, headers = older.send, [pair for pair in headers if pair[0] != b"accept-encoding"]
         with self._open.track(route.uid, names(exchange, call), client, exchange.grant):
             if route.app is not None:  # the tokens are counted when the app sends requests to models
                 self.tallies.begin(exchange)
-                await AppCall(route.app, exchange, client, send).run(scope, call.body)
+                app = AppCall(route.app, exchange, client, send, head=exchange.limits)
+                await app.run(scope, replay(call.body))
                 return
-            request = RelayRequest(exchange, route, call, scope["query_string"], scope["headers"])
+            request = RelayRequest(exchange, route, call, scope["query_string"], headers)
             await self._relay.run(request, client, send)
+            if older is not None:
+                await older.close()
+
+    def _models_of(self, caller: Caller) -> Grant | None:
+        """The grant that limits the models of a request from inside; None for all. Checks callers that were not admitted."""
+        if not caller.admitted:
+            return self._admit_again(caller.grant)
+        return caller.grant if caller.own_models else None
+
+    def _allowances(self, grant: Grant | None) -> Sequence[Allowance]:
+        return () if grant is None else self._limits.allowances(grant)
 
     def _admit_again(self, grant: Grant | None) -> Grant | None:
         """Check and count a further request of an admitted key. Raises `InvalidKey`, `PermissionDenied`, `RateLimited`."""
@@ -279,7 +353,11 @@ class Gateway:
     ) -> None:
         """Answer with an error. If the body is still being sent, it is read for a moment before the connection is closed."""
         exchange.status = error.status
+        mount = self._mount_at(exchange.path)
+        form = OWN_FORM if mount is None else mount.style.errors
+        head = rate_limits if mount is None else mount.style.head
         own = [(b"x-request-id", exchange.request_id)]
+        own += head(exchange.request_id, self._allowances(exchange.grant))
         if isinstance(error, MethodNotAllowed):
             own.append((b"allow", ", ".join(self._methods(exchange.path)).encode()))
         sends = header(headers, b"content-length") not in (None, b"0") or header(headers, b"transfer-encoding")
@@ -287,24 +365,29 @@ class Gateway:
         unread = bool(sends) and not exchange.body_read
         if unread:
             own.append((b"connection", b"close"))
-        exchange.bytes_out = await send_error(send, error, own, more=unread and not waits)
+        identity = exchange.request_id.decode()
+        exchange.bytes_out = await send_error(send, error, own, unread and not waits, form, identity)
         exchange.first_byte = time.monotonic()
         if unread and not waits:
             await linger(receive, send)
 
     def _methods(self, path: str) -> list[str]:
         """The methods of a path that the gateway handles, for `Allow`."""
-        mount = self._mounts.get(path)
-        return ["OPTIONS", *(mount.methods if mount else [PATHS[path].method])]
+        mount = self._mount_at(path)
+        methods = [*mount.methods] if mount else [PATHS[path].method]
+        return ["OPTIONS", *methods, *(["HEAD"] if "GET" in methods else [])]
 
     def _mount(self, exchange: Exchange) -> Mount | None:
         """The app mounted at a request's path, if there is one. Raises `MethodNotAllowed`."""
-        mount = self._mounts.get(exchange.path)
+        mount = self._mount_at(exchange.path)
         if mount is not None:
             exchange.known_path = True
-            if exchange.method not in mount.methods:
+            if exchange.method not in mount.methods and not (exchange.method == "HEAD" and "GET" in mount.methods):
                 raise MethodNotAllowed(exchange.method, exchange.path, mount.methods)
         return mount
+
+    def _mount_at(self, path: str) -> Mount | None:
+        return self._mounts.get(path) or self._mounts.get(path[: path.rfind("/") + 1])
 
     def _path(self, exchange: Exchange) -> InferencePath:
         """The path's row in the table. Raises `PathNotFound` or `MethodNotAllowed`."""
@@ -315,9 +398,3 @@ class Gateway:
         if exchange.method != path.method:
             raise MethodNotAllowed(exchange.method, exchange.path, [path.method])
         return path
-
-
-def names(exchange: Exchange, call: ModelCall) -> set[str]:
-    """The ids by which a client can abort its request."""
-    given = getattr(call.request, "request_id", None)
-    return {exchange.request_id.decode(), *([given] if isinstance(given, str) else [])}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from modelyard.core.asgi import Headers, Receive, Send
 from modelyard.core.errors import ModelyardError
@@ -17,6 +18,24 @@ class ClientLeft(Exception):
     """The client disconnected."""
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorForm:
+    """How errors are written at a path. Interfaces of other systems have forms of their own."""
+
+    body: Callable[[ModelyardError, str], bytes]
+    """Encodes an error and the id of its request as the body of an answer."""
+    event: Callable[[ModelyardError, str], bytes]
+    """Encodes them as the end of a stream that has begun."""
+    media_type: bytes = b"text/event-stream"
+    """Content type of the streams that can end with an `event`."""
+    end: bytes = b"\n\n"
+    """The bytes between two values of such a stream."""
+
+
+OWN_FORM = ErrorForm(lambda error, _: errors.encode(error), lambda error, _: errors.sse_event(error))
+"""OpenAI's error, as `protocol/errors.py` builds it."""
+
+
 def header(headers: Headers, name: bytes) -> bytes | None:
     """The value of a header, or None; names in ASGI are lower case."""
     for key, value in headers:
@@ -25,9 +44,19 @@ def header(headers: Headers, name: bytes) -> bytes | None:
     return None
 
 
-async def send_error(send: Send, error: ModelyardError, headers: Headers, more: bool = False) -> int:
-    """Answer with the error envelope; returns its length in bytes. With `more`, the answer stays open for `linger`."""
-    body = errors.encode(error)
+async def send_error(
+    send: Send,
+    error: ModelyardError,
+    headers: Headers,
+    more: bool = False,
+    form: ErrorForm = OWN_FORM,
+    identity: str = "",
+) -> int:
+    """Answer with an error; returns the length of its body in bytes. With `more`, the answer stays open for `linger`.
+
+    `identity` is the id of the request, which some forms contain.
+    """
+    body = form.body(error, identity)
     own = [(name.encode(), value.encode()) for name, value in errors.headers(error).items()]
     fixed = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": error.status, "headers": [*fixed, *own, *headers]})
@@ -35,17 +64,19 @@ async def send_error(send: Send, error: ModelyardError, headers: Headers, more: 
     return len(body)
 
 
-async def end_stream(send: Send, headers: Headers, last: bytes, error: ModelyardError) -> None:
+async def end_stream(
+    send: Send, headers: Headers, last: bytes, error: ModelyardError, form: ErrorForm = OWN_FORM, identity: str = ""
+) -> None:
     """End an answer that has begun and cannot be completed: a stream gets the error as its last event.
 
     Any other answer is left incomplete. The server then closes the connection, so that no client takes it for complete.
     `last` is the data that was sent last.
     """
     kind = header(headers, b"content-type") or b""
-    if not kind.startswith(b"text/event-stream") or header(headers, b"content-length") is not None:
+    if not kind.startswith(form.media_type) or header(headers, b"content-length") is not None:
         return
-    gap = b"" if last.endswith(b"\n\n") or not last else b"\n\n"
-    await send({"type": "http.response.body", "body": gap + errors.sse_event(error), "more_body": False})
+    gap = b"" if last.endswith(form.end) or not last else form.end
+    await send({"type": "http.response.body", "body": gap + form.event(error, identity), "more_body": False})
 
 
 async def send_options(send: Send, allowed: Sequence[str], headers: Headers) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelyard.core.access import Grant
+from modelyard.core.asgi import Headers
 from modelyard.gateway.middleware.tokens import NO_USAGE, Tap, TokenCounts
+from modelyard.gateway.tracing import Span
 
 if TYPE_CHECKING:
     from modelyard.gateway.middleware.tally import Tally
@@ -40,17 +42,26 @@ class Exchange:
     bytes_out: int = 0
     grant: Grant | None = None
     """The key's grant; None if no key is required."""
+    limits: Headers = field(default_factory=list)
+    """Headers about what is left of the key's limits."""
     tap: Tap | None = None
     """Observes the answer of a replica."""
     usage: TokenCounts = NO_USAGE
     """The tokens, once it has ended."""
     tally: Tally | None = None
     """Where it is counted, once its model is known."""
+    span: Span | None = None
+    """Its span in a trace; None if nothing is traced."""
     inside: bool = False
     """Whether code of this process sent the request, such as an answer of a knowledge base."""
 
     background: bool = False
     """Whether it is the server's own work for nobody in particular, such as embedding documents."""
+
+    @property
+    def ttft(self) -> float | None:
+        """Seconds to the first token of its answer; None if a replica has sent none."""
+        return self.tap.first_token - self.began if self.tap and self.tap.first_token else None
 
     @property
     def failed(self) -> bool:

@@ -56,11 +56,17 @@ def find_model(body: bytes, content_type: bytes | None) -> tuple[str, ByteSpan]:
     raise MalformedBody(f"The form has no field 'model' among its first {MOST_PARTS} parts.")
 
 
+def with_field(body: bytes, content_type: bytes | None, name: str, value: str) -> bytes:
+    """A form with a further field before all others, which is the one that `find_model` finds."""
+    head = f'\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+    return boundary(content_type) + head.encode() + body
+
+
 def _name(value: bytes) -> str:
     try:
         name = value.decode()
     except UnicodeDecodeError:
-        raise InvalidParameter("model", "is not UTF-8") from None
+        raise InvalidParameter("model", "it is not UTF-8") from None
     if not 1 <= len(name) <= NAME_LIMIT:
-        raise InvalidParameter("model", f"must have 1 to {NAME_LIMIT} characters.")
+        raise InvalidParameter("model", f"it must have 1 to {NAME_LIMIT} characters.")
     return name

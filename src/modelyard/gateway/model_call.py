@@ -5,21 +5,25 @@ The replica receives the client's bytes, unless they have to be corrected (`prot
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 import msgspec
 
 from modelyard.core.asgi import Headers, Receive
-from modelyard.core.errors import BodyTooLarge, WrongContentType
+from modelyard.core.errors import BodyTooLarge, InvalidParameter, WrongContentType
+from modelyard.core.types import Task
 from modelyard.gateway.asgi import ClientLeft, header
 from modelyard.gateway.exchange import Exchange
-from modelyard.gateway.form import ByteSpan, boundary, find_model
+from modelyard.gateway.form import ByteSpan, boundary, find_model, with_field
 from modelyard.gateway.paths import BodyFormat, InferencePath
 from modelyard.protocol.inference import FormRequest
-from modelyard.protocol.requests import read, with_changes
+from modelyard.protocol.requests import read, with_changes, with_model
 
 JSON = "application/json"
+DEPLOYMENT = "modelyard.deployment"
+"""Key of the ASGI scope with the model that the request's original path names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,17 @@ class ModelCall:
 
 
 async def read_call(
-    path: InferencePath, exchange: Exchange, headers: Headers, receive: Receive, limit: int
+    path: InferencePath,
+    exchange: Exchange,
+    headers: Headers,
+    receive: Receive,
+    limit: int,
+    deployment: str = "",
+    chat_input: Callable[[bytes], bytes | None] = lambda body: None,
 ) -> ModelCall:
-    """Read and check a request, and record in `exchange` what was read.
+    """Read and check a request, and record in `exchange` what was read. A `deployment` replaces the model of the body.
+
+    `chat_input` translates a body of chats that has no messages; None if it cannot.
 
     Raises `WrongContentType`, `BodyTooLarge`, `MalformedBody`, `InvalidParameter`, and `ClientLeft`.
     """
@@ -57,9 +69,18 @@ async def read_call(
     body = await read_body(headers, receive, limit)
     exchange.body_read, exchange.bytes_in = True, len(body)
     if path.format is BodyFormat.FORM:
+        if deployment:
+            body = with_field(body, kind, "model", deployment)
         model, place = find_model(body, kind)
         return ModelCall(body, FormRequest(model=model), model, place)
-    return json_call(path, body)
+    body = with_model(body, deployment) if deployment else body
+    try:
+        return json_call(path, body)
+    except InvalidParameter as error:
+        without = path.task is Task.CHAT and error.param == "messages" and b'"input"' in body
+        if not without or (chat := chat_input(body)) is None:
+            raise
+    return json_call(path, chat)
 
 
 def json_call(path: InferencePath, body: bytes) -> ModelCall:

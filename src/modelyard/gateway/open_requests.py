@@ -10,6 +10,8 @@ from typing import Protocol
 
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import RequestAborted
+from modelyard.gateway.exchange import Exchange
+from modelyard.gateway.model_call import ModelCall
 
 MAX_BLOCKED = 10_000
 """Maximum number of aborted ids that are remembered."""
@@ -76,3 +78,9 @@ class OpenRequests:
             self._blocked = {each: end for each, end in self._blocked.items() if end > now}
         if len(self._blocked) < MAX_BLOCKED:
             self._blocked[name] = until
+
+
+def names(exchange: Exchange, call: ModelCall) -> set[str]:
+    """The ids by which a client can abort its request."""
+    given = getattr(call.request, "request_id", None)
+    return {exchange.request_id.decode(), *([given] if isinstance(given, str) else [])}

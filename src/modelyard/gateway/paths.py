@@ -35,6 +35,14 @@ from modelyard.protocol.replies import (
     Transcription,
     VoiceEmbedding,
 )
+from modelyard.protocol.tokens import (
+    ClassifyReply,
+    ClassifyRequest,
+    DetokenizeReply,
+    DetokenizeRequest,
+    TokenizeReply,
+    TokenizeRequest,
+)
 
 
 class BodyFormat(StrEnum):
@@ -92,6 +100,9 @@ PATHS: Mapping[str, InferencePath] = {
         Task.EMBEDDING, EmbeddingRequest, plain=PlainEmbedding, answers=_json(EmbeddingList)
     ),
     "/v1/rerank": InferencePath(Task.RERANK, RerankRequest, answers=_json(RerankReply)),
+    "/tokenize": InferencePath(Task.TOKENIZATION, TokenizeRequest, answers=_json(TokenizeReply)),
+    "/detokenize": InferencePath(Task.TOKENIZATION, DetokenizeRequest, answers=_json(DetokenizeReply)),
+    "/classify": InferencePath(Task.CLASSIFICATION, ClassifyRequest, answers=_json(ClassifyReply)),
     "/v1/convert_ids_to_tokens": InferencePath(Task.DETOKENIZATION, TokenIdsRequest, answers=_json(TokenTexts)),
     "/v1/images/generations": InferencePath(Task.IMAGE, ImageRequest, answers=_json(MediaList)),
     "/v1/images/variations": _form(Task.IMAGE, _json(MediaList)),

@@ -26,6 +26,7 @@ from modelyard.gateway.middleware.tokens import TWO_EVENTS, Tap
 from modelyard.gateway.model_call import ModelCall
 from modelyard.gateway.parameters import with_client_names
 from modelyard.gateway.paths import PATHS
+from modelyard.gateway.rate_headers import with_limits
 from modelyard.gateway.upstream import (
     ConnectFailed,
     Connection,
@@ -127,7 +128,9 @@ class Relay:
         body = adapt_body(request.call, request.route, PATHS[request.exchange.path].task)
         target = adapt_target(request.exchange.path, request.query, endpoint.address)
         plain = request.exchange.grant is not None and request.exchange.grant.counts_tokens
-        head = request_head(target, request.headers, endpoint, request.exchange.request_id, len(body), plain)
+        span, headers = request.exchange.span, request.headers
+        headers = headers if span is None else span.onward(headers)
+        head = request_head(target, headers, endpoint, request.exchange.request_id, len(body), plain)
         connection = self.pool.reuse(endpoint.address)
         while True:
             fresh = connection is None
@@ -159,6 +162,8 @@ class Relay:
             await self._pass_error(request, connection, client, send)
             return
         headers = response_headers(connection.headers, exchange.request_id)
+        if exchange.limits:
+            headers = with_limits(headers, exchange.limits)
         exchange.started_answer = True
         await send({"type": "http.response.start", "status": connection.status, "headers": headers})
         replica, last_byte, third, second, last = exchange.replica, traffic.last_byte, b"", b"", b""
@@ -213,7 +218,7 @@ class Relay:
         self.pool.put_back(connection)
         body = translated(connection.status, bytes(parts[:ERROR_BYTES]))
         body = with_client_names(body, request.route, PATHS[exchange.path].task, request.call)
-        headers = error_headers(connection.headers, exchange.request_id, len(body))
+        headers = with_limits(error_headers(connection.headers, exchange.request_id, len(body)), exchange.limits)
         exchange.started_answer = True
         exchange.first_byte, exchange.bytes_out = monotonic(), len(body)
         await send({"type": "http.response.start", "status": connection.status, "headers": headers})

@@ -7,7 +7,7 @@ caller. The server's own background work sends with a grant of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from modelyard.core.asgi import Headers, Message, Send
 from modelyard.core.errors import InternalError
 from modelyard.gateway.asgi import header
 from modelyard.gateway.client import RequestClient
+from modelyard.gateway.tracing import Span
 from modelyard.gateway.upstream import HIGH_WATER
 from modelyard.protocol import errors
 
@@ -33,12 +34,20 @@ class Caller:
     admitted: bool = True
     """Whether the caller's request was checked and counted already. If not, each request to a model is checked
     for the scope of inference and the right to use the model, and counted."""
+    own_models: bool = False
+    """Whether the caller itself names the models, so that only those of its grant may be used."""
     background: bool = False
     """Whether it is the server's own work, which is not listed among requests."""
+    span: Span | None = None
+    """The span of the caller's request."""
 
 
 Serve = Callable[[Caller, str, bytes, RequestClient, Send], Coroutine[Any, Any, None]]
 """The type of `Gateway.serve_inside`."""
+
+
+Sink = Callable[[bytes], Awaitable[None]]
+"""Receives a portion of an answer's body. It may be called outside of any task."""
 
 
 class Sender:
@@ -78,6 +87,10 @@ class Answer:
         self._parts: list[bytes] = []
         self._size = 0
         self._complete = False
+        self._sink: Sink | None = None
+        """Set while `relay` waits for bytes."""
+        self._problem: Exception | None = None
+        """What the sink has raised."""
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
 
@@ -92,11 +105,15 @@ class Answer:
             self.status, self.headers = message["status"], message["headers"]
             _wake(self._reader)
             return
-        self._complete = not message.get("more_body", False)
-        if part := message.get("body", b""):
+        part, complete = message.get("body", b""), not message.get("more_body", False)
+        if part and self._sink is not None:
+            await self._pass(self._sink, part)
+        elif part:
             self._parts.append(part)
             self._size += len(part)
-        _wake(self._reader)
+        self._complete = complete
+        if complete or self._sink is None:
+            _wake(self._reader)
         if self._size > HIGH_WATER:
             self._writer = asyncio.get_running_loop().create_future()
             await self._writer
@@ -116,6 +133,39 @@ class Answer:
         if not self._parts and not self._complete:
             self._work.result()
             raise InternalError("The answer was interrupted.")
+        return self._take()
+
+    async def relay(self, sink: Sink) -> None:
+        """Pass the bytes to `sink` as they arrive, until the end. Raises what `read` raises, and what the sink raises.
+
+        The producer calls the sink, and waits for it, because waking the reader for each portion would double the cost.
+        """
+        while self._parts or not self._complete:
+            if self._parts:
+                await sink(self._take())
+                continue
+            self._sink = sink
+            try:
+                if not self._work.done():
+                    await self._wait()
+            finally:
+                self._sink = None
+            if self._problem is not None:
+                raise self._problem
+            if self._work.done() and not self._complete:
+                self._work.result()
+                raise InternalError("The answer was interrupted.")
+
+    async def _pass(self, sink: Sink, part: bytes) -> None:
+        try:
+            await sink(part)
+        except Exception as problem:  # noqa: BLE001 - `relay` raises it again, and its caller cancels the producer
+            self._problem = problem
+            _wake(self._reader)
+            await asyncio.get_running_loop().create_future()
+
+    def _take(self) -> bytes:
+        """All bytes that have arrived."""
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts, self._size = [], 0
         _wake(self._writer)

@@ -95,7 +95,8 @@ class PrivateServer:
 
 def environment() -> dict[str, str]:
     """The current environment of this process, without settings of a shared server."""
-    shared = ("HOST", "PORT", "HOME", "DATABASE_URL", "INSECURE", "AUTH", "API_KEY", "ENDPOINT")
+    ports = ("PORT", "CHATCHAT_PORT", "OLLAMA_PORT", "SSL_CERTFILE", "SSL_KEYFILE")
+    shared = ("HOST", *ports, "CONFIG", "HOME", "DATABASE_URL", "INSECURE", "AUTH", "API_KEY", "ENDPOINT")
     taken = {f"MODELYARD_{name}" for name in shared}
     kept = {name: value for name, value in os.environ.items() if name not in taken}
     return {**kept, "PYTHONUNBUFFERED": "1"}

@@ -171,9 +171,9 @@ def _has_content(chunk: dict[str, Any]) -> bool:
     )
 
 
-def _bar(total: int, wanted: bool) -> Any:
+def _bar(total: int, visible: bool) -> Any:
     """A progress bar on stderr whose value is a function that advances it, or a function without effect."""
-    if not wanted:
+    if not visible:
         return nullcontext(lambda: None)
     from modelyard.infer.progress import bar
 

@@ -1,4 +1,4 @@
-"""Work that takes long: downloads, indexing, installs, and whatever comes next.
+"""Long work, such as downloads, indexing, installs and imports.
 
-A job is one row: kind, state, progress, owner, error. `GET /v1/jobs` lists them, and each has numbered events and a
-log."""
+A job is one row: kind, state, progress, owner, error. `GET /v1/jobs` lists jobs; each has numbered events and a log.
+"""

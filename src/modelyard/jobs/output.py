@@ -1,7 +1,7 @@
-"""What a job's process prints: text for people, and lines of JSON for us. Pure.
+"""Parses the output of a job's process: text for people, and lines of JSON with reports for the server. Pure.
 
 A line of JSON is an object with one of these keys: `progress` (an object with `done`, `total`, `unit`, `message`, of which
-those that are absent stay as they were), `event` (an object with `type` and whatever belongs to it, such as the metrics of a
+absent ones keep their last value), `event` (an object with `type` and whatever belongs to it, such as the metrics of a
 training step), `result` (an object) or `error` (an object with `code`, `message` and `param`). All other lines are the log.
 """
 
@@ -20,14 +20,14 @@ from modelyard.jobs.types import JobProgress
 KEYS = frozenset({"progress", "event", "result", "error"})
 LAST_LINES = 20
 EVENT = "message"
-"""Type of an event that names none."""
+"""Type of an event that has no `type`."""
 
 
 Amount = Annotated[float, msgspec.Meta(ge=0, le=2**53)]
 
 
 class ProgressLine(msgspec.Struct, frozen=True):
-    """JobProgress as a process prints it."""
+    """The value of `progress` in a line of JSON; None for what the line leaves out."""
 
     done: Amount | None = None
     total: Amount | None = None
@@ -37,18 +37,18 @@ class ProgressLine(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class ProcessOutput:
-    """What a process has printed so far."""
+    """The parsed output of one process so far."""
 
     progress: JobProgress = field(default_factory=JobProgress)
     events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    """Type and data of those that nobody has taken yet."""
+    """Type and data of events that the job runner has not stored yet."""
     result: Mapping[str, Any] | None = None
     error: ModelyardError | None = None
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
-    """The last lines for people."""
+    """The last lines that are no reports."""
 
     def read(self, lines: Iterable[str]) -> None:
-        """Take over more lines, in their order."""
+        """Parse further lines, in their order."""
         for line in lines:
             report = reported(line)
             if report is None:
@@ -69,7 +69,7 @@ class ProcessOutput:
 
 
 def reported(line: str) -> dict[str, Any] | None:
-    """The report in a line; None for a line of the log."""
+    """The object in a line of JSON that is a report; None for a line of the log."""
     if not line.startswith("{"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Jobs as rows: reading, writing and finding them. Packages whose own transactions make or end jobs use these, too."""
+"""Reads, writes and finds the rows of jobs. Packages that create or end jobs in their own transactions use it, too."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from modelyard.db.tables import JobEventRow, JobRow
 from modelyard.jobs.types import FINISHED, Job, JobEvent, JobProgress, JobState
 
 STATE = "state"
-"""Type of the events that say in which state a job is now."""
+"""Type of the event that is stored when a job changes its state."""
 KEPT_EVENTS = 1000
-"""Events of one job; older ones are dropped."""
+"""Number of events that are stored per job; older ones are deleted."""
 LONGEST = 4000
-"""Characters of an error or a message; a process may print anything."""
+"""Maximum characters of an error or a message, because a process may print any amount."""
 PORTION = 500
-"""Jobs that one statement deletes."""
+"""Number of jobs that one statement deletes."""
 
 
 def row_of(job: Job) -> JobRow:
-    """A job as its row."""
+    """The row of a job."""
     return JobRow(
         id=job.id,
         kind=job.kind,
@@ -48,12 +48,12 @@ def row_of(job: Job) -> JobRow:
 
 
 def _storable(text: str) -> str:
-    """Text that a process may have printed, as every database takes it."""
+    """A text in a form that every database accepts: shortened, without NULs and lone surrogates."""
     return text[:LONGEST].replace("\0", "�").encode("utf-8", "replace").decode()
 
 
 def job_of(row: JobRow) -> Job:
-    """A row as a job."""
+    """The job in a row."""
     return Job(
         id=row.id,
         kind=row.kind,
@@ -78,7 +78,7 @@ def _error(row: JobRow) -> ModelyardError | None:
 
 
 def state_event(job: str, state: JobState, error: ModelyardError | None) -> JobEventRow:
-    """The event of a job that is in another state now."""
+    """The event of a job that changes to this state."""
     data: dict[str, object] = {"state": state.value}
     if error is not None:
         data["error"] = {"code": error.code, "message": error.message}
@@ -86,13 +86,13 @@ def state_event(job: str, state: JobState, error: ModelyardError | None) -> JobE
 
 
 def add(session: AsyncSession, job: Job) -> None:
-    """Write a new job; for packages that make one in a transaction of theirs."""
+    """Insert a new job, in the caller's transaction."""
     session.add(row_of(job))
     session.add(state_event(job.id, job.state, None))
 
 
 def move(session: AsyncSession, row: JobRow, state: JobState, error: ModelyardError | None = None) -> None:
-    """Bring a job into another state; for packages that do so in a transaction of theirs."""
+    """Change the state of a job, in the caller's transaction."""
     row.state = state.value
     row.error_code, row.error = (error.code, _storable(error.message)) if error else ("", "")
     if state in FINISHED:
@@ -101,9 +101,15 @@ def move(session: AsyncSession, row: JobRow, state: JobState, error: ModelyardEr
 
 
 async def unfinished(session: AsyncSession) -> list[Job]:
-    """Jobs that are to be gone on with, oldest first."""
+    """Jobs that are not finished, oldest first."""
     query = select(JobRow).where(JobRow.state.not_in(FINISHED)).order_by(JobRow.created_at, JobRow.id)
     return [job_of(row) for row in await session.scalars(query)]
+
+
+async def ended_since(session: AsyncSession, time: float) -> list[str]:
+    """Ids of jobs that finished at that Unix time or later."""
+    query = select(JobRow.id).where(JobRow.state.in_(FINISHED), JobRow.finished_at >= time)
+    return list(await session.scalars(query))
 
 
 async def page(
@@ -114,7 +120,7 @@ async def page(
     limit: int,
     after: tuple[float, str] | None = None,
 ) -> list[Job]:
-    """The newest jobs that an owner sees; `after` is time of creation and id of the last job of the page before."""
+    """The newest jobs that an owner may see; `after` is the time of creation and the id of the last job of the previous page."""
     query = mine(select(JobRow), owner, JobRow.owner).order_by(JobRow.created_at.desc(), JobRow.id).limit(limit)
     if kind is not None:
         query = query.where(JobRow.kind == kind)
@@ -126,26 +132,26 @@ async def page(
 
 
 def older(table: type[JobRow], after: tuple[float, str]) -> ColumnElement[bool]:
-    """Whether a job comes behind another one, given by its time of creation and its id, in a list of the newest first."""
+    """The condition that a job follows another one in a list of the newest first; `after` is that job's creation time and id."""
     at, name = after
     return (table.created_at < at) | ((table.created_at == at) & (table.id > name))
 
 
 async def events_after(session: AsyncSession, job: str, seq: int) -> list[JobEvent]:
-    """Events of a job with larger numbers, in their order."""
+    """Events of a job with a number above `seq`, in their order."""
     query = select(JobEventRow).where(JobEventRow.job_id == job, JobEventRow.seq > seq).order_by(JobEventRow.seq)
     return [JobEvent(row.seq, row.type, row.data, row.at) for row in await session.scalars(query)]
 
 
 async def trim(session: AsyncSession, job: str) -> None:
-    """Drop a job's oldest events beyond `KEPT_EVENTS`."""
+    """Delete a job's oldest events beyond `KEPT_EVENTS`."""
     query = select(JobEventRow.seq).where(JobEventRow.job_id == job).order_by(JobEventRow.seq.desc())
     if (last := await session.scalar(query.offset(KEPT_EVENTS).limit(1))) is not None:
         await session.execute(delete(JobEventRow).where(JobEventRow.job_id == job, JobEventRow.seq <= last))
 
 
 async def expired(session: AsyncSession, before: float, keep: int) -> Sequence[str]:
-    """Finished jobs that ended before a Unix time, and those that are not among the newest `keep`."""
+    """Ids of finished jobs that ended before a Unix time or are not among the newest `keep`."""
     done = select(JobRow.id).where(JobRow.state.in_(FINISHED))
     newest = done.order_by(JobRow.finished_at.desc(), JobRow.id).offset(keep)
     old = done.where(JobRow.finished_at < before)
@@ -153,7 +159,7 @@ async def expired(session: AsyncSession, before: float, keep: int) -> Sequence[s
 
 
 async def remove(session: AsyncSession, jobs: Collection[str]) -> None:
-    """Delete jobs with their events and whatever rows their kinds have of them."""
+    """Delete jobs with their events and the rows that refer to them."""
     names = list(jobs)
     for first in range(0, len(names), PORTION):
         await session.execute(delete(JobRow).where(JobRow.id.in_(names[first : first + PORTION])))

@@ -1,4 +1,4 @@
-"""The loop that runs jobs: starts those that are queued, takes over what their processes print, tries again what failed."""
+"""The loop that runs jobs: starts queued jobs, reads the output of their processes, and retries failed ones."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from modelyard.runtime.base import Host, ProcessSpec, ProcessState, ProcessView
 log = logging.getLogger(__name__)
 
 POLL = 1.0
-"""Seconds between looks at what processes print, and between writes of progress."""
+"""Seconds between reads of the processes' output, and between writes of progress."""
 CLEAR_SECONDS = 3600.0
-"""Seconds between looks for finished jobs that are old enough to be deleted."""
+"""Seconds between deletions of old finished jobs."""
 DAY = 86400.0
 
 
@@ -42,7 +42,7 @@ class _Process:
 
 
 class JobRunner:
-    """Owns the processes and tasks of jobs. Everything is on one event loop."""
+    """Owns the processes and tasks of jobs. All methods run on one event loop."""
 
     def __init__(self, settings: Settings, store: JobStore, host: Host, kinds: Mapping[str, JobKind]) -> None:
         self._settings = settings
@@ -50,23 +50,23 @@ class JobRunner:
         self._host = host
         self._kinds = kinds
         self._processes: dict[str, _Process] = {}
-        """Name of a process → what is known of it."""
+        """Name of a process on the host → the process."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        """Job → the task in which it runs here."""
+        """Job → the asyncio task of a job with `CoroutineWork`."""
         self._stops: set[asyncio.Task[None]] = set()
         self._serial = count(1)
         self._nudged = asyncio.Event()
         self._clear_at = 0.0
         self._checked_at = 0.0
-        """When the queue was last looked through; monotonic."""
+        """Monotonic time of the last check of the queue."""
         host.subscribe(lambda replica: self._nudged.set())
 
     def nudge(self) -> None:
-        """Something may have to be done."""
+        """Make the loop take its next step now."""
         self._nudged.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Take steps until cancelled, then cancel the tasks and write what has changed."""
         try:
             while True:
                 self._nudged.clear()
@@ -84,19 +84,19 @@ class JobRunner:
 
     def _pause(self) -> float | None:
         now = time.monotonic()
-        # of those that came due since the look, too: the write that followed it may have taken that long
+        # also jobs that became due after the last check of the queue, because the write that follows it may take long
         times = [self._clear_at, *(job.retry_at for job in self._queued() if job.retry_at > self._checked_at)]
         if self._processes or self._tasks or self._store.unwritten:
             times.append(now + POLL)
         return max(0.0, min(times) - now)
 
     async def step(self) -> None:
-        """One look and everything it leads to."""
+        """Read the state of all processes, start jobs that are due, and write changes to the database."""
         for view in self._host.observe():
             self._absorb(view)
         self._checked_at = time.monotonic()
         for job in self._queued():
-            current = self._store.live.get(job.id) is job  # one that was started before it took its time
+            current = self._store.live.get(job.id) is job  # starting another job may have taken long
             if current and job.retry_at <= self._checked_at and self._has_room(job):
                 await self._start(job)
         try:
@@ -105,7 +105,7 @@ class JobRunner:
                 self._clear_at = time.monotonic() + CLEAR_SECONDS
                 await self._clear()
         except TROUBLE as error:
-            log.warning("what happened to jobs is written later: %s", error.message)
+            log.warning("the changes of jobs will be written later: %s", error.message)
 
     async def _clear(self) -> None:
         seconds = self._settings.keep_jobs_days * DAY
@@ -116,11 +116,11 @@ class JobRunner:
         return [job for job in self._store.live.values() if job.state is JobState.QUEUED]
 
     def busy(self, job: str) -> bool:
-        """Whether a process or task of a job is still there."""
+        """Whether a process or task of a job still exists."""
         return job in self._tasks or any(process.job == job for process in self._processes.values())
 
     def _has_room(self, job: Job) -> bool:
-        """Whether a job may start: its last process is gone, and not too many of its kind run."""
+        """Whether a job may start: its last process has ended, and fewer jobs of its kind run than may run at once."""
         if self.busy(job.id):
             return False
         names = {*self._tasks, *(process.job for process in self._processes.values())}
@@ -130,7 +130,7 @@ class JobRunner:
 
     async def _start(self, job: Job) -> None:
         work = self._kinds[job.kind].work
-        assert not isinstance(work, WorkerWork), "the rows of these are not in memory"
+        assert not isinstance(work, WorkerWork), "the package's own worker runs such jobs, which are never in memory"
         job = self._store.put(states.started(job))
         if isinstance(work, CoroutineWork):
             self._tasks[job.id] = asyncio.create_task(self._run(job, work.run), name=f"job {job.id}")
@@ -161,7 +161,7 @@ class JobRunner:
             self.nudge()
 
     def _absorb(self, view: ProcessView) -> None:
-        """Take over what the host saw of a process."""
+        """Update the job of a process from what the host observes of it."""
         process = self._processes.get(view.replica)
         if process is None:
             return
@@ -172,14 +172,14 @@ class JobRunner:
         if exited:
             del self._processes[view.replica]
             self._host.forget(view.replica)
-            self.nudge()  # others may have waited for its place
+            self.nudge()  # another job of this kind may start now
             if current:
                 self._ended(process.job, view, process.output)
         elif job is not None and current and process.output.progress != job.progress:
             self._store.put(replace(job, progress=process.output.progress))
 
     def _read(self, view: ProcessView, process: _Process, whole: bool) -> None:
-        """Read what a process has printed since the last look."""
+        """Read the output of a process since the last read; with `whole`, up to its end."""
         while True:
             lines, process.offset = self._host.read_log(view.uid, view.replica, process.offset)
             process.output.read(lines)
@@ -191,7 +191,7 @@ class JobRunner:
         process.output.events.clear()
 
     def _ended(self, name: str, view: ProcessView, output: ProcessOutput) -> None:
-        """A process ended by itself, so its job is done or has failed."""
+        """Conclude the job of a process that ended by itself: it is done or has failed."""
         job = self._store.put(replace(self._store.live[name], progress=output.progress))
         end = ProcessEnd(view.exit_code, view.error, list(output.lines), output.result, output.error)
         work = self._kinds[job.kind].work
@@ -219,7 +219,7 @@ class JobRunner:
         log.warning("%s job %s failed: %s %s", job.kind, name, error.message, then)
 
     def stop(self, name: str) -> None:
-        """End the process or task of a job that is paused, cancelled or removed."""
+        """Stop the process or task of a job, which is paused, cancelled or removed."""
         if (task := self._tasks.get(name)) is not None:
             task.cancel()
         for replica, process in self._processes.items():
@@ -231,12 +231,12 @@ class JobRunner:
 
 
 def log_name(job: str) -> str:
-    """By which name the host keeps what the processes of a job print."""
+    """The name of the job's log on the host, which all its processes share."""
     return f"job-{job}"
 
 
 def _concluded(job: Job, end: ProcessEnd) -> Mapping[str, Any] | None:
-    """The result of a process: what it reported, unless it reported an error or its exit code is one."""
+    """The result that a process reported. Raises the error that it reported, or `JobFailed` for another exit code than 0."""
     if end.error is not None:
         raise end.error
     if end.exit_code or end.problem:

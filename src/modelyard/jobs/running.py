@@ -1,4 +1,4 @@
-"""What a job that runs in this process is given: what to do, and how to tell how far it is."""
+"""The interface of a coroutine that carries out a job: its parameters, and methods that report progress and events."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ class RunningJob:
         self._store = store
 
     def progress(self, **values: int | str | None) -> None:
-        """Report `done`, `total`, `unit` or `message`; those that are left out stay as they were."""
+        """Report `done`, `total`, `unit` or `message`; the others keep their last value."""
         job = self._store.live[self.id]
         self._store.put(replace(job, progress=replace(job.progress, **values)))  # type: ignore[arg-type]
 
     def event(self, type: str, data: Mapping[str, Any]) -> None:
-        """Report something that has happened, such as the metrics of a training step."""
+        """Report an event, such as the metrics of a training step."""
         self._store.event(self.id, type, data)
 
     def waiting(self, reason: str) -> None:
-        """The job cannot go on until something else happens; `running` says that it goes on."""
+        """Report that the job waits, and why; `running` reports that it continues."""
         self._move(JobState.WAITING, reason)
 
     def running(self) -> None:
-        """The job goes on after it has waited."""
+        """Report that the job continues after it has waited."""
         self._move(JobState.RUNNING, "")
 
     def cancelled(self) -> None:
-        """The job has ended because it was cancelled; for work that ends its jobs itself (`CoroutineWork.cancel`)."""
+        """Report that the job has ended because it was cancelled; for work that has a `CoroutineWork.cancel`."""
         job = self._store.live[self.id]
         if job.state in ACTIVE:
             self._store.put(states.cancelled(job))

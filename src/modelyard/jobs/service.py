@@ -1,4 +1,4 @@
-"""Jobs as the rest of the server sees them: making, listing, following, cancelling, pausing, resuming and deleting them."""
+"""The interface of jobs for other packages: submit, list, follow, cancel, pause, resume and delete them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Submit = Callable[[Any, Owner], Awaitable[str]]
 
 
 class Jobs:
-    """All jobs of a server. Kinds are registered before `open`."""
+    """All jobs of a server. Packages register their kinds before `open` is called."""
 
     def __init__(self, settings: Settings, database: Database, host: Host) -> None:
         self.kinds: dict[str, JobKind] = {}
@@ -37,7 +37,7 @@ class Jobs:
         self._runner = JobRunner(settings, self.store, host, self.kinds)
 
     def register(self, kind: JobKind) -> None:
-        """Let jobs of a kind be made and run."""
+        """Add a kind of job."""
         self.kinds[kind.name] = kind
 
     def _moved(self, job: Job) -> None:
@@ -46,9 +46,9 @@ class Jobs:
             kind.on_state(job)
 
     async def open(self, worked: Collection[str] = ()) -> None:
-        """Take up what an earlier run of the server left unfinished; each kind says how such a job goes on.
+        """Recover jobs that a previous run of the server left unfinished, as `JobKind.recovery` says.
 
-        Jobs of the kinds in `worked` are taken up by the workers of their packages.
+        Jobs of the kinds in `worked` are left to the workers of their packages.
         """
         for job in await self.store.unfinished():
             if job.kind in worked:
@@ -64,7 +64,10 @@ class Jobs:
         await self._runner.run()
 
     def submit(self, job: Job) -> Job:
-        """Queue a job. One of the same id is replaced, which must be finished. It is in the database after `written`."""
+        """Queue a job, which replaces a finished job of the same id. Its row is in the database after `written`.
+
+        Raises `Conflict` if a job of that id is unfinished.
+        """
         if (before := self.store.live.get(job.id)) is not None and not before.finished:
             raise Conflict(f"The job '{job.id}' is {before.state} already.")
         parameters, details = as_json(job.parameters), as_json(job.details)
@@ -73,16 +76,16 @@ class Jobs:
         return job
 
     def record(self, job: Job) -> Job:
-        """Keep a job that had nothing to do as one that is done."""
+        """Store a job that had nothing to do, in the state `done`."""
         now = time.time()
         return self.submit(replace(job, state=JobState.DONE, started_at=now, finished_at=now))
 
     async def written(self) -> None:
-        """Return when all jobs are in the database. Raises `DatabaseUnavailable` or `NotEnoughDisk`."""
+        """Write all changes to the database. Raises `DatabaseUnavailable` or `NotEnoughDisk`."""
         await self.store.flush()
 
     def creatable(self, name: str) -> tuple[type[BaseModel], Submit]:
-        """The body of a kind of job that can be made by its name, and what makes it. Raises `InvalidParameter`."""
+        """`body` and `submit` of a kind that `POST /v1/jobs` can create. Raises `InvalidParameter` for other names."""
         kind = self.kinds.get(name)
         if kind is None or kind.body is None or kind.submit is None:
             known = sorted(each.name for each in self.kinds.values() if each.submit is not None)
@@ -96,7 +99,7 @@ class Jobs:
         return kind
 
     async def get(self, name: str, owner: Owner | None = None) -> Job:
-        """A job as it is now. Raises `JobNotFound`, also for one that the owner does not see."""
+        """The current job of that id. Raises `JobNotFound`, also if the owner may not see the job."""
         job = await self.store.get(name)
         if owner is not None and not owner.sees(job.owner):
             raise JobNotFound(name)
@@ -110,41 +113,43 @@ class Jobs:
         limit: int = 100,
         after: tuple[float, str] | None = None,
     ) -> list[Job]:
-        """The newest jobs that an owner sees; `after` is time of creation and id of the last job of the page before."""
-        with suppress(*TROUBLE):  # what is new is seen as soon as it can be written
+        """The newest jobs that an owner may see; `after` is creation time and id of the last job of the previous page."""
+        with suppress(*TROUBLE):  # jobs that cannot be written now are listed later
             await self.store.flush()
         async with self._database.session() as session:
             found = await rows.page(session, owner, kind, state, limit, after)
         return [await self._seen(self.store.live.get(job.id, job)) for job in found]
 
-    async def worked(self) -> list[str]:
-        """Ids of the unfinished jobs that workers of packages run."""
+    async def worked(self, since: float) -> tuple[set[str], set[str]]:
+        """Ids of jobs with `WorkerWork`: the unfinished ones, and those that finished at the Unix time `since` or later."""
         async with self._database.session() as session:
-            return [job.id for job in await rows.unfinished(session) if job.id not in self.store.live]
+            unfinished = {job.id for job in await rows.unfinished(session)}
+            ended = set(await rows.ended_since(session, since))
+        return unfinished - self.store.live.keys(), ended - self.store.live.keys()
 
     async def _seen(self, job: Job) -> Job:
-        """A job with the progress that its kind sees now."""
+        """A job with its current progress, if its kind has `look`."""
         kind = self.kinds.get(job.kind)
         return job if kind is None or kind.look is None or job.finished else await kind.look(job)
 
     async def follow(self, name: str, after: int = 0) -> AsyncIterator[JobEvent]:
-        """Events of a job with numbers larger than `after`, until it is finished. Raises `JobNotFound`."""
+        """Yield events of a job with a number above `after` until it is finished. Raises `JobNotFound`."""
         async for event in self.store.follow(name, after, self._seen):
             yield event
 
     async def wait(self, name: str) -> Job:
-        """A job once it is finished. Raises `JobNotFound`."""
+        """Wait until a job is finished, and return it. Raises `JobNotFound`."""
         async for _ in self.follow(name):
             pass
         return await self.get(name)
 
     def logs(self, name: str, lines: int) -> Sequence[str]:
-        """The last lines that the newest process of a job printed for people."""
+        """The last lines of a job's log: output of its newest process without reports."""
         found = self._host.logs(log_name(name), None, 2 * lines)[1]
         return [line for line in found if reported(line) is None][-lines:]
 
     async def cancel(self, job: Job) -> Job:
-        """Give a job up; what it has done stays. Raises `Conflict` for one that is finished or that something needs."""
+        """Cancel a job; results so far remain. Raises `Conflict` if it is finished or something else needs it."""
         kind = self.kind_of(job)
         if not job.finished and kind.check_removable is not None:
             kind.check_removable(job)
@@ -160,11 +165,11 @@ class Jobs:
         return await self.get(job.id)
 
     def stop(self, job: Job) -> Job:
-        """Cancel a job that this server runs, whoever needs it. Raises `Conflict` for one that is finished."""
+        """Cancel a job in memory even if something else needs it. Raises `Conflict` if it is finished."""
         return self._stopped(states.cancelled(job))
 
     def pause(self, job: Job) -> Job:
-        """Stop a job for now. Raises `Conflict`."""
+        """Pause a job. Raises `Conflict` if it is finished or its kind cannot be paused."""
         return self._stopped(states.paused(job, self.kind_of(job)))
 
     def _stopped(self, job: Job) -> Job:
@@ -173,7 +178,7 @@ class Jobs:
         return job
 
     def resume(self, job: Job) -> Job:
-        """Let a job go on that was paused or has failed. Raises `Conflict`."""
+        """Queue a job again that was paused or has failed. Raises `Conflict` for other finished jobs."""
         after = states.resumed(job, self.kind_of(job))
         if after is not job:
             self.store.put(after)
@@ -181,7 +186,7 @@ class Jobs:
         return after
 
     async def remove(self, job: Job) -> None:
-        """Delete a finished job with its events and its log. Raises `Conflict` for one that is under way."""
+        """Delete a finished job with its events and its log. Raises `Conflict` if it is unfinished."""
         if not job.finished:
             raise Conflict(f"The job '{job.id}' is {job.state}; cancel it first.")
         self.store.discard(job)

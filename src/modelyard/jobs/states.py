@@ -1,4 +1,4 @@
-"""How a job goes from one state to the next. Pure: each function takes a job and gives the job that follows."""
+"""The transitions between the states of a job. Pure: each function takes a job and returns the job after the transition."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from modelyard.core.errors import Conflict, JobLost, ModelyardError
 from modelyard.jobs.types import ACTIVE, Job, JobKind, JobProgress, JobState, Recovery
 
 BACKOFF_LIMIT = 60.0
-"""Seconds between two attempts at most."""
+"""Maximum seconds between two attempts."""
 
 
 def started(job: Job) -> Job:
-    """A queued job begins."""
+    """The job when its run begins."""
     return replace(job, state=JobState.RUNNING, started_at=time.time(), result=None)
 
 
 def done(job: Job, result: Mapping[str, Any] | None) -> Job:
-    """A job has succeeded."""
+    """The job when it has succeeded."""
     progress = job.progress if job.progress.total is None else replace(job.progress, done=job.progress.total)
     return replace(job, state=JobState.DONE, result=result, error=None, progress=progress, finished_at=time.time())
 
 
 def failed(job: Job, error: ModelyardError) -> Job:
-    """A job has failed for good."""
+    """The job when it has failed and is not tried again."""
     return replace(job, state=JobState.FAILED, error=error, finished_at=time.time())
 
 
 def after_failure(job: Job, kind: JobKind, error: ModelyardError, backoff: float, now: float) -> Job:
-    """A run has failed: the job is tried again later, with doubling pauses, unless that is hopeless or was the last attempt.
+    """The job when one run has failed: queued again with a doubled pause, or failed if no further attempt is made.
 
-    `now` is monotonic.
+    No further attempt follows the last of `JobKind.attempts`, or an error in `JobKind.hopeless`. `now` is monotonic time.
     """
     attempts = job.attempts + 1
     job = replace(job, attempts=attempts)
@@ -44,20 +44,20 @@ def after_failure(job: Job, kind: JobKind, error: ModelyardError, backoff: float
 
 
 def cancelled(job: Job) -> Job:
-    """A job is given up. Raises `Conflict` for one that is finished."""
+    """The job when it is cancelled. Raises `Conflict` if it is finished."""
     _check_unfinished(job, "cancel")
     return replace(job, state=JobState.CANCELLED, finished_at=time.time())
 
 
 def paused(job: Job, kind: JobKind) -> Job:
-    """A job stops for now. Raises `Conflict` for one that is finished or whose kind cannot be paused."""
+    """The job when it is paused. Raises `Conflict` if it is finished or its kind cannot be paused."""
     _check_unfinished(job, "pause")
     _check_pausable(job, kind)
     return replace(job, state=JobState.PAUSED)
 
 
 def resumed(job: Job, kind: JobKind) -> Job:
-    """A job that was paused or has failed goes on; one that is under way does anyway. Raises `Conflict` for all others."""
+    """The job when it is resumed: queued if it was paused or has failed, unchanged if it runs. Raises `Conflict` otherwise."""
     if job.state in ACTIVE or job.state is JobState.QUEUED:
         return job
     _check_pausable(job, kind)
@@ -67,7 +67,7 @@ def resumed(job: Job, kind: JobKind) -> Job:
 
 
 def recovered(job: Job, kind: JobKind | None) -> Job:
-    """An unfinished job as it goes on when the server starts again; `kind` is None where nothing here runs such jobs."""
+    """An unfinished job after a restart of the server; `kind` is None if this server has no such kind."""
     if kind is None:
         return failed(job, JobLost(job.id, f"this server has no jobs of the kind '{job.kind}'"))
     if job.state not in ACTIVE:

@@ -1,7 +1,7 @@
-"""The jobs of this server: unfinished ones in memory, all of them in the database, and who waits for news of them.
+"""Stores jobs: unfinished ones in memory, all of them in the database; and wakes those who follow a job.
 
-Memory decides and rows follow, in batches, so that nothing that runs ever waits for a disk. A job of a `WorkerWork` kind is the
-exception: its package writes its rows, and it is never in memory.
+The job in memory is the current one, and its row is written later, in batches, so that running work never waits for the disk.
+Jobs of kinds with `WorkerWork` are never in memory: their package writes their rows.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from modelyard.jobs.types import Job, JobEvent, JobProgress
 log = logging.getLogger(__name__)
 
 FOLLOW_SECONDS = 5.0
-"""After which a follower looks by itself: the progress of some kinds is looked at and not reported."""
+"""Seconds after which a follower checks a job without a signal, because the progress of some kinds is not reported."""
 FOLLOW_PAUSE = 0.1
-"""Seconds between two snapshots of progress for one follower, at least."""
+"""Minimum seconds between two snapshots of progress for one follower."""
 TRIM_EVERY = 200
-"""Events of a job after which older ones are counted."""
+"""Number of events of a job after which those beyond `KEPT_EVENTS` are deleted."""
 PROGRESS = "progress"
-"""Type of the snapshots that followers get."""
+"""Type of the events with a snapshot of progress, which only followers receive."""
 
 JobLook = Callable[[Job], Awaitable[Job]]
 
 
 class JobStore:
-    """Everything is on one event loop. `put` is the only writer of jobs in memory, `flush` of their rows."""
+    """All methods run on one event loop. Only `put` changes jobs in memory, only `flush` writes their rows."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.on_state: Callable[[Job], None] = lambda job: None
         """Called after every change of a job's state."""
         self.on_change: Callable[[str], None] = lambda job: None
-        """Called with the id of a job after every change of it, also of its progress."""
+        """Called with the id of a job after every change, including its progress."""
         self.on_removed: Callable[[Job], None] = lambda job: None
         """Called after a job was deleted."""
         self.on_worked: Callable[[], None] = lambda: None
-        """Called when something is new about some of the jobs that workers of packages run."""
+        """Called after a change of jobs with `WorkerWork`; which jobs is not known."""
         self.live: dict[str, Job] = {}
-        """Jobs that this server runs, or has run and not cleared away yet."""
+        """Jobs of this server that are unfinished, or finished and not deleted from memory yet, by id."""
         self._dirty: set[str] = set()
         self._removed: set[str] = set()
         self._events: list[JobEventRow] = []
@@ -61,20 +61,20 @@ class JobStore:
 
     @property
     def unwritten(self) -> bool:
-        """Whether rows lag behind."""
+        """Whether changes are not written to the database yet."""
         return bool(self._dirty or self._removed)
 
     async def unfinished(self) -> list[Job]:
-        """Jobs in the database that are to be gone on with."""
+        """Jobs in the database that are not finished."""
         async with self._database.session() as session:
             return await rows.unfinished(session)
 
     def adopt(self, job: Job) -> None:
-        """Take a job from the database into memory."""
+        """Hold a job in memory that was read from the database."""
         self.live[job.id] = job
 
     def put(self, job: Job) -> Job:
-        """Keep a job as it is now."""
+        """Replace the job of that id in memory; its row is written later."""
         before = self.live.get(job.id)
         self.live[job.id] = job
         self._dirty.add(job.id)
@@ -86,12 +86,12 @@ class JobStore:
         return job
 
     def renew(self, job: Job) -> Job:
-        """Keep a job in the place of a finished one of its id, whose events are dropped."""
+        """Replace a finished job of that id, and delete its events."""
         self._discard(job.id)
         return self.put(replace(job, created_at=job.created_at or time.time()))
 
     def event(self, job: str, type: str, data: Mapping[str, Any]) -> None:
-        """Note that something happened to a job."""
+        """Add an event to a job."""
         self._events.append(JobEventRow(job_id=job, at=time.time(), type=type, data=as_json(data)))
         self._dirty.add(job)
         self.signal(job)
@@ -109,7 +109,7 @@ class JobStore:
         self.signal(job)
 
     async def flush(self) -> None:
-        """Write what has changed; on failure it stays to be written. Raises `DatabaseUnavailable` or `NotEnoughDisk`."""
+        """Write all changes; those that fail are kept for the next call. Raises `DatabaseUnavailable` or `NotEnoughDisk`."""
         async with self._lock:
             if not self._dirty and not self._removed:
                 return
@@ -147,7 +147,7 @@ class JobStore:
                 del self._counts[name]
 
     async def get(self, job: str) -> Job:
-        """A job as it is now. Raises `JobNotFound`."""
+        """The current job of that id. Raises `JobNotFound`."""
         if (found := self.live.get(job)) is not None:
             return found
         async with self._database.session() as session:
@@ -157,7 +157,7 @@ class JobStore:
             return rows.job_of(row)
 
     async def clear(self, seconds: float, keep: int) -> list[str]:
-        """Delete finished jobs that are older than so many seconds, or not among the newest `keep`; returns their ids."""
+        """Delete finished jobs that ended more than `seconds` ago or are not among the newest `keep`; return their ids."""
         async with self._database.session() as session:
             found = await rows.expired(session, time.time() - seconds, keep)
         old = [name for name in found if name not in self.live or self.live[name].finished]
@@ -170,20 +170,20 @@ class JobStore:
         return old
 
     def signal(self, job: str) -> None:
-        """Something about a job is new: let those who follow it look."""
+        """Wake the followers of a job, which has changed."""
         if (event := self._signals.pop(job, None)) is not None:
             event.set()
 
     def signal_worked(self) -> None:
-        """Something is new about some of the jobs that workers of packages run."""
+        """Wake the followers of all jobs with `WorkerWork`, some of which have changed."""
         for job in [name for name in self._signals if name not in self.live]:
             self.signal(job)
         self.on_worked()
 
     async def follow(self, job: str, after: int, view: JobLook) -> AsyncIterator[JobEvent]:
-        """Events of a job with numbers larger than `after`, as they happen, and its progress whenever that has changed.
+        """Yield events of a job with a number above `after` as they happen, and its progress after each change.
 
-        Ends with the last event of a finished job, and where it is deleted. Raises `JobNotFound`.
+        Ends after the last event of a finished job, or when the job is deleted. Raises `JobNotFound`.
         """
         found = await view(await self.get(job))
         progress: JobProgress | None = None
@@ -213,7 +213,7 @@ class JobStore:
 
 
 def as_json(value: Mapping[str, Any]) -> dict[str, Any]:
-    """What a job reports as it can be stored. Raises `TypeError` for what is no JSON: one job must not stop all rows."""
+    """A value converted to JSON types. Raises `TypeError` if that is impossible, before it could prevent a write of all rows."""
     found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
     return found
 

@@ -1,4 +1,4 @@
-"""What a job is and what a kind of job says of itself. Frozen data; `runner.py` runs them, `store.py` keeps them."""
+"""Types of jobs and of kinds of jobs. Frozen data; `runner.py` runs jobs, `store.py` stores them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class JobState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     WAITING = "waiting"
-    """It runs, and cannot go on until something else happens; its message says what."""
+    """It runs and cannot continue until something else happens, which `JobProgress.message` names."""
     PAUSED = "paused"
     DONE = "done"
     FAILED = "failed"
@@ -34,48 +34,49 @@ ACTIVE = frozenset({JobState.RUNNING, JobState.WAITING})
 
 
 class Recovery(StrEnum):
-    """What becomes of a job that was running when the server ended, however it ended."""
+    """What happens at the next start of the server to a job that was running when the server ended."""
 
     RESUME = "resume"
-    """It is queued again and goes on where it broke off."""
+    """It is queued again, and keeps its progress."""
     RESTART = "restart"
-    """It is queued again and begins anew."""
+    """It is queued again, and its progress is reset."""
     FAIL = "fail"
+    """It fails with `JobLost`."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """How far a job is."""
+    """The progress of a job."""
 
     done: int = 0
     total: int | None = None
-    """None while nobody knows."""
+    """None while it is unknown."""
     unit: str = ""
-    """What both count: `bytes`, `documents`, `steps`."""
+    """The unit of `done` and `total`: `bytes`, `documents`, `steps`."""
     message: str = ""
-    """For people: what is done now, or what the job waits for."""
+    """A sentence for people about the current step, or about what the job waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One job as it is at a moment."""
+    """The state of one job at one moment."""
 
     id: str
     kind: str
     owner: str = LOCAL
-    """Owner id of who asked for it."""
+    """Owner id of the caller who created it."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
-    """What its kind keeps of it beside its parameters."""
+    """Data that its kind stores with it, besides the parameters."""
     state: JobState = JobState.QUEUED
     progress: JobProgress = JobProgress()
     result: Mapping[str, Any] | None = None
     error: ModelyardError | None = None
-    """Why it failed, or why its last run did; None while nothing went wrong."""
+    """Why the job, or its last run, failed; None if none has failed."""
     attempts: int = 0
-    """Runs that have failed."""
+    """Number of failed runs."""
     retry_at: float = 0.0
-    """Monotonic time before which it is not tried again. Not stored: a restart of the server tries at once."""
+    """Monotonic time before which it does not run again. It is not stored: after a restart of the server the job runs at once."""
     created_at: float = 0.0
     """Unix time."""
     started_at: float | None = None
@@ -85,15 +86,16 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether it is in a final state."""
         return self.state in FINISHED
 
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """Something that happened to a job. JobProgress has no number: it is a snapshot, and is sent anew to who reconnects."""
+    """Something that happened to a job."""
 
     seq: int | None
+    """Later events have greater numbers; None for a snapshot of progress, which is sent again after every reconnect."""
     type: str
     data: Mapping[str, Any]
     at: float
@@ -101,7 +103,7 @@ class JobEvent:
 
 @dataclass(frozen=True, slots=True)
 class ProcessPlan:
-    """The process of a job. What it prints is its log; lines of JSON in it report progress (see `output.py`)."""
+    """How to start the process of a job. Its output is the job's log; lines of JSON report progress (see `output.py`)."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
@@ -111,31 +113,31 @@ class ProcessPlan:
 
 @dataclass(frozen=True, slots=True)
 class ProcessEnd:
-    """How the process of a job ended, and what it had reported."""
+    """The end of a job's process, with what it had reported."""
 
     exit_code: int | None
     problem: str
-    """Why the host gave it up; empty if it did not."""
+    """Why the host could not run it, or stopped it; empty otherwise."""
     lines: Sequence[str]
-    """The last lines that it printed for people."""
+    """The last lines of its output that are no reports."""
     result: Mapping[str, Any] | None = None
     error: ModelyardError | None = None
 
     @property
     def reason(self) -> str:
-        """Why it ended, for people: its last line, if it printed one."""
+        """Why it ended, for people: `problem`, else its last line, else its exit code."""
         words = [line for line in self.lines if line.strip()]
         return self.problem or (words[-1] if words else f"it ended with exit code {self.exit_code}")
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessWork:
-    """Work in a process of its own, under the runtime's shim."""
+    """Work that a child process does, under the runtime's shim."""
 
     plan: Callable[[Job], Awaitable[ProcessPlan]]
-    """Called at each start. Raises what makes every further attempt useless."""
+    """Called at each start. The job fails without a further attempt if this raises a `ModelyardError`."""
     conclude: Callable[[Job, ProcessEnd], Mapping[str, Any] | None] | None = None
-    """The result of a process that ended, where its exit code alone does not decide. Raises why it failed."""
+    """Returns the result of a process that ended, or raises the error of the job. Without it, exit code 0 means success."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +146,12 @@ class CoroutineWork:
 
     run: Callable[[RunningJob], Awaitable[Mapping[str, Any] | None]]
     cancel: Callable[[Job], Awaitable[None]] | None = None
-    """For work that has something to do before it is cancelled: lets the work know, which then ends the job by
-    `RunningJob.cancelled`. Otherwise its task is cancelled at once."""
+    """Asks the work to stop; the work then calls `RunningJob.cancelled`. Without it, the task is cancelled at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerWork:
-    """Work that its package's own worker does, for many jobs at a time. That worker writes the rows, through `rows.py`."""
+    """Work that a package's own worker does, for many jobs at once. That worker writes the rows, with `rows.py`."""
 
     cancel: Callable[[Job], Awaitable[None]]
 
@@ -161,23 +162,23 @@ class JobKind:
 
     name: str
     scope: str
-    """What a key needs to make, pause, resume or cancel such a job."""
+    """The scope that a key needs to create, pause, resume or cancel such a job."""
     work: ProcessWork | CoroutineWork | WorkerWork
     recovery: Recovery
     at_once: int | None = None
-    """Jobs of this kind that run at the same time; None for any number."""
+    """Maximum number of jobs of this kind that run at the same time; None for no limit."""
     attempts: int = 1
     hopeless: frozenset[str] = frozenset()
-    """Codes of errors that another attempt would only meet again."""
+    """Codes of errors after which no further attempt is made, because it would fail in the same way."""
     pausable: bool = False
-    """Whether such a job can be paused, and one that has failed be resumed."""
+    """Whether such a job can be paused, and resumed after it was paused or has failed."""
     body: type[BaseModel] | None = None
-    """Parameters as `POST /v1/jobs` takes them; None for kinds that have a route of their own."""
+    """The parameters in `POST /v1/jobs`; None for kinds that have their own route."""
     submit: Callable[[Any, Owner], Awaitable[str]] | None = None
-    """Makes the job of such a body, for an owner; returns its id."""
+    """Creates a job from a `body` for an owner, and returns its id."""
     check_removable: Callable[[Job], None] | None = None
-    """Raises `Conflict` for an unfinished job that something else needs."""
+    """Raises `Conflict` if something else needs the unfinished job, so that it must not be cancelled."""
     on_state: Callable[[Job], None] | None = None
-    """Called after every change of a job's state, except those that a package's own worker writes."""
+    """Called after every change of a job's state; never for `WorkerWork`."""
     look: Callable[[Job], Awaitable[Job]] | None = None
-    """An unfinished job with its progress, where that can be looked at better than it is reported."""
+    """Returns an unfinished job with its current progress, for kinds that do not report it."""

@@ -21,12 +21,15 @@ from modelyard.protocol.events import EventReader
 
 FIRST_TEXTS, TEXTS_AT_ONCE = 8, 64
 """Number of texts in a model's first embedding requests, and in the largest ones."""
+ONE_BY_ONE = 3
+"""Number of texts up to which each has a request of its own after one for all of them was rejected."""
 REQUESTS_AT_ONCE = 2
 QUERIES_KEPT = 2048
 SHORT = 50
 """Characters that every model can read: shorter texts are never rejected for their length."""
 
 CHAT, COMPLETIONS, EMBEDDINGS, RERANK = "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank"
+TOKENIZE = "/tokenize"
 
 Waiting = asyncio.Future[Sequence[float]]
 T = TypeVar("T")
@@ -109,11 +112,21 @@ class ServedModels:
     async def _together(
         self, model: str, texts: Sequence[str], alone: Callable[[str, str], Awaitable[T]]
     ) -> Sequence[Sequence[float] | T]:
-        """The vectors of texts by one request; if it is rejected, the result of `alone` for each text."""
+        """The vectors of texts by one request; if it is rejected, by two for the shorter and the longer half of them, and so on.
+
+        Of the few texts that are left, the results are those of `alone`. A model rejects a request for one text that is too long.
+        """
         if len(texts) > 1:
             with suppress(BadRequest):
                 return await self._embed(model, texts)
-        return [await alone(model, text) for text in texts]
+        if len(texts) <= ONE_BY_ONE:
+            return [await alone(model, text) for text in texts]
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place].encode(errors="surrogatepass")))
+        found: dict[int, Sequence[float] | T] = {}
+        for places in (order[: len(order) // 2], order[len(order) // 2 :]):
+            vectors = await self._together(model, [texts[place] for place in places], alone)
+            found.update(zip(places, vectors, strict=True))
+        return [found[place] for place in range(len(texts))]
 
     async def _one(self, model: str, text: str) -> Sequence[float]:
         """The vector of one text; of a text longer than the model's limit, the mean of its parts, weighted by length."""
@@ -129,7 +142,11 @@ class ServedModels:
         except BadRequest:
             if len(text) < SHORT:
                 raise
-        return [each for half in halves(text) for each in await self._parts(model, half)]
+        parts = halves(text)
+        if len(parts) > 1:
+            with suppress(BadRequest):
+                return list(zip(await self._embed(model, parts), map(len, parts), strict=True))
+        return [each for part in parts for each in await self._parts(model, part)]
 
     async def _embed(self, model: str, texts: Sequence[str]) -> list[Sequence[float]]:
         body = {"model": model, "input": list(texts), "encoding_format": "float"}
@@ -235,6 +252,14 @@ class ServedModels:
                 yield _chunk(str(body["model"]), event)
         finally:
             await answer.aclose()
+
+    async def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]]) -> int | None:
+        """The tokens of a conversation in the model's template; None if its engine does not count it."""
+        try:
+            count = (await self.post(TOKENIZE, {"model": model, "messages": messages})).get("count")
+        except ModelyardError:  # the chat that follows reports what is wrong with the model
+            return None
+        return count if isinstance(count, int) else None
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The whole answer to a request, such as one to `EMBEDDINGS`."""

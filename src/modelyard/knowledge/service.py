@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from modelyard.core.access import LOCAL
 from modelyard.core.config import Settings
@@ -17,7 +16,7 @@ from modelyard.knowledge.answering.answer import Answering, RunningModels
 from modelyard.knowledge.answering.prompts import check_prompts
 from modelyard.knowledge.documents.bases import Bases, BaseSettings
 from modelyard.knowledge.documents.blobs import Blob, Blobs
-from modelyard.knowledge.documents.documents import Documents, StoredDocument
+from modelyard.knowledge.documents.documents import Documents
 from modelyard.knowledge.documents.loaders.base import LoadLimits
 from modelyard.knowledge.documents.pages import Pages
 from modelyard.knowledge.documents.splitter import Chunking
@@ -30,11 +29,15 @@ from modelyard.knowledge.indexing.vectors import Vectors
 from modelyard.knowledge.indexing.worker import IndexingWorker
 from modelyard.knowledge.search.search import Search
 from modelyard.knowledge.types import Chunk, Models
+from modelyard.knowledge.vector_stores.files import StoreFiles
+from modelyard.knowledge.vector_stores.stores import has_expired
 
 SUMMARY_OF = "summary_of"
 """In `extra` of a base of summaries: the id of the base that they summarise, with which it is deleted."""
 PROBE_SECONDS = 5.0
 """How long the creation of a base waits for its embedding model to take the reading test."""
+SWEEP_SECONDS = 3600.0
+"""Seconds between two sweeps of vector stores that have expired."""
 TEMPORARY_SECONDS = 7 * 24 * 3600
 """Seconds after its last use in which a temporary base is kept."""
 
@@ -54,13 +57,17 @@ class KnowledgeService:
         self.indexes.on_change = self.bases.forget
         self.vectors = Vectors(database, models)
         self.probes = Probes(database, self.vectors, models)
-        self.search = Search(database, self.indexes, models, self.probes)
-        self.documents = Documents(database, self.blobs)
+        self.search = Search(database, self.indexes, models, self.probes, settings.rerank_seconds)
+        self.search.on_use = self.bases.touch
+        self.documents = Documents(database, self.blobs, settings.max_document_bytes)
+        self.store_files = StoreFiles(database)
         self.edits = Edits(database, self.documents, self.indexes, self.vectors)
         self.jobs = IndexingJobs(database, settings.ocr)
         limits = LoadLimits(max_bytes=settings.max_document_bytes)
         self.indexing = IndexingPipeline(database, self.blobs, self.indexes, self.vectors, limits, settings.ocr)
-        self.worker = IndexingWorker(database, self.indexes, self.jobs, self.indexing, self.probes, self.search.forget)
+        self.worker = IndexingWorker(
+            database, self.indexes, self.jobs, self.indexing, self.probes, self.search.chunks.forget
+        )
         self.probes.on_change = self.bases.forget
         self.answering = Answering(database, self.search, models, running)
         self.on_change: Callable[[Sequence[str]], None] = lambda names: None
@@ -76,14 +83,26 @@ class KnowledgeService:
 
     async def close(self) -> None:
         """Close indexes, and the processes that read documents."""
+        await self.search.reranking.close()
         await self.indexing.close()
         await self.pages.close()
         await self.indexes.close()
 
     async def run(self) -> None:
-        """Run jobs until cancelled."""
+        """Run jobs, and delete what has expired, until cancelled."""
         await self.forget_temporary()
-        await self.worker.run()
+        sweeping = asyncio.create_task(self._sweep(), name="sweeps of vector stores")
+        try:
+            await self.worker.run()
+        finally:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+
+    async def _sweep(self) -> None:
+        while True:
+            with contextlib.suppress(ModelyardError):  # the database cannot be written now; the next sweep tries again
+                await self.forget_expired()
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
         """Create a base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
@@ -98,6 +117,11 @@ class KnowledgeService:
             await asyncio.wait_for(self.probes.refresh(base), PROBE_SECONDS)
         return await self.bases.get(base.name)
 
+    async def text_of(self, data: bytes, name: str) -> str:
+        """The text of a document that is stored nowhere. Raises `DocumentUnreadable`."""
+        async with self.blobs.briefly(data) as path:
+            return await self.indexing.read(path, name)
+
     async def several(self, names: Sequence[str]) -> list[KnowledgeBase]:
         """The bases of these names, each once, for a search. Raises `KnowledgeBaseNotFound`."""
         if not names:
@@ -109,7 +133,7 @@ class KnowledgeService:
         await check_prompts(settings.prompts or {})
         base = await self.bases.configure(name, settings, new_name)
         if new_name is not None:
-            self.search.forget_all()
+            self.search.chunks.forget_all()
             await self._announce()
         return base
 
@@ -136,25 +160,6 @@ class KnowledgeService:
             if each.extra.get(SUMMARY_OF) == base.id:
                 return each
         return None
-
-    async def put(
-        self,
-        base: KnowledgeBase,
-        name: str,
-        data: AsyncIterator[bytes],
-        *,
-        details: Mapping[str, Any] | None = None,
-        chunking: Mapping[str, Any] | None = None,
-        modified_at: float | None = None,
-    ) -> StoredDocument:
-        """Store a document; `index` makes it searchable.
-
-        Raises `BodyTooLarge`, `InvalidParameter` or `KnowledgeBaseNotFound`.
-        """
-        most = self.settings.max_document_bytes
-        return await self.documents.keep(
-            base, name, data, most, details=details, chunking=chunking, modified_at=modified_at
-        )
 
     async def preview(self, name: str, data: AsyncIterator[bytes], chunking: Chunking) -> Sequence[Chunk]:
         """The chunks that a document would have; nothing is stored. Raises `BodyTooLarge` or `DocumentUnreadable`."""
@@ -204,6 +209,12 @@ class KnowledgeService:
         for base in await self.bases.all(temporary=True):
             if base.used_at < time.time() - TEMPORARY_SECONDS:
                 await self.delete(base.name)
+
+    async def forget_expired(self) -> None:
+        """Delete the documents of vector stores whose time is over; the stores stay, as OpenAI's do."""
+        for base in await self.bases.all():
+            if has_expired(base) and (names := list(await self.documents.contents(base))):
+                await self.edits.delete(base, names)
 
     async def _announce(self) -> None:
         async with self._announcing:  # otherwise an older list could be announced after a newer one

@@ -195,6 +195,9 @@ class Models(Protocol):
     def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         """Yield the chunks of a streamed `/v1/chat/completions` in OpenAI's format. Raises our own errors."""
 
+    async def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]]) -> int | None:
+        """Return the tokens of a conversation in the model's template; None if its tokenizer cannot be reached."""
+
 
 def texts_of(chunk: Mapping[str, Any]) -> list[str]:
     """The texts in a chunk of a streamed chat completion."""

@@ -74,17 +74,17 @@ class AuditLog:
             log.error("%s of %s by %s is not in the list of changes: %s", row.action, row.target or "?", row.name or "?",
                       error.message)  # fmt: skip
 
-    async def page(self, wanted: AuditFilter, limit: int) -> AuditList:
+    async def page(self, filters: AuditFilter, limit: int) -> AuditList:
         """The newest changes, newest first."""
         query: Select[AuditRow] = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit + 1)
-        if wanted.action is not None:
-            query = query.where(AuditRow.action == wanted.action)
-        if wanted.target is not None:
-            query = query.where(AuditRow.target == wanted.target)
-        if wanted.key is not None:
-            query = query.where((AuditRow.key == wanted.key) | (AuditRow.name == wanted.key))
-        if wanted.before is not None:
-            query = query.where(AuditRow.id < wanted.before)
+        if filters.action is not None:
+            query = query.where(AuditRow.action == filters.action)
+        if filters.target is not None:
+            query = query.where(AuditRow.target == filters.target)
+        if filters.key is not None:
+            query = query.where((AuditRow.key == filters.key) | (AuditRow.name == filters.key))
+        if filters.before is not None:
+            query = query.where(AuditRow.id < filters.before)
         async with self._database.session() as session:
             rows = list(await session.scalars(query))
         return AuditList(object="list", data=[_entry(row) for row in rows[:limit]], has_more=len(rows) > limit)

@@ -109,6 +109,10 @@ class EngineWatch:
             return EngineFigures()
         return reading.figures
 
+    def replicas(self) -> list[tuple[str, str]]:
+        """Model and name of each replica that has told something."""
+        return [(reading.model, replica) for replica, reading in self._readings.items()]
+
     def take(self) -> Iterator[tuple[str, str, EngineFigures, int, int]]:
         """Model, replica, figures, and the tokens that were looked up and found in prefix caches since the last call."""
         for replica, reading in self._readings.items():

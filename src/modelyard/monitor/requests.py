@@ -52,7 +52,7 @@ class RequestLog:
         if exchange.background:
             return
         self._number += 1
-        grant, tap, seconds = exchange.grant, exchange.tap, exchange.ended - exchange.began
+        grant, ttft, seconds = exchange.grant, exchange.ttft, exchange.ended - exchange.began
         info = RequestInfo(
             number=self._number,
             id=exchange.request_id.decode(),
@@ -66,7 +66,7 @@ class RequestLog:
             inside=exchange.inside,
             status=exchange.status,
             outcome=exchange.outcome,
-            ttft=round(tap.first_token - exchange.began, 6) if tap and tap.first_token else None,
+            ttft=None if ttft is None else round(ttft, 6),
             seconds=round(seconds, 6),
             tokens_in=exchange.usage.tokens_in,
             tokens_out=exchange.usage.tokens_out,
@@ -75,13 +75,13 @@ class RequestLog:
         )
         self._newest.append((Owner.of(grant).id, info))
 
-    def page(self, grant: Grant | None, wanted: RequestFilter, limit: int) -> RequestList:
+    def page(self, grant: Grant | None, filters: RequestFilter, limit: int) -> RequestList:
         """The newest requests that a caller wants and may see: its own, or all without keys and for an administrator."""
         owner = Owner.of(grant)
         visible = (
             info
             for owner_id, info in reversed(self._newest)
-            if (grant is None or owner.sees(owner_id)) and wanted.accepts(info)
+            if (grant is None or owner.sees(owner_id)) and filters.accepts(info)
         )
         found = list(islice(visible, limit + 1))
         return RequestList(object="list", data=found[:limit], has_more=len(found) > limit)

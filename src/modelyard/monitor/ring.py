@@ -29,9 +29,9 @@ class Samples:
     kinds: bytes
     values: array[float]
 
-    def of_kinds(self, wanted: Container[int]) -> Iterator[tuple[int, int, int, float]]:
+    def of_kinds(self, selection: Container[int]) -> Iterator[tuple[int, int, int, float]]:
         """Slot, series, kind and value of each sample of these kinds."""
-        flags = self.kinds.translate(bytes(kind in wanted for kind in range(256)))
+        flags = self.kinds.translate(bytes(kind in selection for kind in range(256)))
         series, kinds, values = self.series, self.kinds, self.values
         for slot, begin, end in self.slots:
             at = flags.find(1, begin, end)

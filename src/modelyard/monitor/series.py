@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import ceil
 
-from modelyard.gateway.middleware.tally import Tallies
+from modelyard.gateway.middleware.tally import TOKENS_OUT, Tallies
 from modelyard.monitor import reading
 from modelyard.monitor.engine_figures import EngineFigures
 from modelyard.monitor.figures import (
@@ -24,6 +24,7 @@ from modelyard.monitor.figures import (
     QUEUED,
     TICKS,
 )  # fmt: skip
+from modelyard.monitor.prometheus import Totals
 from modelyard.monitor.reading import Grouping, Label, SeriesQuery
 from modelyard.monitor.ring import Ring, Sample
 from modelyard.protocol.metrics import FigureName, SeriesList
@@ -33,6 +34,8 @@ MOST_SERIES = 4096
 """Maximum number of labels; further ones are counted under the label of requests without a known model."""
 MOST_POINTS = 1000
 """Maximum number of steps in an answer; a smaller step is widened."""
+RATE_SECONDS = 3
+"""Seconds over which the present speed of answers is a mean."""
 LOAD_SECONDS = 5.0
 """Seconds between two measurements of processes and devices."""
 
@@ -58,6 +61,8 @@ class SeriesRecorder:
     ) -> None:
         self.fine = Ring(step=1, slots=15 * 60, limit=600_000)
         self.coarse = Ring(step=10, slots=24 * 360, limit=1_700_000)
+        self.totals = Totals()
+        """The same counts since the server started, for Prometheus."""
         self._tallies = tallies
         self._replicas = replicas
         self._engines = engines
@@ -105,6 +110,7 @@ class SeriesRecorder:
     def _of_engines(self) -> Iterator[Sample]:
         """What engines tell of their replicas."""
         for model, replica, figures, queries, hits in self._engines():
+            self.totals.add_prefixes((model, without_serial(replica)), queries, hits)
             number = self._number(Label(model, without_serial(replica)))
             if figures.queued is not None:
                 yield number, QUEUED, figures.queued + PRESENT
@@ -123,10 +129,37 @@ class SeriesRecorder:
         self._record(slot)
         self._flush()
 
+    def running(self) -> dict[tuple[str, str], int]:
+        """The number of requests in progress, by model and replica."""
+        found: dict[tuple[str, str], int] = {}
+        for (model, replica), each in self._tallies.by_replica.items():
+            key = (model, without_serial(replica))
+            found[key] = found.get(key, 0) + len(each.live)
+        return {key: count for key, count in found.items() if key[0]}
+
+    def token_rates(self) -> dict[str, float]:
+        """Tokens of answers per second, by model, a mean over the last seconds; models without any are left out."""
+        newest = self.fine.newest
+        labels = list(self._numbers)
+        rates: dict[str, float] = {}
+        for _, series, _, tokens in self.fine.read(newest - RATE_SECONDS + 1, newest).of_kinds((TOKENS_OUT,)):
+            model = labels[series].model or ""
+            rates[model] = rates.get(model, 0.0) + tokens / RATE_SECONDS
+        return rates
+
     async def read(
-        self, names: Sequence[FigureName], by: Grouping, since: float | None, step: float, sees: Callable[[Label], bool]
+        self,
+        names: Sequence[FigureName],
+        by: Grouping,
+        since: float | None,
+        step: float,
+        sees: Callable[[Label], bool],
+        age: float | None = None,
     ) -> SeriesList:
-        """The series of some figures from a Unix time on, or of all that is known by the second, in steps of at least `step`."""
+        """The series of some figures from a Unix time on, or of all that is known by the second, in steps of at least `step`.
+
+        With `age`, only steps that ended so many seconds ago, which do not change any more; else up to the present one.
+        """
         self.collect()
         now = self._clock()
         recent = since is None or since >= now - self.fine.slots
@@ -134,17 +167,19 @@ class SeriesRecorder:
         since = min(max(now - self.fine.slots if since is None else since, now - ring.slots * ring.step), now)
         step = ring.step * max(1, ceil(max(step, (now - since) / MOST_POINTS) / ring.step))
         since -= since % step
-        points = int((now - since) // step) + 1
+        points = int((now - since) // step) + 1 if age is None else max(0, int((now - age - since) // step))
         samples = ring.read(int(since // ring.step), int(now // ring.step))
         query = SeriesQuery(names, by, since, step, points, sees)
         data = await asyncio.to_thread(reading.read, samples, ring.step, list(self._numbers), query)
-        return SeriesList(object="list", since=since, step=float(step), data=data)
+        return SeriesList(object="list", since=since, step=float(step), steps=points, data=data)
 
     def _record(self, slot: int) -> None:
         """Move the counts of the gateway into the rings."""
         self._in_flight = []
         samples: list[Sample] = []
-        for (model, replica), in_flight, counts in self._tallies.take():
+        for (model, replica), in_flight, taken in self._tallies.take():
+            counts = list(taken)
+            self.totals.add((model, without_serial(replica)), counts)
             number = self._number(Label(model, without_serial(replica)))
             samples += [(number, kind, float(count)) for kind, count in counts]
             if in_flight:

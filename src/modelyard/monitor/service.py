@@ -15,8 +15,10 @@ from modelyard.monitor.audit import AuditLog
 from modelyard.monitor.engine_figures import EngineFigures, EngineWatch
 from modelyard.monitor.logs.server_log import ServerLog
 from modelyard.monitor.logs.service import LogService
+from modelyard.monitor.prometheus import EngineCollector
 from modelyard.monitor.requests import RequestLog
-from modelyard.monitor.series import SeriesRecorder
+from modelyard.monitor.series import SeriesRecorder, without_serial
+from modelyard.monitor.tracing import tracing
 from modelyard.monitor.usage import Usage
 from modelyard.runtime.base import Host
 from modelyard.runtime.loads import Load
@@ -43,6 +45,9 @@ class Monitor:
         self._server_log.attach()
         self.logs = LogService(settings, deployments, jobs, host, self._server_log)
         gateway.on_end = self._end
+        self._tracing = gateway.tracer = tracing(settings.otlp_endpoint)
+        collector = EngineCollector(self.series.totals, self.series.collect, self.series.running, self._present)
+        gateway.meter.registry.register(collector)
 
     async def run(self) -> None:
         """Record until cancelled."""
@@ -51,6 +56,11 @@ class Monitor:
             group.create_task(self.engines.run())
             group.create_task(self.usage.run())
 
+    def _present(self) -> Iterator[tuple[tuple[str, str], EngineFigures]]:
+        """What engines tell of their replicas now."""
+        for model, replica in self.engines.replicas():
+            yield (model, without_serial(replica)), self.engines.figures(replica)
+
     def of_replica(self, name: str) -> tuple[Load, EngineFigures]:
         """What the processes of a replica use, and what its engine tells; without figures where nothing is known."""
         return self.series.loads.get(name, Load()), self.engines.figures(name)
@@ -58,6 +68,8 @@ class Monitor:
     async def close(self) -> None:
         """Write what is not written yet."""
         await self.usage.flush()
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.close)
         self._server_log.detach()
 
     def _end(self, exchange: Exchange) -> None:

@@ -6,12 +6,12 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, false, func, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from modelyard.core.access import Grant, Owner
@@ -32,7 +32,12 @@ KEEP_DAYS = 400
 MODEL_LENGTH = 300
 
 Part = Literal["day", "key", "user", "model"]
-COLUMNS = {"day": UsageRow.day, "key": UsageRow.key, "user": UsageRow.username, "model": UsageRow.model}
+COLUMNS: Mapping[Part, Any] = {
+    "day": UsageRow.day,
+    "key": UsageRow.key,
+    "user": UsageRow.username,
+    "model": UsageRow.model,
+}
 SUMS = (UsageRow.requests, UsageRow.errors, UsageRow.tokens_in, UsageRow.tokens_out, UsageRow.tokens_cached)
 
 
@@ -126,10 +131,19 @@ class Usage:
                 self._put_back(counts, used)
                 raise
 
-    async def page(self, grant: Grant | None, wanted: UsageFilter, by: Iterable[Part], limit: int) -> UsageList:
-        """Sums of usage that a caller may see, by some parts: its owner's, or all without keys and for an administrator."""
+    async def page(
+        self,
+        grant: Grant | None,
+        filters: UsageFilter,
+        parts: Sequence[Part],
+        limit: int,
+        after: Sequence[str] | None = None,
+    ) -> UsageList:
+        """Sums of usage that a caller may see, by some parts: its owner's, or all without keys and for an administrator.
+
+        `after` are the values of the last row of the page before, one for each part.
+        """
         await self.flush()
-        parts = [part for part in COLUMNS if part in set(by)]
         columns: list[Any] = [
             COLUMNS[part].label(part) if part in parts else literal("").label(part) for part in COLUMNS
         ]
@@ -137,7 +151,9 @@ class Usage:
         order = [COLUMNS[part].desc() if part == "day" else COLUMNS[part] for part in parts]
         query: Select[Any] = select(*columns).group_by(*(COLUMNS[part] for part in parts))
         query = query.order_by(*order).limit(limit + 1)
-        query = query.where(*_conditions(wanted))
+        query = query.where(*_conditions(filters))
+        if after is not None:
+            query = query.where(_behind(parts, after))
         if grant is not None:
             query = mine(query, Owner.of(grant), UsageRow.owner)
         async with self.database.session() as session:
@@ -171,23 +187,42 @@ class Usage:
         self._used = {**used, **self._used}
 
 
+def sorted_parts(by: Iterable[Part] | None) -> list[Part]:
+    """The parts that a caller names, or all, in the order of a page."""
+    return [part for part in COLUMNS if not by or part in set(by)]
+
+
+def last_group(page: UsageList, parts: Iterable[Part]) -> list[str]:
+    """The values of the last row of a page, one for each part."""
+    return [getattr(page.data[-1], part) or "" for part in parts]
+
+
+def _behind(parts: Sequence[Part], after: Sequence[str]) -> ColumnElement[bool]:
+    """Selects the rows behind a group, in the order of a page: newest day first."""
+    found: ColumnElement[bool] = false()
+    for part, value in reversed([*zip(parts, after, strict=True)]):
+        column = COLUMNS[part]
+        found = or_(column < value if part == "day" else column > value, and_(column == value, found))
+    return found
+
+
 def _day(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
-def _conditions(wanted: UsageFilter) -> list[ColumnElement[bool]]:
+def _conditions(filters: UsageFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    if wanted.since is not None:
-        found.append(UsageRow.day >= wanted.since)
-    if wanted.until is not None:
-        found.append(UsageRow.day <= wanted.until)
-    if wanted.key is not None:
-        named = select(Key.id).where(Key.name == wanted.key, Key.user_id.is_(None))
-        found.append((UsageRow.key == wanted.key) | UsageRow.key.in_(named))
-    if wanted.user is not None:
-        found.append(UsageRow.username == wanted.user)
-    if wanted.model is not None:
-        found.append(UsageRow.model == wanted.model)
+    if filters.since is not None:
+        found.append(UsageRow.day >= filters.since)
+    if filters.until is not None:
+        found.append(UsageRow.day <= filters.until)
+    if filters.key is not None:
+        named = select(Key.id).where(Key.name == filters.key, Key.user_id.is_(None))
+        found.append((UsageRow.key == filters.key) | UsageRow.key.in_(named))
+    if filters.user is not None:
+        found.append(UsageRow.username == filters.user)
+    if filters.model is not None:
+        found.append(UsageRow.model == filters.model)
     return found
 
 

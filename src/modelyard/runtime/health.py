@@ -1,4 +1,4 @@
-"""Checks whether a server is healthy, by one GET on a connection of its own. Standard library only."""
+"""Checks whether a server is healthy, by one GET on a connection of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from enum import Enum, auto
 
 from modelyard.core.types import Address
+from modelyard.runtime.get import sent
 
 
 class Health(Enum):
@@ -22,8 +23,8 @@ class Health(Enum):
 async def check(address: Address, path: str, timeout: float) -> Health:
     """Check once, for at most `timeout` seconds. Never raises."""
     try:
-        async with asyncio.timeout(timeout):
-            line = await _first_line(address, path)
+        async with asyncio.timeout(timeout), sent(address, path) as reader:
+            line = await reader.readuntil(b"\n")
     except (OSError, TimeoutError, asyncio.IncompleteReadError):
         return Health.NOT_YET
     except asyncio.LimitOverrunError:
@@ -32,15 +33,3 @@ async def check(address: Address, path: str, timeout: float) -> Health:
     if len(words) < 2 or not words[0].startswith(b"HTTP/"):
         return Health.NOT_HTTP
     return Health.GOOD if words[1] == b"200" else Health.NOT_YET
-
-
-async def _first_line(address: Address, path: str) -> bytes:
-    if address.uds:
-        reader, writer = await asyncio.open_unix_connection(address.uds)
-    else:
-        reader, writer = await asyncio.open_connection(address.host, address.port)
-    try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: replica\r\nConnection: close\r\n\r\n".encode())
-        return await reader.readuntil(b"\n")
-    finally:
-        writer.transport.abort()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -75,6 +76,8 @@ class LoadMeter:
 
     def _measure_gpus(self) -> tuple[dict[str, Load], dict[int, int]]:
         """The load of each GPU, and the GPU memory of each process."""
+        if self._gpus is None and not has_nvml():
+            self._gpus = False
         if self._gpus is False:
             return {}, {}
         import pynvml
@@ -95,6 +98,15 @@ class LoadMeter:
             self._gpus = False  # no driver, or one that does not answer
             return {}, {}
         return loads, processes
+
+
+def has_nvml() -> bool:
+    """Whether NVIDIA's management library, a part of its driver, is installed. Does not import pynvml, which takes 6 MB."""
+    try:
+        ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _gpu_load(handle: object) -> Load:

@@ -136,7 +136,8 @@ class ReplicaProcess:
         deadline = time.monotonic() + self.spec.start_timeout
         pause = FIRST_POLL
         while time.monotonic() < deadline:
-            found = await self._ask(address, min(self._watch.timeout, max(0.05, deadline - time.monotonic())))
+            timeout = min(self._watch.timeout, max(0.05, deadline - time.monotonic()))
+            found = await check(address, self.spec.health_path, timeout)
             if found is Health.NOT_HTTP:
                 return "it answers its health check with something that is not HTTP"
             if found is Health.GOOD:
@@ -152,13 +153,10 @@ class ReplicaProcess:
         while missed < self._watch.failures:
             await asyncio.sleep(self._watch.interval)
             began = time.monotonic()
-            good = await self._ask(address, self._watch.timeout) is Health.GOOD
+            good = await check(address, self.spec.health_path, self._watch.timeout) is Health.GOOD
             alive = good or (self._watch.last_byte(self.spec.replica) or 0) > began
             missed = 0 if alive else missed + 1
         return f"it stopped answering health checks ({missed} in a row)"
-
-    async def _ask(self, address: Address, timeout: float) -> Health:
-        return await check(address, self.spec.health_path, timeout)
 
     def _signal_stop(self, grace: float) -> None:
         if self._lifeline >= 0:

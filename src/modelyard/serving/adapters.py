@@ -58,13 +58,13 @@ class AdapterTable:
         if model == self._uid:
             return NOTHING
         if model not in self._keys:
-            raise ModelNotFound.among(model, [self._uid, *self._keys])
+            raise ModelNotFound(model, [self._uid, *self._keys])
         return PromptSource(adapter=self._keys[model])
 
     def check(self, source: PromptSource) -> None:
         """Raise `ModelNotFound` if the adapter was unloaded after the request was read."""
         if source.adapter and source.adapter not in self._keys.values():
-            raise ModelNotFound("of this request", [self._uid, *self._keys])
+            raise ModelNotFound.unloaded(self._uid)
 
     async def load(self, body: LoadAdapterBody) -> None:
         """Load an adapter. Raises `AdapterNotFound` or `InvalidParameter`, and then changes nothing."""

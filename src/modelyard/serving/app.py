@@ -10,12 +10,13 @@ import contextlib
 import hmac
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from modelyard.core.asgi import Headers, Receive, Scope, Send
 from modelyard.core.errors import (
     InternalError,
     InvalidKey,
@@ -26,12 +27,6 @@ from modelyard.core.errors import (
 )
 from modelyard.protocol import errors
 from modelyard.protocol.requests import decode
-
-Scope: TypeAlias = MutableMapping[str, Any]
-Message: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
-Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -122,15 +117,15 @@ class App:
         """Run the handler; cancel it when the client disconnects."""
         self._counters["requests"] += 1
         work = asyncio.ensure_future(self._carry_out(handler, request, send))
-        gone = asyncio.ensure_future(disconnected(receive))
+        disconnect = asyncio.ensure_future(disconnected(receive))
         self._running.add(work)
         try:
-            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((work, disconnect), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 self._counters["abandoned"] += 1
         finally:
             self._running.discard(work)
-            gone.cancel()
+            disconnect.cancel()
             work.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await work

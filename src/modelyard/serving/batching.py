@@ -37,6 +37,8 @@ class AnswerPiece(NamedTuple):
     """In the last piece: tokens of the prompt whose keys and values came from the cache of another answer."""
     end: int | None = None
     """The token that ended the answer. It counts as a token and has no text."""
+    stop: str | None = None
+    """In the last piece: the stop string that ended the answer."""
 
 
 @dataclass(eq=False, slots=True)
@@ -75,7 +77,7 @@ class AnswerSequence:
         text = self.characters.add(drawn.token)
         piece = AnswerPiece(text if self.written <= self.sampling.least else self.stops.add(text), drawn)
         if self.stops.met:
-            return [piece, AnswerPiece(finish="stop", reused=self.reused)]
+            return [piece, AnswerPiece(finish="stop", reused=self.reused, stop=self.stops.found)]
         if drawn.complete:
             return [piece, self._end("stop")]
         return [piece, self._end("length")] if self.written >= self.most else [piece]
@@ -83,7 +85,7 @@ class AnswerSequence:
     def _end(self, how: str) -> AnswerPiece:
         text = self.stops.add(self.characters.end())
         if self.stops.met:
-            return AnswerPiece(text, finish="stop", reused=self.reused)
+            return AnswerPiece(text, finish="stop", reused=self.reused, stop=self.stops.found)
         return AnswerPiece(text + self.stops.end(), finish=how, reused=self.reused)
 
 

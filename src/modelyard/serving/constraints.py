@@ -27,7 +27,9 @@ def constraint(request: TextBody) -> ParameterGrammar | None:
     fields = [(name, name.removeprefix("guided_"), getattr(request, name)) for name in GUIDED]
     outputs = request.structured_outputs or {}
     if unknown := sorted(set(outputs) - set(STRUCTURED)):
-        raise InvalidParameter("structured_outputs", f"has no '{unknown[0]}' here; it takes {', '.join(STRUCTURED)}.")
+        raise InvalidParameter(
+            "structured_outputs", f"it has no '{unknown[0]}' here; it takes {', '.join(STRUCTURED)}."
+        )
     fields += [("structured_outputs", kind, value) for kind, value in outputs.items()]
     found = [(MAKERS[kind](name, value), name) for name, kind, value in fields if value is not None and _asks(value)]
     if isinstance(request.response_format, dict) and (grammar := response_format(request.response_format)):
@@ -63,7 +65,7 @@ def _json(name: str, value: Any) -> Grammar:
         try:
             value = msgspec.json.decode(value)
         except msgspec.DecodeError as error:
-            raise InvalidParameter(name, f"is no JSON: {error}") from error
+            raise InvalidParameter(name, f"it is no JSON: {error}") from error
     if not isinstance(value, dict):
         raise InvalidParameter(name, "a JSON schema is an object.")
     return Grammar("json", msgspec.json.encode(value).decode())
@@ -71,7 +73,7 @@ def _json(name: str, value: Any) -> Grammar:
 
 def _choice(name: str, value: Any) -> Grammar:
     if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
-        raise InvalidParameter(name, "must be a list of texts, none of them empty.")
+        raise InvalidParameter(name, "it must be a list of texts, none of them empty.")
     return Grammar("choice", msgspec.json.encode(value).decode())
 
 

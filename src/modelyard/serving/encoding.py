@@ -63,6 +63,9 @@ class LoadedEncoder(Protocol):
     default_prompt: str
     special: int
     width: int
+    vocabulary: int
+    labels: Sequence[str]
+    multi_label: bool
     options: Any
 
     def read(self, texts: Sequence[str], prompt: str = "", keep: int = 0) -> list[Any]: ...
@@ -70,6 +73,10 @@ class LoadedEncoder(Protocol):
     def read_pairs(self, query: str, documents: Sequence[str], keep: int = 0) -> list[Any]: ...
 
     def read_ids(self, ids: Sequence[int], keep: int = 0) -> Any: ...
+
+    def tokens(self, text: str, special: bool) -> list[int]: ...
+
+    def text(self, tokens: Sequence[int]) -> str: ...
 
     def run(self, texts: Sequence[Any]) -> Sequence[Any]: ...
 
@@ -85,7 +92,7 @@ class EncodingJob:
         self.missing = len(texts)
         self.results: list[Any] = [None] * len(texts)
         self.error: ModelyardError | None = None
-        self.gone = False
+        self.abandoned = False
         """Whether the client has disconnected."""
 
 
@@ -98,7 +105,7 @@ def draw(ring: deque[EncodingJob], tokens: int) -> list[Piece]:
     pieces: list[Piece] = []
     while ring and tokens > 0:
         job = ring.popleft()
-        if job.gone:
+        if job.abandoned:
             continue
         index = job.left.popleft()
         pieces.append((job, index))
@@ -170,7 +177,7 @@ class Batcher:
         try:
             await job.done
         finally:
-            job.gone = True
+            job.abandoned = True
         if job.error:
             raise job.error
         return job.results
@@ -186,7 +193,7 @@ class Batcher:
             while pieces := self._draw():
                 began = self._clock()
                 for batch in cut(pieces, self._budget):
-                    self._compute([piece for piece in batch if not piece[0].gone])
+                    self._compute([piece for piece in batch if not piece[0].abandoned])
                 self._turn.took(sum(job.texts[index].size for job, index in pieces), self._clock() - began)
         finally:
             if not self._closed:
@@ -231,7 +238,7 @@ class Batcher:
 
     def _fail(self, job: EncodingJob, error: Exception) -> None:
         job.error = InternalError(f"{type(error).__name__}: {error}")
-        job.gone = True
+        job.abandoned = True
         self._loop.call_soon_threadsafe(_finish, [job])
 
 
@@ -285,7 +292,7 @@ class Encoding:
             if text.size > limit:
                 raise ContextLengthExceeded(f"{param}[{index}]", limit, text.size, SHORTER)
             if not text.size:
-                raise InvalidParameter(f"{param}[{index}]", "is empty: the model has nothing to read.")
+                raise InvalidParameter(f"{param}[{index}]", "it is empty: the model has nothing to read.")
 
     async def compute(self, texts: Sequence[TokenizedText]) -> list[Any]:
         """Return one result for each text."""

@@ -188,7 +188,7 @@ class Writer:
         defaults = self.language.defaults
         repetition = value_or(request.repetition_penalty, defaults.get("repetition_penalty", 1.0))
         if repetition <= 0:
-            raise InvalidParameter("repetition_penalty", "must be greater than 0.")
+            raise InvalidParameter("repetition_penalty", "it must be greater than 0.")
         seed = value_or(request.seed, None)
         return SamplingParams(
             temperature=value_or(request.temperature, defaults.get("temperature", 1.0)),

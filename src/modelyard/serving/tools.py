@@ -84,7 +84,7 @@ def _choose(choice: Any, tools: Sequence[Tool]) -> Sequence[Tool]:
     name = function.get("name") if isinstance(function, dict) else None
     if name is None:
         raise InvalidParameter(
-            "tool_choice", 'is \'none\', \'auto\', \'required\' or {"type": "function", "function": {"name": …}}.'
+            "tool_choice", 'is \'none\', \'auto\', \'required\' or {"it type": "function", "function": {"name": …}}.'
         )
     found = [tool for tool in tools if tool["function"]["name"] == name]
     if not found:

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from modelyard.core.access import READ, Grant, Owner
 from modelyard.core.errors import KnowledgeBaseNotFound
+from modelyard.core.types import ModelType, ReplicaState
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.sender import Caller
 from modelyard.knowledge.models import ServedModels
@@ -59,6 +60,16 @@ def check_models(grant: Grant | None, *names: str | None) -> None:
             grant.check_model(name)
 
 
+def ready_embedding_model(parts: Parts, grant: Grant | None) -> str:
+    """An embedding model that is ready and that the key may use; empty if there is none: words alone are searched then."""
+    ready = [
+        view.desired.uid
+        for view in parts.deployments.views()
+        if view.desired.launch.model.type is ModelType.EMBEDDING and view.state is ReplicaState.READY
+    ]
+    return next((uid for uid in sorted(ready) if grant is None or grant.sees(uid)), "")
+
+
 def models_for(parts: Parts, grant: Grant | None, *, admitted: bool = True) -> ServedModels:
     """The models for a search or an answer, with tokens counted for the key of the request.
 
@@ -66,7 +77,9 @@ def models_for(parts: Parts, grant: Grant | None, *, admitted: bool = True) -> S
     """
     models = parts.knowledge.models
     assert isinstance(models, ServedModels)
-    return models if grant is None else models_of(parts.gateway, models, Caller(grant, admitted=admitted))
+    if grant is None:  # nobody's tokens are counted, so queries may share a request; what models answer is listed
+        return models.on_behalf_of(parts.gateway.sender(Caller()), alone=False)
+    return models_of(parts.gateway, models, Caller(grant, admitted=admitted))
 
 
 def models_of(gateway: Gateway, models: ServedModels, caller: Caller) -> ServedModels:

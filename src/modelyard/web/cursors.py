@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
+import msgspec
 from fastapi import Query
 
 from modelyard.core.errors import InvalidParameter
@@ -52,6 +54,33 @@ def time_and_id(after: str | None) -> tuple[float, str] | None:
     if not math.isfinite(at) or not second.isalnum():
         raise _refused()
     return at, second
+
+
+def encoded(texts: Sequence[str]) -> str:
+    """A cursor of any texts."""
+    return urlsafe_b64encode(msgspec.json.encode(texts)).decode().rstrip("=")
+
+
+def texts_of(after: str | None, count: int) -> list[str] | None:
+    """A cursor of so many texts. Raises `InvalidParameter`."""
+    if after is None:
+        return None
+    try:
+        found = msgspec.json.decode(urlsafe_b64decode(after + "=" * (-len(after) % 4)), type=list[str])
+    except (ValueError, msgspec.DecodeError):
+        raise _refused() from None
+    if len(found) != count or any("\0" in each for each in found):
+        raise _refused()
+    return found
+
+
+def whole_number(after: str | None) -> int:
+    """A cursor of one whole number; 0 without a cursor. Raises `InvalidParameter`."""
+    if after is None:
+        return 0
+    if not (after.isascii() and after.isdecimal() and int(after) < LARGEST):
+        raise _refused()
+    return int(after)
 
 
 def _refused() -> InvalidParameter:

@@ -30,9 +30,11 @@ from modelyard.files.uploads import UploadService
 from modelyard.gateway.app import Gateway
 from modelyard.generations.service import Generations
 from modelyard.jobs.service import Jobs
+from modelyard.knowledge.evaluating.runs import Evaluations
 from modelyard.knowledge.importing.imports import Imports
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.monitor.service import Monitor
+from modelyard.responses.service import Responses
 from modelyard.runtime.base import Host
 from modelyard.web.event_feed import EventFeed
 
@@ -57,11 +59,13 @@ class Parts:
     registrations: Registrations = field(kw_only=True)
     knowledge: KnowledgeService = field(kw_only=True)
     imports: Imports = field(kw_only=True)
+    evaluations: Evaluations = field(kw_only=True)
     chats: Chats = field(kw_only=True)
     files: FileService = field(kw_only=True)
     uploads: UploadService = field(kw_only=True)
     batches: BatchService = field(kw_only=True)
     generations: Generations = field(kw_only=True)
+    responses: Responses = field(kw_only=True)
     events: EventFeed = field(kw_only=True)
     monitor: Monitor = field(kw_only=True)
 
@@ -127,6 +131,11 @@ async def generations(request: Request) -> Generations:
     return (await parts(request)).generations
 
 
+async def responses(request: Request) -> Responses:
+    """The services behind the routes about stored responses and conversations."""
+    return (await parts(request)).responses
+
+
 async def address(request: Request) -> str:
     """Host and port of this server, as its client addressed it."""
     host, port = request.scope["server"]
@@ -153,6 +162,7 @@ TheChats = Annotated[Chats, Depends(chats)]
 TheFiles = Annotated[FileService, Depends(files)]
 TheBatches = Annotated[BatchService, Depends(batches)]
 TheGenerations = Annotated[Generations, Depends(generations)]
+TheResponses = Annotated[Responses, Depends(responses)]
 TheUploads = Annotated[UploadService, Depends(uploads)]
 TheParts = Annotated[Parts, Depends(parts)]
 TheAdapters = Annotated[Adapters, Depends(adapters)]

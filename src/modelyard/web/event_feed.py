@@ -70,6 +70,8 @@ class EventFeed:
         """Type and name → the last body, of what still changes."""
         self._worked: set[str] = set()
         """Unfinished jobs that workers of packages run."""
+        self._worked_at = time.time()
+        """When they were looked at."""
         self._look_at_worked = False
         self._changed_jobs: set[str] = set()
         self._jobs_changed = asyncio.Event()
@@ -156,9 +158,10 @@ class EventFeed:
             look_at_worked, self._look_at_worked = self._look_at_worked, False
             try:
                 if look_at_worked:
-                    unfinished = set(await self._jobs.worked())
-                    changed |= unfinished | self._worked
-                    self._worked = unfinished
+                    began = time.time()
+                    unfinished, ended = await self._jobs.worked(self._worked_at)
+                    changed |= unfinished | ended | self._worked  # a job may begin and end between two looks
+                    self._worked, self._worked_at = unfinished, began
                 for name in sorted(changed):
                     await self._look_at_job(name)
             except TROUBLE as error:
@@ -173,7 +176,7 @@ class EventFeed:
             job = await self._jobs.get(name)
         except JobNotFound:  # it was deleted meanwhile, which was published
             return
-        self._update("jobs", "job", name, job_info(job), owner=job.owner)
+        self._update("jobs", "job", name, job_info(job, self._jobs), owner=job.owner)
         if job.kind == DOWNLOAD:
             self._look_at_download(name)
         if job.finished:

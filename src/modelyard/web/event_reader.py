@@ -113,5 +113,5 @@ async def snapshot(parts: Parts, visibility: Visibility) -> ServerSnapshot:
     if "gauges" in visibility.topics:
         found.gauges = await parts.events.gauges.measure(parts.events.ring.readers)
     if "jobs" in visibility.topics:
-        found.jobs = [job_info(job) for job in await parts.jobs.page(Owner.of(visibility.grant))]
+        found.jobs = [job_info(job, parts.jobs) for job in await parts.jobs.page(Owner.of(visibility.grant))]
     return found

@@ -63,12 +63,14 @@ class GaugeMeter:
 
     def _models(self) -> dict[str, ModelGauge]:
         found: dict[str, ModelGauge] = {}
+        rates = self._monitor.series.token_rates()
         for view in self._deployments.views():
             figures = {str(each.replica.ordinal): self._replica(each.replica.name) for each in view.replicas}
             queued = [each.queued for each in figures.values() if each.queued is not None]
             found[view.desired.uid] = ModelGauge(
                 in_flight=sum(each.in_flight for each in figures.values()),
                 queued=sum(queued) if queued else None,
+                tokens_per_second=round(rates.get(view.desired.uid, 0.0), 1),
                 replicas={ordinal: each.in_flight for ordinal, each in figures.items()},
                 figures=figures,
             )

@@ -1,4 +1,4 @@
-"""Converts the result of a dry run to the answer of `POST /v1/models/plan`."""
+"""Converts the result of a dry run, and the request of a running model, to answers about launches."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from modelyard.control.dry_run import DryRun
 from modelyard.control.placement import usable
 from modelyard.control.unsupported_keys import warnings
 from modelyard.core.errors import ModelyardError
+from modelyard.core.secrets import holds_secrets
 from modelyard.core.types import Launch
-from modelyard.protocol.launch_plans import LaunchPlanInfo, LaunchRefusal, PlannedDevice, PlannedDownload
+from modelyard.protocol.launch_plans import LaunchPlanInfo, LaunchRecord, LaunchRefusal, PlannedDevice, PlannedDownload
 from modelyard.protocol.models import LaunchRequest
 
 
@@ -25,6 +26,15 @@ def launch_plan(result: DryRun, request: LaunchRequest) -> LaunchPlanInfo:
         command=command_line(request),
         **(_of_launch(result, result.launch) if result.launch else {}),
     )
+
+
+def launch_record(request: LaunchRequest, replicas: int) -> LaunchRecord:
+    """The request of a running model, without its secrets."""
+    given = request.model_copy(update={"replica": replicas}).model_dump(mode="json", exclude_defaults=True)
+    hidden = [name for name, value in given.items() if holds_secrets(name, value)]
+    launch = {name: value for name, value in given.items() if name not in hidden}
+    command = None if hidden else command_line(LaunchRequest.model_validate(launch))
+    return LaunchRecord(launch=launch, hidden=hidden, command=command)
 
 
 def _refusal(error: ModelyardError) -> LaunchRefusal:

@@ -49,7 +49,7 @@ class LogFollower:
         """Events with lines as they are printed; the last one comes when the model is gone."""
         while not self._parts.events.ring.closed:
             self._check()
-            gone = self._is_gone()
+            final = self._is_gone()
             lines: list[str] = []
             if self._name is not None:
                 found, self._offset = self._parts.host.read_log(self._uid, self._name, self._offset)
@@ -58,7 +58,7 @@ class LogFollower:
                 yield self._event(lines)
             elif self._has_moved():
                 continue
-            elif gone:
+            elif final:
                 yield self._event([], ended=True)
                 return
             else:

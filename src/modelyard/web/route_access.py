@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from modelyard.control.keys import REFRESH, KeyStore
-from modelyard.core.access import KNOWLEDGE_READ, KNOWLEDGE_WRITE, READ, WRITE, Grant
+from modelyard.core.access import KNOWLEDGE_READ, KNOWLEDGE_WRITE, OWN_SCOPES, READ, WRITE, Grant
 from modelyard.core.errors import PermissionDenied
 from modelyard.web.router import ANY_KEY
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 
 METRICS = "monitor:view"
 """A scope that is not required while the server listens on loopback only."""
-LISTING = frozenset({"models:list", "models:read", "files:read", "files:write", "logs:list", ANY_KEY})
-"""Scopes that a key restricted to some models may use on paths without a model; handlers show it only what is its own."""
+LISTING = OWN_SCOPES | {ANY_KEY}
+"""Scopes that a key restricted to some models may use on paths without a model."""
 KNOWLEDGE = {KNOWLEDGE_READ: READ, KNOWLEDGE_WRITE: WRITE}
 """Scope of a route about knowledge bases → the access level that the key needs for the base in the path."""
 
@@ -33,8 +33,8 @@ def check(grant: Grant, needed: str, uid: str | None, base: str | None = None) -
         raise PermissionDenied("A refresh token only gets new tokens.")
     if uid is not None:
         grant.check_model(uid)
-    elif grant.models is not None and needed not in LISTING:
-        raise PermissionDenied(f"The key '{grant.name}' is for {', '.join(sorted(grant.models))} only.")
+    elif needed not in LISTING:
+        grant.check_all_models()
 
 
 def check_knowledge(grant: Grant, needed: str, base: str | None) -> None:

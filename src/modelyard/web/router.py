@@ -9,12 +9,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import cached_property
+from threading import RLock
 from types import NoneType
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from fastapi import params
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -49,6 +52,10 @@ class BodyKind(Enum):
     """A form with one file that the handler reads while it arrives (`streamed_forms.py`), instead of FastAPI."""
 
 
+BUILDING = RLock()
+"""Held while a route is built, because threads may need one route at the same time."""
+
+
 class RouteOptions(TypedDict, total=False):
     """Options of a route that are passed to FastAPI."""
 
@@ -67,7 +74,11 @@ class RouteOptions(TypedDict, total=False):
 
 
 class ManagementRoute(APIRoute):
-    """A management route."""
+    """A management route.
+
+    FastAPI's part of it, such as the validators of its body and of its answer, is built when an attribute of that part is first
+    read. A server therefore starts without building hundreds of routes, and holds memory only for those that it was asked for.
+    """
 
     def __init__(
         self,
@@ -100,7 +111,28 @@ class ManagementRoute(APIRoute):
         """Whether each request to it is written to the list of changes."""
         self.action = f"{endpoint.__module__.rpartition('.')[2]}.{endpoint.__name__}"
         """What it does, for the list of changes: its module and its handler, such as `models.launch`."""
-        super().__init__(path, endpoint, methods={method}, **options)
+        self.path, self.endpoint = path, endpoint
+        self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+        self._options: dict[str, Any] | None = options
+
+    def __getattr__(self, name: str) -> Any:
+        """Build FastAPI's part of the route, and return an attribute of it. Raises `AttributeError` if there is none."""
+        with BUILDING:
+            options, self.__dict__["_options"] = self.__dict__.get("_options"), None
+            if options is not None:
+                super().__init__(self.path, self.endpoint, methods={self.method}, **options)
+        try:
+            return self.__dict__[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @cached_property
+    def integers(self) -> frozenset[str]:
+        """Names of the path's variables that are integers."""
+        if not self.param_convertors:
+            return frozenset()
+        fields = self.dependant.path_params
+        return frozenset(field.alias for field in fields if field.field_info.annotation is int)
 
 
 class Router:

@@ -13,6 +13,7 @@ from modelyard.core.traffic import Traffic
 from modelyard.core.types import Model, ModelType, ReplicaState
 from modelyard.engines import ENGINES
 from modelyard.engines.names import title_of
+from modelyard.jobs.service import Jobs
 from modelyard.jobs.types import Job, JobState
 from modelyard.protocol.adapters import AdapterInfo
 from modelyard.protocol.cache import CachedModel, DownloadInfo
@@ -292,8 +293,9 @@ def cached_model(entry: InventoryEntry) -> CachedModel:
     )
 
 
-def job_info(job: Job) -> JobInfo:
+def job_info(job: Job, jobs: Jobs) -> JobInfo:
     """A job in lists and descriptions."""
+    kind = jobs.kinds.get(job.kind)
     return JobInfo(
         id=job.id,
         kind=job.kind,
@@ -304,6 +306,8 @@ def job_info(job: Job) -> JobInfo:
         result=None if job.result is None else dict(job.result),
         error=None if job.error is None else JobProblem(code=job.error.code, message=job.error.message),
         attempts=job.attempts,
+        pausable=kind is not None and kind.pausable,
+        repeatable=kind is not None and kind.body is not None,
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,

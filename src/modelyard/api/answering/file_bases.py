@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import DocumentNotFound, KnowledgeBaseExists, KnowledgeBaseNotFound, ModelyardError
-from modelyard.core.types import ModelType, ReplicaState
 from modelyard.db.file_tables import FileRow
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.web.base_access import ready_embedding_model
 from modelyard.web.deps import Parts
 
 
@@ -33,7 +33,7 @@ async def file_base(parts: Parts, grant: Grant | None, files: Sequence[FileRow])
             await parts.knowledge.documents.get(base, name)
         except DocumentNotFound:
             try:
-                await parts.knowledge.put(base, name, parts.files.read(file))
+                await parts.knowledge.documents.put(base, name, parts.files.read(file))
             except ModelyardError as error:
                 notes.append(f"'{file.filename}' could not be read: {error.message}")
                 continue
@@ -55,7 +55,7 @@ async def _base(parts: Parts, grant: Grant | None, files: Sequence[FileRow]) -> 
     owner = Owner.of(grant)
     digest = hashlib.sha256("\n".join([owner.id, *sorted(file.id for file in files)]).encode()).hexdigest()
     name = f"files-{digest[:40]}"
-    settings = BaseSettings(embedding_model=_embedding_model(parts, grant), temporary=True, owner=owner.id)
+    settings = BaseSettings(embedding_model=ready_embedding_model(parts, grant), temporary=True, owner=owner.id)
     with suppress(KnowledgeBaseNotFound):
         return await parts.knowledge.bases.get(name)
     with suppress(KnowledgeBaseExists):  # another answer has made it meanwhile
@@ -69,13 +69,3 @@ def _names(files: Sequence[FileRow]) -> dict[str, FileRow]:
     for file in files:
         found[f"{file.id} {file.filename}" if file.filename in found else file.filename] = file
     return found
-
-
-def _embedding_model(parts: Parts, grant: Grant | None) -> str:
-    """An embedding model that is ready and that the key may use; empty if there is none: words alone are searched then."""
-    ready = [
-        view.desired.uid
-        for view in parts.deployments.views()
-        if view.desired.launch.model.type is ModelType.EMBEDDING and view.state is ReplicaState.READY
-    ]
-    return next((uid for uid in sorted(ready) if grant is None or grant.sees(uid)), "")

@@ -31,7 +31,7 @@ class AnswerFold:
         self._model = ""
         self._mode = ""
         self._times: dict[str, float] = {}
-        """Unix times of the start, the sources, the first piece and the last event."""
+        """Unix times of the start, the sources, the first piece, the first one of the text, and the last event."""
 
     @property
     def text(self) -> str:
@@ -48,6 +48,8 @@ class AnswerFold:
         """Add an event. Those of the end change nothing but the time."""
         if type in ("text", "reasoning"):
             self._times.setdefault("first_token", at)
+            if type == "text":
+                self._times.setdefault("first_text", at)
             (self._texts[-1] if type == "text" else self._reasoning).append(data["text"])
         elif type == "start":
             self._times["start"] = at

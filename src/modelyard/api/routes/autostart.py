@@ -13,6 +13,7 @@ from modelyard.control.autostart import AutostartRow, Autostarts
 from modelyard.control.launching import checked_uid
 from modelyard.core.access import Grant
 from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError, PermissionDenied
+from modelyard.core.mismatches import field_problem
 from modelyard.core.secrets import mask_secrets, restore_secrets
 from modelyard.core.trust import Trust
 from modelyard.protocol.lifecycle import (
@@ -130,11 +131,12 @@ def _entry(body: AutostartEntry) -> AutostartRow:
         launch = LaunchRequest.model_validate(body.launch)
     except ValidationError as error:
         first = error.errors()[0]
-        raise InvalidParameter(f"launch.{'.'.join(map(str, first['loc']))}", first["msg"]) from None
+        where = ".".join(map(str, first["loc"]))
+        raise InvalidParameter(f"launch.{where}", f"{field_problem(first['type'], first['msg'])}.") from None
     try:  # values that neither a database nor JSON can represent: NaN, an unpaired surrogate
         json.dumps(body.launch, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
-        raise InvalidParameter("launch", "holds a number or text that is not valid JSON.") from None
+        raise InvalidParameter("launch", "it holds a number or text that is not valid JSON.") from None
     name = launch.model_uid or launch.model_name
     if not name:
         raise MalformedBody("The launch of an autostart entry needs a model_name, or a model_uid and a model_path.")

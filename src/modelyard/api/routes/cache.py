@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from modelyard.control.downloads import cache_disk
 from modelyard.core.access import Owner
 from modelyard.protocol.cache import (
     CachedFiles,
@@ -26,7 +27,9 @@ router = Router("/v1", tags=["cache"])
 async def list_cached(caching: TheCaching, model_name: str | None = None, worker_ip: str | None = None) -> CachedModels:
     """Every model whose files are complete on this machine, whichever program downloaded them. `worker_ip` has no effect."""
     entries = await caching.entries(model_name or None)
-    return CachedModels(models=await asyncio.to_thread(lambda: [cached_model(entry) for entry in entries]))
+    models = await asyncio.to_thread(lambda: [cached_model(entry) for entry in entries])
+    disk = await asyncio.to_thread(cache_disk)
+    return CachedModels(models=models, disk_total=disk.total, disk_free=disk.free)
 
 
 @router.post("/cache/models", scope="models:write")

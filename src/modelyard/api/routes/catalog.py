@@ -23,6 +23,7 @@ async def list_catalog(
     type: str | None = None,
     q: Annotated[str, Query(max_length=200)] = "",
     ability: str | None = None,
+    language: Annotated[str | None, Query(max_length=20)] = None,
     cached: bool | None = None,
     fits: bool | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
@@ -30,10 +31,11 @@ async def list_catalog(
 ) -> CatalogPage:
     """Families that can be launched by name, built-in or registered, each with the version that would run here, or why none.
 
-    `q` is words that name, description or languages contain; `cached` and `fits` are about this machine at this moment.
+    `q` is words that name, description or languages contain; `language` is a code such as
+    `zh`; `cached` and `fits` are about this machine at this moment.
     """
-    wanted = CatalogFilter(
-        (lambda name: True) if grant is None else grant.sees, model_type(type), q, ability, cached, fits
+    filters = CatalogFilter(
+        (lambda name: True) if grant is None else grant.sees, model_type(type), q, ability, language, cached, fits
     )
     machine = await parts.deployments.machine()
-    return await asyncio.to_thread(catalog_page, parts.catalog, machine, wanted, limit, cursor)
+    return await asyncio.to_thread(catalog_page, parts.catalog, machine, filters, limit, cursor)

@@ -38,7 +38,9 @@ async def list_page(
     q: Annotated[str, Query(max_length=300, description="Words that the title or messages contain.")] = "",
     pinned: Annotated[bool | None, Query()] = None,
     folder: Annotated[str | None, Query(max_length=100, description="Id of a folder, or none.")] = None,
-    own: Annotated[bool, Query(description="For administrators: only the caller's own chats.")] = False,
+    own: Annotated[
+        bool, Query(description="For administrators: only the caller's own chats, and those made without a key.")
+    ] = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
 ) -> bodies.ChatPage:
@@ -129,10 +131,18 @@ async def messages(
     chats: TheChats,
     grant: TheGrant,
     leaf: Annotated[str | None, Query(max_length=100, description="Its last message; else the active leaf.")] = None,
+    limit: Annotated[int | None, Query(ge=1, le=10_000, description="Only the last ones, this many.")] = None,
+    before: Annotated[str | None, Query(max_length=100, description="Id of a message; only those before it.")] = None,
 ) -> bodies.MessageList:
-    """The messages of one branch of a chat, from the first one to a leaf."""
-    path = await chats.store.path(Owner.of(grant), chat, leaf)
-    return bodies.MessageList(data=[message_info(each) for each in path])
+    """The messages of one branch of a chat, from the first one to a leaf, or the last ones of them."""
+    page = await chats.store.branch_page(Owner.of(grant), chat, leaf, limit=limit, before=before)
+    return bodies.MessageList(
+        chat=chat_info(page.chat),
+        data=[message_info(each) for each in page.messages],
+        siblings={message: list(ids) for message, ids in page.siblings.items()},
+        total=page.total,
+        earlier=page.earlier,
+    )
 
 
 @router.post("/{chat}/messages", scope="models:read", body=BodyKind.TEXT)

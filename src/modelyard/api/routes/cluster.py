@@ -12,12 +12,24 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from modelyard import __version__
 from modelyard.core.access import ADMIN
 from modelyard.core.types import Hardware
-from modelyard.protocol.cluster import Auth, HealthInfo, NodeInfo, ServerVersion
+from modelyard.protocol.cluster import Auth, HealthInfo, NodeInfo, ServerName, ServerVersion
 from modelyard.web.deps import TheAddress, TheGrant, TheParts
 from modelyard.web.router import ANYBODY, Router
 from modelyard.web.views import STATUS
 
 router = Router(tags=["cluster"])
+
+
+@router.get("/", scope=ANYBODY)
+async def root() -> ServerName:
+    """What answers here, for programs that look first, as Claude Code does with `HEAD /`. Browsers get the page."""
+    return ServerName(version=__version__)
+
+
+@router.get("/version", scope=ANYBODY)
+async def vllm_version() -> ServerVersion:
+    """The version of the server, at the path where vLLM has its own."""
+    return ServerVersion(version=__version__)
 
 
 @router.get("/health", scope=ANYBODY)

@@ -66,7 +66,7 @@ async def upload(
     for file in files:
         title = name or file.filename or ""
         try:
-            put = await knowledge.put(
+            put = await knowledge.documents.put(
                 row, title, parts_of(file), details=details, chunking=cut, modified_at=modified_at
             )
             kept.append(put.row)
@@ -110,9 +110,14 @@ async def list_documents(
 async def configure_several(
     base: str, body: bodies.ChangeDocuments, knowledge: TheKnowledge
 ) -> bodies.DocumentsChanged:
-    """Include documents in searches or exclude them, or add to their metadata."""
+    """Include documents in searches or exclude them, add to their metadata, or set how they are split."""
     row = await knowledge.bases.get(base)
-    missing = await knowledge.edits.configure_many(row, body.names, enabled=body.enabled, details=body.metadata)
+    cut = None if body.chunking is None else body.chunking.model_dump(exclude_unset=True)
+    if cut is not None:
+        chunking_of(cut)
+    missing = await knowledge.edits.configure_many(
+        row, body.names, enabled=body.enabled, details=body.metadata, chunking=cut
+    )
     return bodies.DocumentsChanged(changed=len(set(body.names)) - len(missing), missing=missing)
 
 
@@ -121,6 +126,13 @@ async def delete_several(base: str, body: bodies.DocumentNames, knowledge: TheKn
     """Delete documents by name, with everything derived from them."""
     missing = await knowledge.edits.delete(await knowledge.bases.get(base), body.names)
     return bodies.Deleted(deleted=[each for each in body.names if each not in missing], missing=missing)
+
+
+@router.post("/documents/unindex", scope="knowledge:write", body=BodyKind.TEXT, audited=True)
+async def unindex(base: str, body: bodies.DocumentNames, knowledge: TheKnowledge) -> bodies.Unindexed:
+    """Remove documents from the index, and keep their files; `…/documents/index` brings them back."""
+    missing = await knowledge.edits.unindex_many(await knowledge.bases.get(base), body.names)
+    return bodies.Unindexed(unindexed=[each for each in body.names if each not in missing], missing=missing)
 
 
 @router.post("/documents/index", scope="knowledge:write", body=BodyKind.TEXT)

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Body
 
 from modelyard.api.routes.jobs import create_job
+from modelyard.compat.command_lines import meaning
 from modelyard.control.engine_installs import KIND, unfinished
 from modelyard.control.engine_list import engine_list
 from modelyard.control.estimating import Entry, Estimate, cache_type, engines_of, estimate_memory
@@ -23,9 +24,11 @@ from modelyard.protocol.engines import (
     InstallRequest,
 )
 from modelyard.protocol.jobs import CreateJob, JobInfo
+from modelyard.protocol.launch_plans import CommandLaunch, CommandLine, LaunchRecord
 from modelyard.web.base_access import check_models
 from modelyard.web.deps import Parts, TheDeployments, TheGrant, TheParts, TheTrust
 from modelyard.web.file_access import check_files, check_path, may_name_files
+from modelyard.web.launch_plans import launch_record
 from modelyard.web.router import Router
 
 router = Router("/v1", tags=["engines"])
@@ -125,6 +128,20 @@ async def estimate(
         model_engine=title_of(found[0].engine),
         engines={title_of(each.engine): _figures(each) for each in found},
     )
+
+
+@router.post("/launch_commands", scope="models:write", audited=False)
+async def read_command(body: CommandLine) -> CommandLaunch:
+    """The launch that a command line of Modelyard, Xinference, vLLM or ms-swift asks for, to be edited; nothing is started."""
+    found = meaning(body.command)
+    return CommandLaunch(program=found.program, launch=found.launch, without_effect=found.without_effect)
+
+
+@router.get("/launches/{uid:path}", scope="models:write")
+async def get_launch(uid: str, deployments: TheDeployments) -> LaunchRecord:
+    """What a model was launched with, to launch it again or another like it; secrets are left out."""
+    request = await deployments.request(uid)
+    return launch_record(request, len(deployments.view(uid).desired.ordinals))
 
 
 def _figures(one: Estimate) -> EngineEstimate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 from fastapi import Header, Query, Request
 from fastapi.responses import StreamingResponse
@@ -11,8 +11,9 @@ from modelyard.control.keys import KeyStore
 from modelyard.core.access import Grant
 from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.protocol.error_event import ErrorEvent
-from modelyard.protocol.server_events import ServerEvent, Topic
-from modelyard.web.deps import TheParts
+from modelyard.protocol.server_events import PastEvent, PastEventList, ServerEvent, Topic
+from modelyard.web.cursors import After, ShortLimit, page_of, whole_number
+from modelyard.web.deps import TheGrant, TheParts
 from modelyard.web.detached import DetachedStream
 from modelyard.web.event_reader import FeedReader, Topics
 from modelyard.web.route_access import METRICS, check
@@ -49,9 +50,31 @@ async def follow_events(
     if the server does not keep all of that, or was restarted, it gets a snapshot again. With `follow=false`, the stream ends with
     what there is at present.
     """
-    wanted = _named(topics)
-    reader = FeedReader(parts, request.scope["headers"], _readable(parts.keys, wanted), last_event_id or after)
+    selection = _named(topics)
+    reader = FeedReader(parts, request.scope["headers"], _readable(parts.keys, selection), last_event_id or after)
     return DetachedStream(EventStream(reader.frames(follow), comment=reader.comment))
+
+
+@router.get("/models", scope="models:read")
+async def model_events(
+    parts: TheParts,
+    grant: TheGrant,
+    model: Annotated[str | None, Query(max_length=200)] = None,
+    type: Literal["INFO", "WARNING", "ERROR"] | None = None,
+    limit: ShortLimit = 100,
+    after: After = None,
+) -> PastEventList:
+    """What happened to models, newest first, also to those that are gone: of all that the key may see, or of one.
+
+    The last 10,000 events of all models together are kept.
+    """
+    if model is not None and grant is not None:
+        grant.check_model(model)
+    uids = {model} if model is not None else None if grant is None else grant.models
+    found = await parts.deployments.event_page(uids, type, limit + 1, whole_number(after) or None)
+    page, more = page_of(found, limit, lambda row: str(row.id))
+    data = [PastEvent(id=row.id, model_uid=row.uid, type=row.kind, at=row.at, text=row.content) for row in page]
+    return PastEventList(data=data, **more)
 
 
 def _named(topics: str) -> frozenset[str]:
@@ -63,14 +86,14 @@ def _named(topics: str) -> frozenset[str]:
     return names
 
 
-def _readable(keys: KeyStore, wanted: frozenset[str]) -> Topics:
+def _readable(keys: KeyStore, selection: frozenset[str]) -> Topics:
     """A function that returns the topics of a grant: those wanted, or if none is named, all that it may read."""
 
     def topics(grant: Grant | None) -> frozenset[str]:
-        if wanted:
-            for name in sorted(wanted):
+        if selection:
+            for name in sorted(selection):
                 _check_topic(grant, name, keys.exposed)
-            return wanted
+            return selection
         return frozenset(name for name in SCOPES if _may_read(grant, name, keys.exposed))
 
     return topics

@@ -46,7 +46,7 @@ async def list_jobs(
     which = None if state is None else JobState(state)
     found = await parts.jobs.page(Owner.of(grant), kind, which, limit + 1, time_and_id(after))
     page, more = page_of(found, limit, lambda job: joined(job.created_at, job.id))
-    return JobList(data=[job_info(job) for job in page], **more)
+    return JobList(data=[job_info(job, parts.jobs) for job in page], **more)
 
 
 @router.post("", scope=ANY_KEY, audited=True)
@@ -65,13 +65,13 @@ async def create_job(body: CreateJob, parts: TheParts, grant: TheGrant, trust: T
         raise RequestValidationError(found) from None
     name = await submit(parameters, Owner.of(grant))
     await parts.jobs.written()
-    return job_info(await parts.jobs.get(name))
+    return job_info(await parts.jobs.get(name), parts.jobs)
 
 
 @router.get("/{job}", scope=ANY_KEY)
 async def describe_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
     """One job."""
-    return job_info(await parts.jobs.get(job, Owner.of(grant)))
+    return job_info(await parts.jobs.get(job, Owner.of(grant)), parts.jobs)
 
 
 @router.get("/{job}/events", scope=ANY_KEY, events=JobEventInfo | ErrorEvent)
@@ -122,19 +122,19 @@ async def job_logs(
 @router.post("/{job}/cancel", scope=ANY_KEY)
 async def cancel_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
     """Cancel a job. Its results so far stay."""
-    return job_info(await parts.jobs.cancel(await _own(parts, grant, job)))
+    return job_info(await parts.jobs.cancel(await _own(parts, grant, job)), parts.jobs)
 
 
 @router.post("/{job}/pause", scope=ANY_KEY)
 async def pause_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
     """Pause a job, if its kind can be continued later."""
-    return job_info(parts.jobs.pause(await _own(parts, grant, job)))
+    return job_info(parts.jobs.pause(await _own(parts, grant, job)), parts.jobs)
 
 
 @router.post("/{job}/resume", scope=ANY_KEY)
 async def resume_job(job: str, parts: TheParts, grant: TheGrant) -> JobInfo:
     """Continue a job that was paused or has failed."""
-    return job_info(parts.jobs.resume(await _own(parts, grant, job)))
+    return job_info(parts.jobs.resume(await _own(parts, grant, job)), parts.jobs)
 
 
 @router.delete("/{job}", scope=ANY_KEY, audited=True)

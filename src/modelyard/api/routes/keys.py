@@ -10,11 +10,14 @@ from fastapi import Depends, Path, Request, Response
 
 from modelyard.api.key_views import key_info, user_info
 from modelyard.api.routes.sessions import Present, TheSessions, end_current_session
-from modelyard.control.keys import ACCESS_SECONDS, KeySpec, KeyStore, Login
+from modelyard.control.key_specs import KeyChange, KeySpec
+from modelyard.control.keys import ACCESS_SECONDS, KeyStore, Login
 from modelyard.core.access import LOCAL, Owner
 from modelyard.core.errors import BadRequest, InvalidParameter, MalformedBody
+from modelyard.core.mismatches import field_problem
 from modelyard.protocol import keys as bodies
 from modelyard.protocol.workers import SuccessResult
+from modelyard.web.cursors import After, ShortLimit, joined, page_of, time_and_id, whole_number
 from modelyard.web.deps import TheGrant, TheParts
 from modelyard.web.router import ANY_KEY, ANYBODY, Router
 
@@ -108,10 +111,22 @@ async def create_key(body: bodies.KeyRequest, keys: TheKeys, grant: TheGrant) ->
 
 
 @router.get("/v1/admin/keys", scope="keys:manage")
-async def list_keys(keys: TheKeys, parts: TheParts) -> list[bodies.KeyInfo]:
-    """Every key, revoked ones included."""
+async def list_keys(keys: TheKeys, parts: TheParts, limit: ShortLimit = 1000, after: After = None) -> bodies.KeyList:
+    """Keys, revoked ones included, oldest first."""
     await parts.monitor.usage.flush()
-    return [key_info(row) for row in await keys.all()]
+    found = await keys.page(limit + 1, time_and_id(after))
+    page, more = page_of(found, limit, lambda row: joined(row.created_at, row.id))
+    return bodies.KeyList(data=[key_info(row) for row in page], **more)
+
+
+@router.patch("/v1/admin/keys/{name}", scope="keys:manage")
+async def change_key(name: Name, body: bodies.KeyPatch, keys: TheKeys, grant: TheGrant) -> bodies.KeyInfo:
+    """Change the name, scopes, limits or end of a key, named by id, prefix or name, from the next request on.
+
+    The key may have no more rights than the caller's, before and after.
+    """
+    values = body.model_dump(include=body.model_fields_set)
+    return key_info(await keys.change(name, KeyChange(values), grant))
 
 
 @router.post("/v1/admin/keys/{name}/rotate", scope="keys:manage")
@@ -135,14 +150,22 @@ async def create_user(body: bodies.UserRequest, keys: TheKeys, grant: TheGrant) 
 
 
 @router.get("/v1/admin/users", scope="users:manage")
-async def list_users(keys: TheKeys) -> list[bodies.UserInfo]:
-    """Every user."""
-    return [user_info(user) for user in await keys.users()]
+async def list_users(keys: TheKeys, limit: ShortLimit = 1000, after: After = None) -> bodies.UserList:
+    """Users, oldest first."""
+    found = await keys.users(limit + 1, whole_number(after))
+    page, more = page_of(found, limit, lambda user: str(user.id))
+    return bodies.UserList(data=[user_info(user) for user in page], **more)
+
+
+@router.patch("/v1/admin/users/{name}", scope="users:manage")
+async def change_user(name: Name, body: bodies.UserPatch, keys: TheKeys, grant: TheGrant) -> bodies.UserInfo:
+    """Give a user, named by name or id, other scopes; neither the old nor the new ones may exceed the caller's."""
+    return user_info(await keys.change_user(name, body.scopes, grant))
 
 
 @router.delete("/v1/admin/users/{name}", scope="users:manage")
 async def remove_user(name: Name, keys: TheKeys) -> bodies.UserInfo:
-    """Remove a user by name or id, and revoke the user's tokens."""
+    """Remove a user by name or id, and revoke the user's tokens. The last administrator is refused."""
     return user_info(await keys.remove_user(name))
 
 
@@ -164,4 +187,4 @@ async def _login(request: Request) -> bodies.LoginRequest:
         first = error.errors(include_input=False, include_context=False)[0]
         if first["type"] == "json_invalid" or not first["loc"]:
             raise MalformedBody("The body must be a JSON object with username and password.") from None
-        raise InvalidParameter(str(first["loc"][0]), first["msg"]) from None
+        raise InvalidParameter(str(first["loc"][0]), f"{field_problem(first['type'], first['msg'])}.") from None

@@ -160,15 +160,19 @@ async def _search(
         where=body.filter,
         rerank=body.rerank,
         rerank_model=body.rerank_model,
+        ranker=parts.gateway.ranker(grant),
         min_score=body.min_score,
         models=models_for(parts, grant),
         explain=body.explain,
     )
-    if query.asks_models:
+    if parts.knowledge.search.asks_models(query):
         parts.gateway.count(grant)
     result = await parts.knowledge.search.search(query)
     answer = SearchAnswer(
-        data=[hit.rounded() for hit in result.hits], notes=result.notes, explanation=result.explanation
+        data=[hit.rounded() for hit in result.hits],
+        notes=result.notes,
+        rerank_model=result.rerank_model,
+        explanation=result.explanation,
     )
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
@@ -192,7 +196,7 @@ async def _answer(
     knowledge = parts.knowledge
     check_models(grant, body.model)
     if not body.question.strip():
-        raise InvalidParameter("question", "is empty.")
+        raise InvalidParameter("question", "it is empty.")
     bases = await knowledge.several(names)
     parts.gateway.count(grant)
     question = await KeptQuestion.begin(knowledge, parts.chats, bases, body, grant, models_for(parts, grant))

@@ -7,23 +7,29 @@ from datetime import date
 from typing import Annotated
 
 import msgspec
-from fastapi import Query, Response
+from fastapi import Header, Query, Request, Response
 
 from modelyard.core.access import ADMIN, Grant
 from modelyard.monitor.audit import AuditFilter
 from modelyard.monitor.figures import FIGURES
 from modelyard.monitor.reading import Grouping, Label
 from modelyard.monitor.requests import RequestFilter
-from modelyard.monitor.usage import Part, UsageFilter
-from modelyard.protocol.metrics import AuditList, FigureName, RequestList, SeriesList, UsageList
-from modelyard.web.deps import TheGrant, TheParts
+from modelyard.monitor.usage import Part, UsageFilter, last_group, sorted_parts
+from modelyard.protocol.error_event import ErrorEvent
+from modelyard.protocol.metrics import AuditList, FigureName, RequestList, SeriesList, SeriesNews, UsageList
+from modelyard.web.cursors import After, Limit, encoded, texts_of
+from modelyard.web.deps import Parts, TheGrant, TheParts
+from modelyard.web.detached import DetachedStream
+from modelyard.web.route_access import METRICS, StandingAccess, check
 from modelyard.web.router import ANY_KEY, Router
+from modelyard.web.series_news import SeriesReader
 
 router = Router("/v1", tags=["metrics"])
 
 
-@router.get("/metrics/series", scope="monitor:view", response_model=SeriesList)
+@router.get("/metrics/series", scope=METRICS, response_model=SeriesList, events=SeriesNews | ErrorEvent)
 async def series(
+    request: Request,
     parts: TheParts,
     grant: TheGrant,
     name: Annotated[list[FigureName] | None, Query()] = None,
@@ -31,13 +37,24 @@ async def series(
     by: Grouping = "model",
     since: Annotated[float | None, Query(ge=0, le=1e11)] = None,
     step: Annotated[float, Query(ge=0, le=86_400)] = 0,
+    follow: bool = False,
+    last_event_id: Annotated[float | None, Header(ge=0, le=1e11)] = None,
 ) -> Response:
     """Figures over time, of the last 15 minutes by the second and of the last day by ten seconds, since the server started.
 
     `name` may be repeated; without it all figures are there. `since` is a Unix time, without it 15 minutes ago. `step` is the
-    least number of seconds of a step; an answer has at most 1,000 steps.
+    least number of seconds of a step; an answer has at most 1,000 steps. With `follow=true`, server-sent events with these steps
+    and all further ones as they are completed; after an interruption, a client sends the last id that it received as
+    `Last-Event-ID`, or as `since`.
     """
-    answer = await parts.monitor.series.read(name or list(FIGURES), by, since, step, _filter(grant, model))
+    names = name or list(FIGURES)
+    if follow:
+        access = StandingAccess(parts.keys, request.scope["headers"], lambda grant: _permitted(parts, grant))
+        reader = SeriesReader(
+            parts.monitor.series, parts.events.ring, names, by, access.current, lambda present: _filter(present, model)
+        )
+        return DetachedStream(reader.stream(since if last_event_id is None else last_event_id, step))
+    answer = await parts.monitor.series.read(names, by, since, step, _filter(grant, model))
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
@@ -70,14 +87,18 @@ async def usage(
     key: str | None = None,
     user: str | None = None,
     model: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    limit: Limit = 1000,
+    after: After = None,
 ) -> Response:
     """Requests and tokens by day, key, user and model, those of the caller; all for an administrator.
 
     `by` may be repeated and says which of these stay apart, all without it. Days are in UTC; `since` and `until` are included.
     """
-    wanted = UsageFilter(_iso(since), _iso(until), key, user, model)
-    answer = await parts.monitor.usage.page(grant, wanted, by or ["day", "key", "user", "model"], limit)
+    filters = UsageFilter(_iso(since), _iso(until), key, user, model)
+    groups = sorted_parts(by)
+    answer = await parts.monitor.usage.page(grant, filters, groups, limit, texts_of(after, len(groups)))
+    if answer.has_more:
+        answer = msgspec.structs.replace(answer, next=encoded(last_group(answer, groups)))
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
@@ -101,6 +122,13 @@ async def audit(
 
 def _iso(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
+
+
+def _permitted(parts: Parts, grant: Grant | None) -> Grant | None:
+    """The grant of somebody who follows figures. Raises `PermissionDenied`."""
+    if grant is not None and parts.keys.exposed:
+        check(grant, METRICS, None)
+    return grant
 
 
 def _filter(grant: Grant | None, model: str | None) -> Callable[[Label], bool]:

@@ -14,6 +14,7 @@ from modelyard.protocol.error_event import ErrorEvent
 from modelyard.protocol.keys import Aborted, AbortRequest
 from modelyard.protocol.launch_plans import LaunchPlanInfo
 from modelyard.protocol.models import (
+    CodexModelList,
     KnowledgeModel,
     LaunchProgress,
     LaunchRequest,
@@ -71,8 +72,12 @@ async def plan(body: LaunchRequest, deployments: TheDeployments, trust: TheTrust
 
 @router.get("", scope="models:list")
 async def list_models(
-    parts: TheParts, knowledge: TheKnowledge, grant: TheGrant, knowledge_bases: bool = False
-) -> ModelListInfo:
+    parts: TheParts,
+    knowledge: TheKnowledge,
+    grant: TheGrant,
+    knowledge_bases: bool = False,
+    client_version: Annotated[str | None, Query(description="Codex's version: adds `models`.", max_length=100)] = None,
+) -> CodexModelList | ModelListInfo:
     """Every model that the key may use, in any state; each is followed by its LoRA adapters, which have a `parent`.
 
     Aliases are listed too, and have `alias_of`; patterns of the settings stand in `aliases` of their model.
@@ -83,7 +88,8 @@ async def list_models(
     ]
     if knowledge_bases:
         found += [knowledge_model(base) for base in await knowledge.bases.all()]
-    return ModelListInfo(data=[info for info in found if grant is None or _sees(grant, info)])
+    kind = ModelListInfo if client_version is None else CodexModelList
+    return kind(data=[info for info in found if grant is None or _sees(grant, info)])
 
 
 def _sees(grant: Grant, info: ModelInfo | KnowledgeModel) -> bool:

@@ -12,12 +12,10 @@ from fastapi import Query, Response
 from modelyard.catalog.family import Family
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.record import by_ability, prompts, record
-from modelyard.control.autostart import Autostarts
 from modelyard.control.catalog_list import entry_of
 from modelyard.control.drafts import draft
 from modelyard.core.access import Grant
-from modelyard.core.errors import InvalidParameter, PermissionDenied
-from modelyard.core.trust import Trust
+from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import ModelType
 from modelyard.protocol.registrations import (
     DraftRequest,
@@ -71,7 +69,7 @@ async def register(
     """Register a family. It can be launched by its name at once. With `dry_run` it is only checked."""
     kind = type_named(model_type)
     family = await registrations.read(kind, body.model)
-    await check_name(family.name, parts.autostarts, trust)
+    await parts.autostarts.check_family(family.name, trust)
     if not body.dry_run:
         await registrations.register(kind, body.model, body.persist, may_name_files(grant))
         return None
@@ -125,23 +123,8 @@ async def unregister(
     model_type: str, model_name: str, registrations: TheRegistrations, parts: TheParts, trust: TheTrust
 ) -> None:
     """Remove a registered family that no launched model uses."""
-    await check_name(model_name, parts.autostarts, trust)
+    await parts.autostarts.check_family(model_name, trust)
     await registrations.unregister(type_named(model_type), model_name)
-
-
-async def check_name(name: str, autostarts: Autostarts, trust: Trust) -> None:
-    """Raise `PermissionDenied` if the caller would change a family that an autostart entry of the owner names.
-
-    The entry may run code from the model's folder, which only its author may choose.
-    """
-    if trust.full:
-        return
-    for entry in await autostarts.entries():
-        if entry.trusted and str(entry.launch.get("model_name")).lower() == name.lower():
-            raise PermissionDenied(
-                f"{trust.caller} may not change what '{name}' means, because the autostart entry of '{entry.uid}' launches it. "
-                "It takes a key with the scope 'admin'."
-            )
 
 
 def _seen(catalog: Catalog, grant: Grant | None) -> list[Family]:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterator
 
 from modelyard.api import absent_models
+from modelyard.chats.search_engines import configured_engines
+from modelyard.chats.tools.base import Tool
 from modelyard.chats.tools.mcp_servers import McpSummary
 from modelyard.compat.chatchat.prompts import TEMPLATES
 from modelyard.control.doctor import Finding, of_machine, of_settings
@@ -18,13 +20,15 @@ from modelyard.protocol.server import (
     FindingList,
     McpServerInfo,
     McpServerList,
-    McpToolInfo,
     PromptTemplate,
     PromptTemplateList,
     SettingList,
+    ToolInfo,
+    ToolList,
 )
 from modelyard.web.deps import Parts, TheChats, TheGrant, TheParts
 from modelyard.web.router import ANY_KEY, Router
+from modelyard.web.server_tools import server_tools
 
 router = Router("/v1/server", tags=["server"])
 
@@ -73,6 +77,18 @@ async def prompts() -> PromptTemplateList:
     )
 
 
+@router.get("/tools", scope="models:read")
+async def tools(parts: TheParts, grant: TheGrant) -> ToolList:
+    """The tools that answers of chats can use for this key, and the search engines of answers from the web."""
+    engines = configured_engines(parts.settings) if grant is None or grant.allows(TOOLS) else {}
+    found = await server_tools(parts, grant)
+    return ToolList(data=[_tool(each) for each in found], search_engines=list(engines))
+
+
+def _tool(tool: Tool) -> ToolInfo:
+    return ToolInfo(name=tool.name, description=tool.description, parameters=dict(tool.parameters))
+
+
 @router.get("/mcp_servers", scope=TOOLS)
 async def mcp_servers(chats: TheChats, tools: bool = False) -> McpServerList:
     """The configured MCP servers, without commands and addresses; `tools=true` starts them and asks for their tools."""
@@ -82,8 +98,5 @@ async def mcp_servers(chats: TheChats, tools: bool = False) -> McpServerList:
 def _mcp_server(each: McpSummary) -> McpServerInfo:
     tools = None
     if each.tools is not None:
-        tools = [
-            McpToolInfo(name=tool.name, description=tool.description, parameters=dict(tool.parameters))
-            for tool in each.tools
-        ]
+        tools = [_tool(tool) for tool in each.tools]
     return McpServerInfo(name=each.name, transport=each.transport, tools=tools, error=each.error)

@@ -104,7 +104,7 @@ def hubs_to_ask(what: str | None, wish: str | None = None, having: Sequence[str]
             raise HubUnavailable(f"{tried} cannot be reached. Name a mirror in HF_ENDPOINT or MODELSCOPE_ENDPOINT.")
         raise HubUnavailable(
             f"{what} is not on this machine, and {tried} cannot be reached. "
-            "Give the path of its files as model_path, or name a mirror in HF_ENDPOINT."
+            "Launch it by the path of its files (`model_path`, --model-path), or name a mirror in HF_ENDPOINT."
         )
     return answering
 

@@ -6,13 +6,15 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import httpx
 import msgspec
 
 from modelyard.core.errors import SearchFailed
 from modelyard.core.fetching import tls
+
+if TYPE_CHECKING:
+    import httpx
 
 SECONDS = 20.0
 MOST_BYTES = 5 * 1024 * 1024
@@ -76,6 +78,8 @@ class SearchResponse:
 
 async def send(engine: str, request: WebSearchRequest) -> SearchResponse:
     """Send a request, and return the response whatever its status. Raises `SearchFailed` if there is none."""
+    import httpx  # takes 5 MB, which a server whose models search no web saves
+
     try:
         async with (
             asyncio.timeout(SECONDS),

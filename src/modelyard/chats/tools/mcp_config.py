@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from modelyard.core.errors import InvalidParameter
+from modelyard.core.mismatches import reworded
 from modelyard.core.wording import reason
 
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
@@ -70,16 +71,21 @@ def parse(config: object) -> list[McpServer]:
     try:
         entries = msgspec.convert(config, _ConfigFile).mcpServers
     except msgspec.ValidationError as error:
-        raise _invalid(f'it has the form {{"mcpServers": {{"name": {{…}}}}}}: {error}.') from error
+        raise _invalid(f'it has the form {{"mcpServers": {{"name": {{…}}}}}}: {_problem(error)}.') from error
     servers = [_server(name, value) for name, value in entries.items()]
     return [each for each in servers if each is not None]
+
+
+def _problem(error: msgspec.ValidationError) -> str:
+    problem, _, where = str(error).partition(" - at `$.")
+    return f"'{where.rstrip('`').removesuffix('[...]')}': {reworded(problem)}" if where else reworded(problem)
 
 
 def _server(name: str, value: object) -> McpServer | None:
     try:
         entry = msgspec.convert(value, _ServerEntry)
     except msgspec.ValidationError as error:
-        raise _invalid(f"server '{name}': {error}.") from error
+        raise _invalid(f"server '{name}': {_problem(error)}.") from error
     if entry.disabled:
         return None
     if entry.type not in KINDS:

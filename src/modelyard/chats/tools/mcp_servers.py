@@ -84,21 +84,26 @@ class McpServers:
         """
         self._connect()
         tools = await asyncio.gather(*map(self._tools_of, self._connections.items()))
-        taken: dict[str, Tool] = {}
-        for tool in (each for some in tools for each in some):
-            name = tool_name(tool.name, taken)
-            taken[name] = McpTool(name, tool.description, tool.parameters, tool.connection, tool.server_name)
-        return list(taken.values())
+        return list(_renamed([each for some in tools for each in some]))
+
+    async def server(self, name: str) -> McpSummary | None:
+        """One server with its tools, or why they are missing; None for a name that is not configured. Raises `MissingLibrary`."""
+        described = next((each for each in self._servers if each.name == name), None)
+        if described is None:
+            return None
+        self._connect()
+        tools = _renamed(await self._tools_of((name, self._connections[name])))
+        return self._summary(described, tools, True)
 
     async def summaries(self, *, ask: bool) -> list[McpSummary]:
         """Describe every server; with `ask` they are started and asked for their tools. Raises `MissingLibrary`."""
         tools = [tool for tool in await self.tools() if isinstance(tool, McpTool)] if ask else []
         return [self._summary(each, tools, ask) for each in self._servers]
 
-    def _summary(self, server: mcp_config.McpServer, tools: Sequence[McpTool], asked: bool) -> McpSummary:
+    def _summary(self, server: mcp_config.McpServer, tools: Sequence[McpTool], ready: bool) -> McpSummary:
         transport: Literal["stdio", "http", "sse"] = "stdio" if server.command else "sse" if server.sse else "http"
-        if not asked or (error := self.failures.get(server.name)):
-            return McpSummary(server.name, transport, error=error if asked else None)
+        if not ready or (error := self.failures.get(server.name)):
+            return McpSummary(server.name, transport, error=error if ready else None)
         own = [tool for tool in tools if tool.connection is self._connections[server.name]]
         return McpSummary(server.name, transport, own)
 
@@ -108,7 +113,7 @@ class McpServers:
         try:
             from modelyard.chats.tools.mcp_session import McpConnection
         except ModuleNotFoundError as error:
-            raise MissingLibrary("MCP servers", "mcp", "pip install 'modelyard[mcp]'") from error
+            raise MissingLibrary("MCP servers", "mcp", "pip install mcp") from error
         self._connections = {each.name: McpConnection(each, *self._timeouts) for each in self._servers}
 
     async def _tools_of(self, server: tuple[str, McpConnection]) -> list[McpTool]:
@@ -136,6 +141,15 @@ class McpServers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _renamed(tools: Sequence[McpTool]) -> list[McpTool]:
+    """The tools under names that a model may call, each once."""
+    taken: dict[str, McpTool] = {}
+    for tool in tools:
+        name = tool_name(tool.name, taken)
+        taken[name] = McpTool(name, tool.description, tool.parameters, tool.connection, tool.server_name)
+    return list(taken.values())
 
 
 def tool_name(name: str, taken: Iterable[str]) -> str:

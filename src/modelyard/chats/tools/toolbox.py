@@ -21,6 +21,8 @@ from modelyard.core.fetching import Hosts
 
 PREFERRED = ("searxng", "tavily", "bing", "duckduckgo")
 """Search engines in order of preference; the first that is configured is used."""
+UNSET = "duckduckgo"
+"""The search engine that works without a setting."""
 
 
 class Toolbox:
@@ -45,22 +47,27 @@ class Toolbox:
         if outside:
             if (web := self.search_engine()) is not None:
                 tools.append(InternetSearch(web))
-            tools += [PageReader(self._read_page, Hosts.read(self._settings.fetch_hosts)), *await self._mcp_tools()]
+            tools += [self.page_reader(), *await self._mcp_tools()]
         return tools
+
+    def page_reader(self) -> PageReader:
+        """The reader of web pages, which reads those that the settings allow."""
+        return PageReader(self._read_page, Hosts.read(self._settings.fetch_hosts))
 
     async def close(self) -> None:
         """End the MCP servers."""
         if self._mcp is not None:
             await self._mcp.close()
 
-    def search_engine(self) -> SearchEngine | None:
+    def search_engine(self, *, chosen: bool = False) -> SearchEngine | None:
         """The search engine of the settings, else the first one that is configured; None if there is none.
 
+        With `chosen`, not one that works without a setting.
         Raises `UnknownName` and `SearchNotConfigured` for a setting that cannot be used.
         """
         if self._settings.search_engine:
             return engine(self._settings, self._settings.search_engine)
-        for name in PREFERRED:
+        for name in PREFERRED if not chosen else [each for each in PREFERRED if each != UNSET]:
             try:
                 return engine(self._settings, name)
             except SearchNotConfigured:
@@ -74,6 +81,11 @@ class Toolbox:
         """
         servers = await self._configured_servers()
         return await servers.summaries(ask=ask) if servers is not None else []
+
+    async def mcp_server(self, name: str) -> McpSummary | None:
+        """One configured MCP server with its tools; None if there is none of this name. Raises the errors of `mcp_servers`."""
+        servers = await self._configured_servers()
+        return await servers.server(name) if servers is not None else None
 
     async def _mcp_tools(self) -> list[Tool]:
         servers = await self._configured_servers()

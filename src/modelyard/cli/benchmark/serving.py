@@ -152,7 +152,9 @@ async def find_model(server: BenchServer, kind: EndpointKind) -> str:
     """The server's only model of the type that the endpoint needs. Raises `NotFound` or `BadRequest`."""
     models = await fetch_models(server)
     model_type = "embedding" if kind is EndpointKind.EMBEDDINGS else "LLM"
-    suitable = [each for each in models if each.get("model_type", model_type) == model_type]
+    suitable = [
+        each for each in models if each.get("model_type", model_type) == model_type and not each.get("alias_of")
+    ]
     names = [str(each["id"]) for each in suitable if "id" in each]
     if not names:
         raise NotFound(f"No model of type {model_type} runs at {server.authority}.")

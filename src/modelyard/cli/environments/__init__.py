@@ -64,9 +64,10 @@ def install(name: str, upgrade: bool, lock: Path | None, home: Path | None) -> N
 
 
 @click.command("list", short_help="List the engines and their environments.")
+@click.option("-a", "--all", "every", is_flag=True, help="Also the one that makes up answers, for tests.")
 @json_option
 @home_option
-def list_engines(as_json: bool, home: Path | None) -> None:
+def list_engines(every: bool, as_json: bool, home: Path | None) -> None:
     """List every engine: whether it comes with Modelyard or has an environment, its versions and its size.
 
     With --json also why it cannot run, what it runs, and the JSON Schema of its launch options.
@@ -76,10 +77,11 @@ def list_engines(as_json: bool, home: Path | None) -> None:
     from modelyard.runtime.hardware import inspect
 
     environments = _environments(home)
-    rows = [_row(ENGINES.get(name), environments) for name in ENGINES]
+    engines = [engine for engine in map(ENGINES.get, ENGINES) if every or not engine.profile.for_tests]
+    rows = [_row(engine, environments) for engine in engines]
     if as_json:
         hardware = inspect()
-        infos = [engine_info(ENGINES.get(name), environments.folder, hardware).model_dump() for name in ENGINES]
+        infos = [engine_info(engine, environments.folder, hardware).model_dump() for engine in engines]
         print_json([{**info, **row} for info, row in zip(infos, rows, strict=True)])
         return
     cells = [

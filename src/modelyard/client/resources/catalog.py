@@ -24,12 +24,14 @@ class CatalogCalls(CallGroup[S]):
         fits: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        language: str | None = None,
     ) -> Request[CatalogPageDict]:
         """A page of families, each with the version that would run here, or the reason why none would.
 
-        `q` is words to look for. `cached` and `fits` are about the server's machine now. The next page has the `cursor`
-        in `next_cursor` of this one.
+        `q` is words to look for. `language` is a code such as `zh`. `cached` and `fits` are about the server's machine now.
+        The next page has the `cursor` in `next_cursor` of this one.
         """
         flags = {name: flag(value) for name, value in (("cached", cached), ("fits", fits)) if value is not None}
-        query = given(type=type, q=q, ability=ability, limit=None if limit is None else str(limit), cursor=cursor)
+        most = None if limit is None else str(limit)
+        query = given(type=type, q=q, ability=ability, language=language, limit=most, cursor=cursor)
         return Request("GET", at("catalog"), an_object, {**query, **flags})

@@ -69,9 +69,15 @@ class StoredChatCalls(CallGroup[S]):
         return Request("PATCH", at(CHATS, chat), an_object, body=body)
 
     @call
-    def messages(self, chat: str, leaf: str | None = None) -> Request[MessageDicts]:
-        """The messages of one branch in order, up to `leaf`, or of the branch that is shown."""
-        return Request("GET", at(CHATS, chat, "messages"), data_of, given(leaf=leaf))
+    def messages(
+        self, chat: str, leaf: str | None = None, limit: int | None = None, before: str | None = None
+    ) -> Request[MessageDicts]:
+        """The messages of one branch in order, up to `leaf`, or of the branch that is shown.
+
+        With `limit` only the last ones, this many; with `before` only those before that message.
+        """
+        query = given(leaf=leaf, before=before, limit=None if limit is None else str(limit))
+        return Request("GET", at(CHATS, chat, "messages"), data_of, query)
 
     @call
     def add_message(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         DocumentPageDict,
         DocumentsChangedDict,
         PreviewChunkDict,
+        UnindexedDict,
         UploadDict,
     )
 
@@ -118,6 +119,12 @@ class DocumentCalls(CallGroup[S]):
         return Request("POST", path, an_object, body=body, patient=True)
 
     @call
+    def unindex(self, base: str, names: Sequence[str]) -> Request[UnindexedDict]:
+        """Remove documents, at most 10,000, from the index, and keep their files; `index` brings them back."""
+        path, body = at(BASES, base, "documents", "unindex"), {"names": list(names)}
+        return Request("POST", path, an_object, body=body, patient=True)
+
+    @call
     def index(self, base: str, names: Sequence[str], force: bool = False) -> Request[str]:
         """Index documents, at most 10,000, in the background; returns the job's id. `force` also indexes unchanged ones."""
         body = {"names": list(names), "force": force}
@@ -138,10 +145,18 @@ class DocumentCalls(CallGroup[S]):
 
     @call
     def configure_many(
-        self, base: str, names: Sequence[str], enabled: bool | None = None, metadata: Details = None
+        self,
+        base: str,
+        names: Sequence[str],
+        enabled: bool | None = None,
+        metadata: Details = None,
+        chunking: Details = None,
     ) -> Request[DocumentsChangedDict]:
-        """Include documents, at most 10,000, in searches or exclude them, or add to their metadata; None removes a field."""
-        body = {"names": list(names), **given(enabled=enabled, metadata=metadata)}
+        """Include documents, at most 10,000, in searches or exclude them, or add to their metadata; None removes a field.
+
+        `chunking` is how they are split when they are indexed next.
+        """
+        body = {"names": list(names), **given(enabled=enabled, metadata=metadata, chunking=chunking)}
         return Request("PATCH", at(BASES, base, "documents"), an_object, body=body, patient=True)
 
     @call

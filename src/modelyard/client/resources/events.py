@@ -1,19 +1,30 @@
-"""`client.events`: everything that changes on the server, in one stream."""
+"""`client.events`: everything that changes on the server, in one stream, and what happened to models."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from modelyard.client.calls import CallGroup, S, stream_call
+from modelyard.client.calls import CallGroup, S, pages_call, stream_call
 from modelyard.client.request import Request, an_object, at, given
 
 if TYPE_CHECKING:
-    from modelyard.client.event_types import ServerEventDict
+    from modelyard.client.event_types import PastEventDict, ServerEventDict
 
 
 class EventCalls(CallGroup[S]):
     """Events of the server: changes of models, replicas, downloads and jobs, and gauges."""
+
+    @pages_call
+    def past(
+        self, model: str | None = None, type: str | None = None, *, limit: int = 100, after: str | None = None
+    ) -> Request[PastEventDict]:
+        """What happened to all models, or to one, newest first and read `limit` at a time; also to models that are gone.
+
+        `type` is `INFO`, `WARNING` or `ERROR`. The last 10,000 events of all models together are kept.
+        """
+        query = given(model=model, type=type, limit=str(limit), after=after)
+        return Request("GET", at("events", "models"), an_object, query)
 
     @stream_call
     def follow(self, topics: Sequence[str] | None = None, after: str | None = None) -> Request[ServerEventDict]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from modelyard.client.calls import CallGroup, S, call
-from modelyard.client.request import Request, a_list, an_object, at, data_of, given
+from modelyard.client.calls import CallGroup, S, call, pages_call
+from modelyard.client.request import Request, an_object, at, data_of, given
 
 if TYPE_CHECKING:
     from modelyard.client.account_types import (
         EndedLoginsDict,
+        KeyChangesDict,
         KeyDict,
         MeDict,
         NewKeyDict,
@@ -64,9 +65,23 @@ class KeyCalls(CallGroup[S]):
         return Request("DELETE", at("admin", "keys", name), an_object)
 
     @call
-    def list(self) -> Request[list[KeyDict]]:
-        """Every key, including revoked ones."""
-        return Request("GET", at("admin", "keys"), a_list)
+    def update(self, key: str, **changes: Unpack[KeyChangesDict]) -> Request[KeyDict]:
+        """Change a key, named by id, prefix or name, from its next request on: `name`, `scopes`, `models`, `bases`, limits, end.
+
+        What is not named stays; None takes a limit away. `expires_in` is in seconds from now on.
+        """
+        return Request("PATCH", at("admin", "keys", key), an_object, body=dict(changes))
+
+    @pages_call
+    def iterate(self, *, limit: int = 100, after: str | None = None) -> Request[KeyDict]:
+        """Every key, oldest first, including revoked ones, read `limit` at a time."""
+        return Request("GET", at("admin", "keys"), an_object, given(limit=str(limit), after=after))
+
+    @call
+    def list(self, limit: int | None = None) -> Request[list[KeyDict]]:
+        """The oldest 1,000 keys, including revoked ones; `iterate` has all."""
+        query = given(limit=None if limit is None else str(limit))
+        return Request("GET", at("admin", "keys"), data_of, query)
 
 
 class UserCalls(CallGroup[S]):
@@ -89,9 +104,20 @@ class UserCalls(CallGroup[S]):
         return Request("POST", at("admin", "users", name, "password"), an_object, body={"password": password})
 
     @call
-    def list(self) -> Request[list[UserDict]]:
-        """All users."""
-        return Request("GET", at("admin", "users"), a_list)
+    def update(self, name: str, scopes: Sequence[str]) -> Request[UserDict]:
+        """Give a user, named by name or id, other scopes, from the next request on."""
+        return Request("PATCH", at("admin", "users", name), an_object, body={"scopes": list(scopes)})
+
+    @pages_call
+    def iterate(self, *, limit: int = 100, after: str | None = None) -> Request[UserDict]:
+        """All users, oldest first, read `limit` at a time."""
+        return Request("GET", at("admin", "users"), an_object, given(limit=str(limit), after=after))
+
+    @call
+    def list(self, limit: int | None = None) -> Request[list[UserDict]]:
+        """The oldest 1,000 users; `iterate` has all."""
+        query = given(limit=None if limit is None else str(limit))
+        return Request("GET", at("admin", "users"), data_of, query)
 
 
 class AuthCalls(CallGroup[S]):

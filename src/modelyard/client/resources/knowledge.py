@@ -95,7 +95,7 @@ class KnowledgeCalls(CallGroup[S]):
     ) -> Request[SearchDict]:
         """Search a base, or several whose hits are ranked together; hits are in `data`, best first, remarks in `notes`.
 
-        `mode` is `hybrid`, `lexical` or `vector`; without `rerank`, the base's rerank model is used if it answers.
+        `mode` is `hybrid`, `lexical` or `vector`; without `rerank`, the base's rerank model is used, else one that runs.
         With `explain`, `explanation` has every candidate with its ranks, and why it was dropped.
         """
         body = {"query": query, "top_k": top_k, "mode": mode, "filter": dict(filter or {}), "min_score": min_score}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from modelyard.client.calls import CallGroup, S, call
+from modelyard.client.calls import CallGroup, S, call, pages_call, stream_call
 from modelyard.client.request import Request, an_object, at, data_of, given
 
 if TYPE_CHECKING:
-    from modelyard.client.metrics_types import AuditEntryDict, RequestDict, SeriesDict, UsageEntryDict
+    from modelyard.client.metrics_types import AuditEntryDict, RequestDict, SeriesDict, SeriesNewsDict, UsageEntryDict
 
 
 class MetricsCalls(CallGroup[S]):
@@ -28,14 +28,23 @@ class MetricsCalls(CallGroup[S]):
 
         `since` is a Unix time within the last day, 15 minutes ago if it is None; `step` the least seconds of a step.
         """
-        query = given(
-            model=model,
-            by=by,
-            since=None if since is None else str(since),
-            step=None if step is None else str(step),
-            name=list(names) or None,
-        )
-        return Request("GET", at("metrics", "series"), an_object, query)
+        return Request("GET", at("metrics", "series"), an_object, _query(names, model, by, since, step))
+
+    @stream_call
+    def follow(
+        self,
+        names: Sequence[str] = (),
+        model: str | None = None,
+        by: Literal["all", "model", "replica"] = "model",
+        since: float | None = None,
+        step: float | None = None,
+    ) -> Request[SeriesNewsDict]:
+        """Like `series`, and then all further steps as they are completed, without a gap.
+
+        When the connection breaks, it is made again. It has no end: leave the loop.
+        """
+        query = {**_query(names, model, by, since, step), "follow": "true"}
+        return Request("GET", at("metrics", "series"), an_object, query, streams=True, rejoin=_behind)
 
     @call
     def requests(
@@ -81,6 +90,23 @@ class MetricsCalls(CallGroup[S]):
         )
         return Request("GET", at("usage"), data_of, query)
 
+    @pages_call
+    def iterate_usage(
+        self,
+        by: Sequence[Literal["day", "key", "user", "model"]] = (),
+        since: str | None = None,
+        until: str | None = None,
+        key: str | None = None,
+        user: str | None = None,
+        model: str | None = None,
+        *,
+        limit: int = 1000,
+        after: str | None = None,
+    ) -> Request[UsageEntryDict]:
+        """Like `usage`, all rows, read `limit` at a time."""
+        query = given(by=list(by) or None, since=since, until=until, key=key, user=user, model=model, after=after)
+        return Request("GET", at("usage"), an_object, {**query, "limit": str(limit)})
+
     @call
     def audit(
         self,
@@ -98,3 +124,12 @@ class MetricsCalls(CallGroup[S]):
         numbers = given(before=before, limit=limit)
         query = given(action=action, target=target, key=key, **{name: str(value) for name, value in numbers.items()})
         return Request("GET", at("audit"), data_of, query)
+
+
+def _query(names: Sequence[str], model: str | None, by: str, since: float | None, step: float | None) -> dict[str, Any]:
+    times = {name: str(value) for name, value in given(since=since, step=step).items()}
+    return given(model=model, by=by, name=list(names) or None) | times
+
+
+def _behind(event: SeriesNewsDict) -> dict[str, str]:
+    return {"since": event["id"], "step": str(event["step"])}

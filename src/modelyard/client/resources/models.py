@@ -10,7 +10,7 @@ from modelyard.client.calls import CallGroup, ClientMethod, S, Steps, call, stre
 from modelyard.client.request import Request, a_list, an_object, at, flag, given, nothing
 
 if TYPE_CHECKING:
-    from modelyard.client.form_types import LaunchPlanDict
+    from modelyard.client.form_types import CommandLaunchDict, LaunchPlanDict, LaunchRecordDict
     from modelyard.client.types import (
         AbortedDict,
         ArchitecturesDict,
@@ -101,6 +101,16 @@ class ModelCalls(CallGroup[S]):
         """
         body = given(model_name=model_name, **launch)
         return Request("POST", at("models", "plan"), an_object, body={**body, "n_gpu": n_gpu})
+
+    @call
+    def from_command(self, command: str) -> Request[CommandLaunchDict]:
+        """The launch that a command line asks for: `modelyard launch`, `xinference launch`, `vllm serve` or `swift deploy`."""
+        return Request("POST", at("launch_commands"), an_object, body={"command": command})
+
+    @call
+    def launched_with(self, uid: str) -> Request[LaunchRecordDict]:
+        """What a model was launched with, without secrets: the arguments of `launch` for another like it, and the command."""
+        return Request("GET", at("launches", uid), an_object)
 
     @call
     def launch_version(

@@ -67,6 +67,11 @@ class RegistrationCalls(CallGroup[S]):
         return Request("DELETE", at("model_registrations", model_type, model_name), anything)
 
     @call
+    def copy(self, source: str, destination: str) -> Request[None]:
+        """Register a family of the same files under another name; `source` is a launched model, a family, or a hub's name."""
+        return Request("POST", "/api/copy", anything, body={"source": source, "destination": destination})
+
+    @call
     def get(self, model_type: str, model_name: str) -> Request[dict[str, Any]]:
         """The whole record of one family."""
         return Request("GET", at("model_registrations", model_type, model_name), an_object)

@@ -1,4 +1,4 @@
-"""`client.server`: the server itself, as its owner sees it: findings of the doctor, settings, prompt templates, MCP servers."""
+"""`client.server`: the server itself, as its owner sees it: findings, settings, prompt templates, tools, MCP servers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from modelyard.client.calls import CallGroup, S, call
 from modelyard.client.request import Request, at, data_of, flag
 
 if TYPE_CHECKING:
-    from modelyard.client.server_types import FindingDict, McpServerDict, PromptTemplateDict, SettingDict
+    from modelyard.client.server_types import FindingDict, McpServerDict, PromptTemplateDict, SettingDict, ToolDict
 
 
 class ServerCalls(CallGroup[S]):
-    """The server itself: what the doctor finds, its settings, prompt templates and MCP servers."""
+    """The server itself: what the doctor finds, its settings, prompt templates, tools and MCP servers."""
 
     @call
     def doctor(self) -> Request[list[FindingDict]]:
@@ -28,6 +28,11 @@ class ServerCalls(CallGroup[S]):
     def prompts(self) -> Request[list[PromptTemplateDict]]:
         """The prompt templates of the server."""
         return Request("GET", at("server", "prompts"), data_of)
+
+    @call
+    def tools(self) -> Request[list[ToolDict]]:
+        """The tools that answers of chats can use for this key."""
+        return Request("GET", at("server", "tools"), data_of)
 
     @call
     def mcp_servers(self, tools: bool = False) -> Request[list[McpServerDict]]:

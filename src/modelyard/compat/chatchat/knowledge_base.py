@@ -248,7 +248,7 @@ async def near(
         similarities=True,
         models=models_for(parts, grant),
     )
-    if counts and search_query.asks_models:
+    if counts and parts.knowledge.search.asks_models(search_query):
         parts.gateway.count(grant)
     results = await parts.knowledge.search.search(search_query)
     return [each for each in results.hits if threshold >= UNFILTERED or distance(each) <= threshold]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import RedirectResponse
 
 from modelyard.core.asgi import App, Receive, Scope, Send
+from modelyard.gateway.headers import request_id
 
 
 class ChatchatPort:
@@ -16,7 +17,8 @@ class ChatchatPort:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and self._leads_on(scope):
-            await RedirectResponse("/docs")(scope, receive, send)
+            identity = request_id(scope["headers"]).decode("latin-1")
+            await RedirectResponse("/docs", headers={"x-request-id": identity})(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

@@ -23,7 +23,8 @@ from modelyard.core.access import TOOLS, Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import SearchNotConfigured, UnknownName
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.answering.answer import is_evidence
+from modelyard.knowledge.answering.evidence import evidence as about
+from modelyard.knowledge.search.search import Mode
 from modelyard.protocol.chatchat import SourcedEvents
 from modelyard.protocol.hits import Hit
 from modelyard.web.deps import Parts, TheGrant, TheParts
@@ -137,7 +138,7 @@ async def evidence(
     hits = await near(parts, grant, base, body.query, body.top_k, body.score_threshold, counts=counts)
     if everything or body.score_threshold < UNFILTERED:
         return hits
-    return [hit for hit in hits if is_evidence(hit)]
+    return about(hits, body.query, Mode.LEXICAL)  # each hit has a similarity, also where vectors do not count
 
 
 async def _about_base(

@@ -122,7 +122,7 @@ async def upload_docs(
         name = file.filename or ""
         try:
             existed = await _exists(knowledge, base, name)
-            stored = await knowledge.put(base, name, parts_of(file), chunking=chunking)
+            stored = await knowledge.documents.put(base, name, parts_of(file), chunking=chunking)
             if existed and not stored.changed and not override:
                 failed[name] = f"文件 {name} 已存在。"
             names += [name] if name not in names else []
@@ -209,7 +209,7 @@ async def upload_temp_docs(
     for file in files:
         title = file.filename or ""
         try:
-            await knowledge.put(base, title, parts_of(file), chunking=chunking)
+            await knowledge.documents.put(base, title, parts_of(file), chunking=chunking)
             names.append(title)
         except ModelyardError as error:
             failed.append({title: f"{title} 文件上传失败，报错信息为: {error.message}"})
@@ -282,7 +282,7 @@ async def write_chunks(
     """Replace a document's chunks by these; creates the document if needed."""
     texts = [str(each.get("page_content", "")) for each in chunks]
     if not await _exists(knowledge, base, name):
-        await knowledge.put(base, name, _bytes("\n\n".join(texts).encode()))
+        await knowledge.documents.put(base, name, _bytes("\n\n".join(texts).encode()))
     await knowledge.edits.unindex(base, name)
     for text, each in zip(texts, chunks, strict=True):
         if text.strip():

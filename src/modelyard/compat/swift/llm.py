@@ -74,7 +74,7 @@ class GenerationConfig(RequestConfig):
                 super().__setattr__("temperature", 0.0)
             return
         if name not in {field.name for field in fields(self)} | {"max_new_tokens"}:
-            raise InvalidParameter(name, "is no setting of an answer.")
+            raise InvalidParameter(name, "it is no setting of an answer.")
         super().__setattr__("max_tokens" if name == "max_new_tokens" else name, value)
 
     @property
@@ -157,7 +157,7 @@ def get_vllm_engine(
     """
     for name, value in (("revision", revision), ("limit_mm_per_prompt", limit_mm_per_prompt)):
         if value is not None:
-            raise InvalidParameter(name, "cannot be chosen here.")
+            raise InvalidParameter(name, "it cannot be chosen here.")
     engine = engine_of(infer_backend or Settings().infer_backend or "vllm")
     options: dict[str, Any] = {"max_model_len": max_model_len, "max_num_seqs": max_num_seqs, **(engine_kwargs or {})}
     if torch_dtype is not None:

@@ -19,10 +19,11 @@ from modelyard.engines.base import Command, Engine, Fit, Profile, read_options, 
 TOKEN_VARIABLE = "FAKE_ENGINE_TOKEN"
 """Environment variable with the replica's token; argument lists are readable by every user."""
 
+TOKENS = (Task.TOKENIZATION, Task.DETOKENIZATION)
 TASKS = {
-    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}),
-    ModelType.EMBEDDING: frozenset({Task.EMBEDDING, Task.DETOKENIZATION}),
-    ModelType.RERANK: frozenset({Task.RERANK, Task.DETOKENIZATION}),
+    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION, *TOKENS}),
+    ModelType.EMBEDDING: frozenset({Task.EMBEDDING, *TOKENS}),
+    ModelType.RERANK: frozenset({Task.RERANK, Task.CLASSIFICATION, *TOKENS}),
 }
 
 FIGURES: Mapping[str, Sequence[ReplicaFigure]] = {
@@ -61,7 +62,7 @@ class FakeEngine(Engine):
     """The registered engine. Pure, like all engines."""
 
     name = "fake"
-    profile = Profile("fake", types=tuple(TASKS), devices=frozenset({"cpu"}), weightless="fake")
+    profile = Profile("fake", types=tuple(TASKS), devices=frozenset({"cpu"}), weightless="fake", for_tests=True)
     Options = FakeOptions
 
     def fits(self, model: Model, hardware: Hardware) -> Fit:

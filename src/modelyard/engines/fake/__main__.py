@@ -20,7 +20,8 @@ import msgspec
 import uvloop
 
 from modelyard.engines.fake import TOKEN_VARIABLE, FakeConfig, FakeOptions
-from modelyard.engines.fake.answers import AnswerPlan, detokenize, embed, plan, rerank
+from modelyard.engines.fake.answers import AnswerPlan, embed, plan, rerank, texts_of_ids
+from modelyard.engines.fake.tokens import classify, detokenize, tokenize
 
 GENERATED = {"/v1/chat/completions": True, "/v1/completions": False}
 """Path → whether it is a chat."""
@@ -181,7 +182,7 @@ def respond(connection: FakeConnection, method: str, path: str) -> None:
         "/fake/stats": lambda: msgspec.to_builtins(server.stats),
         "/metrics": lambda: metrics(server),
     }
-    at_once = {"/v1/embeddings": embed, "/v1/rerank": rerank, "/v1/convert_ids_to_tokens": detokenize}
+    at_once = AT_ONCE
     if method == "POST" and path in ADAPTING:
         adapt(connection, path, msgspec.json.decode(connection.body, type=dict[str, Any]))
     elif method == "GET" and path in reads:
@@ -205,6 +206,15 @@ def respond(connection: FakeConnection, method: str, path: str) -> None:
         connection.fail(404, f"no {method} {path}")
 
 
+AT_ONCE: Mapping[str, Callable[[Mapping[str, Any], FakeOptions, str], object]] = {
+    "/v1/embeddings": embed,
+    "/v1/rerank": rerank,
+    "/v1/convert_ids_to_tokens": texts_of_ids,
+    "/tokenize": tokenize,
+    "/detokenize": detokenize,
+    "/classify": classify,
+}
+"""Path → its answer."""
 ADAPTING = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter")
 
 

@@ -35,6 +35,8 @@ class AnswerPlan:
     choices: int
     stream: bool
     usage_event: bool
+    stop: str | None = None
+    """The stop string that ends the text."""
 
     def choice(self, index: int, text: str, finish_reason: str | None, delta: bool) -> dict[str, object]:
         """One entry of `choices`, of a whole answer or of an event."""
@@ -45,7 +47,8 @@ class AnswerPlan:
             entry["message"] = {"role": "assistant", "content": text}
         else:
             entry["delta"] = {"content": text}
-        return entry | {"logprobs": None, "finish_reason": finish_reason}
+        stop = {"stop_reason": self.stop} if self.stop and finish_reason else {}
+        return entry | {"logprobs": None, "finish_reason": finish_reason, **stop}
 
     def event(self, choices: Sequence[object], usage: object = None) -> bytes:
         """One server-sent event, framed as one HTTP chunk."""
@@ -88,12 +91,11 @@ def plan(body: Mapping[str, Any], options: FakeOptions, uid: str, chat: bool) ->
     finish_reason = "length" if limit is not None and length == limit else "stop"
     stop = body.get("stop") or []
     text = "".join(pieces)
-    cut = min(
-        (at for word in ([stop] if isinstance(stop, str) else stop) if (at := text.find(word)) >= 0), default=None
-    )
+    words = [stop] if isinstance(stop, str) else stop
+    cut, met = min(((at, word) for word in words if (at := text.find(word)) >= 0), default=(None, None))
     if cut is not None:
         pieces, finish_reason = shorten(pieces, cut), "stop"
-    words = len(json.dumps(body["messages"] if chat else body["prompt"]).split())
+    read = len(json.dumps(body["messages"] if chat else body["prompt"]).split())
     stream = bool(body.get("stream"))
     noun = "chat.completion" if chat else "text_completion"
     return AnswerPlan(
@@ -107,10 +109,11 @@ def plan(body: Mapping[str, Any], options: FakeOptions, uid: str, chat: bool) ->
         },
         pieces=tuple(pieces),
         finish_reason=finish_reason,
-        usage={"prompt_tokens": words, "completion_tokens": len(pieces), "total_tokens": words + len(pieces)},
+        usage={"prompt_tokens": read, "completion_tokens": len(pieces), "total_tokens": read + len(pieces)},
         choices=int(body.get("n") or 1),
         stream=stream,
         usage_event=bool((body.get("stream_options") or {}).get("include_usage")),
+        stop=met,
     )
 
 
@@ -164,7 +167,7 @@ def rerank(body: Mapping[str, Any], options: FakeOptions, uid: str) -> dict[str,
     return {"id": os.urandom(12).hex(), "model": uid, "results": results}
 
 
-def detokenize(body: Mapping[str, Any], options: FakeOptions, uid: str) -> object:
+def texts_of_ids(body: Mapping[str, Any], options: FakeOptions, uid: str) -> object:
     """`/v1/convert_ids_to_tokens`: repeats the engine's words."""
 
     def text(given: Any) -> object:

@@ -32,6 +32,7 @@ from modelyard.engines.llama_cpp.options import (
     projector,
     read,
     ubatch,
+    usable_context,
 )
 from modelyard.engines.llama_cpp.rules import RULES
 from modelyard.engines.rules import without_tools
@@ -41,9 +42,9 @@ TOKEN_VARIABLE = "LLAMA_REPLICA_TOKEN"
 """Environment variable with the replica's token; argument lists are readable by every user."""
 
 TASKS = {
-    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}),
-    ModelType.EMBEDDING: frozenset({Task.EMBEDDING, Task.DETOKENIZATION}),
-    ModelType.RERANK: frozenset({Task.RERANK, Task.DETOKENIZATION}),
+    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION, Task.TOKENIZATION, Task.DETOKENIZATION}),
+    ModelType.EMBEDDING: frozenset({Task.EMBEDDING, Task.TOKENIZATION, Task.DETOKENIZATION}),
+    ModelType.RERANK: frozenset({Task.RERANK, Task.TOKENIZATION, Task.DETOKENIZATION}),
 }
 
 RUNTIME = Runtime(
@@ -89,6 +90,7 @@ class LlamaCpp(Engine):
     name = NAME
     profile = PROFILE
     Options = LlamaCppOptions
+    rules = RULES
 
     def missing(self) -> tuple[str, ...]:
         if importlib.util.find_spec("xllamacpp") is None:
@@ -152,7 +154,7 @@ class LlamaCpp(Engine):
             },
             headers=token_header(token),
             rules=without_tools(RULES, NO_TOOLS) if lacks_tools else RULES,
-            context_length=context(launch, options),
+            context_length=usable_context(launch, options),
             figures=FIGURES,
         )
 

@@ -203,6 +203,7 @@ async def serve_until_stopped(config: LlamaConfig, inner: Address, token: str) -
             config.alias(),
             config.options.enable_thinking,
             await vocabulary(inner, token),
+            config.n_ctx,
             media=Media(hosts_of_replica(), "" if config.options.mmproj else NO_PROJECTOR),
         ),
     )

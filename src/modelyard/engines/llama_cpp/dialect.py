@@ -114,7 +114,7 @@ def _check_stops(request: Body) -> None:
     if own is None:
         request.pop("stop", None)
     elif not isinstance(own, list) or not all(isinstance(stop, str) for stop in own):
-        raise RequestRefused("stop", "must be a text or a list of texts.")
+        raise RequestRefused("stop", "it must be a text or a list of texts.")
     elif "" in own:
         raise RequestRefused("stop", "a stop must have characters.")
 
@@ -127,7 +127,7 @@ def _check_bias(request: Body, vocabulary: int | None) -> None:
             raise RequestRefused("logit_bias", f"{token[:40]!r} is no token of this model{most}.")
 
 
-def _name_thoughts(request: Body) -> None:
+def name_thoughts(request: Body) -> None:
     """Rename thoughts of earlier answers to the older of their two names, which llama.cpp's templates read."""
     messages = request.get("messages")
     for message in messages if isinstance(messages, list) else ():
@@ -137,7 +137,7 @@ def _name_thoughts(request: Body) -> None:
 
 def _plan_chat(request: Body, setting: ReplicaSetting) -> RequestPlan:
     _rename(request)
-    _name_thoughts(request)
+    name_thoughts(request)
     _check_stops(request)
     _check_bias(request, setting.vocabulary)
     demanded = demand(request)
@@ -203,7 +203,7 @@ def _prefilter(request: Body, count: int, counted: bool) -> Filter | None:
         return EmptyAnswers()
     stops = request.get("stop") or ()
     stops = [stops] if isinstance(stops, str) else stops
-    if not are_seen(stops) or _may_call(request):
+    if not are_seen(stops):
         return None
     timed = request.get("timings_per_token") is True
     request.pop("stop")
@@ -261,7 +261,7 @@ def _rename(request: Body) -> None:
 def _is_streamed(request: Body) -> bool:
     streamed = request.get("stream")
     if streamed is not None and not isinstance(streamed, bool):
-        raise RequestRefused("stream", "must be true or false.")
+        raise RequestRefused("stream", "it must be true or false.")
     return bool(streamed)
 
 

@@ -16,10 +16,12 @@ from modelyard.core.errors import ContextLengthExceeded, InvalidParameter
 from modelyard.engines.llama_cpp.plans import Body
 from modelyard.protocol.errors import encode
 
-NO_PROJECTOR = "llama.cpp was given no projector for this model, so it takes text only, no image or audio."
+NO_PROJECTOR = (
+    "llama.cpp was given no projector for this model, so it takes text only, no picture or sound in 'messages'."
+)
 UNREADABLE = "does not match the expected"
 BROKEN = "The model broke off its answer: it wrote bytes that are no text, or a call that is none. Ask again."
-CURE = "shorten it, or launch the model with a larger n_ctx"
+CURE = "shorten it, or launch the model with a larger n_ctx, if it was trained for more"
 
 TOO_LARGE = re.compile(r"\((\d+) tokens\).*(?:batch size|context size)[^\d]*(\d+)", re.DOTALL)
 JSON_EXCEPTION = re.compile(r"\[json\.exception\.[\w.]+\] ?")

@@ -150,7 +150,7 @@ class StopStrings(EventFilter):
         holder: Body = choice.get("delta", choice)
         given = [(name, holder.pop(name)) for name in PARTS if isinstance(holder.get(name), str)]
         if not given:
-            return [event]
+            return [*self._held_before(event, choice, state), event]
         for name, text in given:
             self._add(holder, name, text, state)
             if state.stops.met:
@@ -161,7 +161,15 @@ class StopStrings(EventFilter):
             return [event]
         state.ended = True
         self._open -= 1
-        return [event, *self._ends(event, choice, timings)]
+        return [event, *self._ends(event, choice, timings, state.stops.found)]
+
+    @staticmethod
+    def _held_before(event: Body, choice: Body, state: ChoiceState) -> list[Body]:
+        """The event with text that was held back, before one of a call, in which no stop string is looked for."""
+        if not choice.get("delta", {}).get("tool_calls") or not (held := state.stops.end()):
+            return []
+        delta: Body = {"index": choice.get("index") or 0, "delta": {state.part: held}, "finish_reason": None}
+        return [{**event, "choices": [delta]}]
 
     def _add(self, holder: Body, name: str, text: str, state: ChoiceState) -> None:
         """Add a piece of text to a delta."""
@@ -172,8 +180,8 @@ class StopStrings(EventFilter):
         if kept or name != "reasoning_content":
             holder[name] = holder.get(name, "") + kept
 
-    def _ends(self, event: Body, choice: Body, timings: Body) -> list[Body]:
-        """The end of a choice, and its counts, in llama.cpp's format."""
+    def _ends(self, event: Body, choice: Body, timings: Body, stop: str | None) -> list[Body]:
+        """The end of a choice by a stop string, and its counts, in llama.cpp's format with vLLM's `stop_reason`."""
         read, written = timings.get("cache_n", 0) + timings.get("prompt_n", 0), timings.get("predicted_n", 0)
         counts: Body = {
             "timings": timings,
@@ -185,7 +193,8 @@ class StopStrings(EventFilter):
             },
         }
         head = {key: value for key, value in event.items() if key not in ("choices", "timings")}
+        finish: Body = {"finish_reason": "stop", "stop_reason": stop}
         if "delta" not in choice:
-            return [{**head, "choices": [{**choice, "text": "", "logprobs": None, "finish_reason": "stop"}], **counts}]
-        end: Body = {"index": choice.get("index") or 0, "delta": {}, "finish_reason": "stop"}
+            return [{**head, "choices": [{**choice, "text": "", "logprobs": None, **finish}], **counts}]
+        end: Body = {"index": choice.get("index") or 0, "delta": {}, **finish}
         return [{**head, "choices": [end]}, *([{**head, "choices": [], **counts}] if self._counted else ())]

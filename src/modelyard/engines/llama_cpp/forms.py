@@ -31,7 +31,7 @@ def hold(request: Body) -> None:
     """Convert the constraint of a request to llama.cpp's parameters, in place. Raises `RequestRefused`."""
     given = request.pop("structured_outputs", None)
     if given is not None and not isinstance(given, dict):
-        raise RequestRefused("structured_outputs", "must be an object.")
+        raise RequestRefused("structured_outputs", "it must be an object.")
     candidates = [(name, name, kind, request.pop(name, None)) for name, kind in (GUIDED | OWN).items()]
     candidates += [
         ("structured_outputs", f"structured_outputs.{kind}", kind, value) for kind, value in (given or {}).items()
@@ -62,7 +62,7 @@ def counted(request: Body) -> bool:
     """Whether the client requests token counts of a stream."""
     options = request.get("stream_options")
     if options is not None and not isinstance(options, dict):
-        raise RequestRefused("stream_options", "must be an object.")
+        raise RequestRefused("stream_options", "it must be an object.")
     return bool((options or {}).get("include_usage"))
 
 
@@ -71,7 +71,7 @@ def response_format(given: Any) -> Form | None:
     if given is None:
         return None
     if not isinstance(given, dict):
-        raise RequestRefused("response_format", "must be an object.")
+        raise RequestRefused("response_format", "it must be an object.")
     form = checks.response_format(given)
     match form["type"]:
         case "json_object":
@@ -107,7 +107,7 @@ def _json(name: str, place: str, value: Any) -> Form:
 def _choice(name: str, place: str, value: Any) -> Form:
     """A grammar of some texts; JSON escapes the characters that llama.cpp's grammars escape, and no other letters."""
     if not isinstance(value, list) or not value or not all(isinstance(each, str) and each for each in value):
-        raise RequestRefused(name, "must be a list of texts, none of them empty.")
+        raise RequestRefused(name, "it must be a list of texts, none of them empty.")
     return "grammar", "root ::= " + " | ".join(msgspec.json.encode(each).decode() for each in value)
 
 

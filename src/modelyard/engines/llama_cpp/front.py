@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -20,7 +20,7 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.core.fetching import hosts_of_replica
 from modelyard.core.types import Address
 from modelyard.core.wording import reason
-from modelyard.engines.llama_cpp import figures, tokens
+from modelyard.engines.llama_cpp import figures, tokenizing, tokens
 from modelyard.engines.llama_cpp.dialect import PLANNERS, plan
 from modelyard.engines.llama_cpp.faults import envelope, mended, sentence
 from modelyard.engines.llama_cpp.links import EventRelay, Link, Pipe, WholeAnswer
@@ -90,6 +90,8 @@ class Front:
     """The launch's default of the thinking switch; None leaves it to the template."""
     vocabulary: int | None = None
     """Number of the model's tokens; None if unknown."""
+    context: int = 0
+    """Tokens of prompt and answer that a request may have."""
     waiting: int = 0
     """Requests that the gate does not admit yet."""
     media: Media = field(default_factory=lambda: Media(hosts_of_replica()))
@@ -163,10 +165,8 @@ class ClientConnection(asyncio.Protocol):
             self._pipe = None
             try:
                 await self._answer(request)
-            except RequestRefused as refused:
+            except (RequestRefused, MediaRefused) as refused:
                 self._respond(400, envelope(400, sentence(refused.param, str(refused)), refused.param))
-            except MediaRefused as refused:
-                self._respond(400, envelope(400, str(refused), refused.param))
             except InvalidParameter as refused:
                 self._respond(400, encode(refused))
             except OSError as error:
@@ -190,6 +190,9 @@ class ClientConnection(asyncio.Protocol):
         if request.path == tokens.PATH and request.method == b"POST":
             await self._convert(request)
             return
+        if request.path in tokenizing.PATHS and request.method == b"POST":
+            await self._tokenize(request)
+            return
         if request.path == figures.PATH and request.method == b"GET":
             await self._tell_figures(request)
             return
@@ -209,7 +212,7 @@ class ClientConnection(asyncio.Protocol):
             decoded = msgspec.json.decode(body, type=Body)
         except (msgspec.DecodeError, RecursionError) as error:
             if body.lstrip()[:1] in (b"{", b"["):  # llama.cpp's parser may accept it
-                raise RequestRefused("body", f"is no JSON object: {error}") from None
+                raise RequestRefused("body", f"it is no JSON object: {error}") from None
         if decoded is not None and (place := tokens.empty_prompt(request.path, decoded)) is not None:
             await self._check_empty(request, place)
         changed = decoded is not None and request.path not in TEXTS_ONLY and not is_plain(decoded)
@@ -274,6 +277,15 @@ class ClientConnection(asyncio.Protocol):
                 return
             texts[token] = msgspec.json.decode(body, type=Body)["content"]
         self._respond(200, ids.answer(texts))
+
+    async def _tokenize(self, request: FrontRequest) -> None:
+        front = self._front
+
+        def ask(target: bytes, body: Body) -> Awaitable[tuple[int, bytes]]:
+            return self._ask(replace(request, target=target).wire(msgspec.json.encode(body)))
+
+        found = await tokenizing.answer(request.path, bytes(request.body), ask, front.context, front.vocabulary)
+        self._respond(*found)
 
     async def _check_empty(self, request: FrontRequest, place: str) -> None:
         """Raise `RequestRefused` if no token begins a text, because llama.cpp never answers several choices of an empty text."""

@@ -83,6 +83,7 @@ class ChatGatherer:
             self._delta(choice, chunk.get("delta") or {})
             choice["logprobs"] += logprobs.tokens((chunk.get("logprobs") or {}).get("content"), self._top)
             choice["finish_reason"] = chunk.get("finish_reason") or choice["finish_reason"]
+            choice.update(stop_of(chunk))
 
     def _delta(self, choice: Body, delta: Body) -> None:
         if text := delta.get("content"):
@@ -122,7 +123,13 @@ class ChatGatherer:
             "message": message,
             "logprobs": {"content": scored} if scored else None,
             "finish_reason": finish,
+            **stop_of(choice),
         }
+
+
+def stop_of(choice: Mapping[str, Any]) -> Body:
+    """The field with the stop string that ended a choice, as vLLM has it; empty if none did."""
+    return {"stop_reason": choice["stop_reason"]} if choice.get("stop_reason") else {}
 
 
 def _call(call: Mapping[str, Any]) -> Body:
@@ -150,6 +157,7 @@ class CompletionGatherer:
             choice["text"].append(chunk.get("text") or "")
             choice["logprobs"] += logprobs.tokens((chunk.get("logprobs") or {}).get("content"), self._top)
             choice["finish_reason"] = chunk.get("finish_reason") or choice["finish_reason"]
+            choice.update(stop_of(chunk))
             if usage := data.get("usage"):
                 self._usages[index] = usage
 
@@ -163,6 +171,7 @@ class CompletionGatherer:
                 "text": "".join(choice["text"]),
                 "logprobs": _legacy(choice),
                 "finish_reason": choice["finish_reason"],
+                **stop_of(choice),
             }
             for index, choice in sorted(self._choices.items())
         ]

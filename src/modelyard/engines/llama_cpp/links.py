@@ -79,6 +79,12 @@ class Link(asyncio.Protocol):
             self._transport.resume_reading()
 
 
+def pass_on(client: ClientSink, data: bytes) -> None:
+    """Write to the client unless it has disconnected; the link is closed when the client's end is noticed."""
+    if not client.transport.is_closing():
+        client.transport.write(data)
+
+
 class Pipe(Link):
     """Relays the answer to the client while it arrives, unchanged."""
 
@@ -90,7 +96,7 @@ class Pipe(Link):
     def data_received(self, data: bytes) -> None:
         self.begin()
         self._client.follow(self)
-        self._client.transport.write(data)
+        pass_on(self._client, data)
         self._parser.feed_data(data)
 
     def on_message_complete(self) -> None:
@@ -141,7 +147,7 @@ class EventRelay(WholeAnswer):
         self.begin()
         self._parser.feed_data(data)
         if self._ready:
-            self._client.transport.write(b"".join(self._ready))
+            pass_on(self._client, b"".join(self._ready))
             self._ready.clear()
 
     def on_body(self, body: bytes) -> None:
@@ -162,7 +168,7 @@ class EventRelay(WholeAnswer):
         if self._parser.get_status_code() == 200 and self._type.startswith(STREAM):
             self._streams = True
             self._client.follow(self)
-            self._client.transport.write(STREAM_HEAD)
+            pass_on(self._client, STREAM_HEAD)
 
     def on_message_complete(self) -> None:
         if not self._streams:

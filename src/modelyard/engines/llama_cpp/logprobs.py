@@ -26,12 +26,12 @@ def ask_of_chat(request: Body) -> int | None:
     given = request.get("logprobs")
     top = request.get("top_logprobs")
     if top is not None and not (whole_number(top) and top <= MOST):
-        raise RequestRefused("top_logprobs", f"must be a whole number from 0 to {MOST}.")
+        raise RequestRefused("top_logprobs", f"it must be a whole number from 0 to {MOST}.")
     if given is not None and not isinstance(given, bool):
-        raise RequestRefused("logprobs", "must be true or false.")
+        raise RequestRefused("logprobs", "it must be true or false.")
     if not given:
         if top:
-            raise RequestRefused("top_logprobs", "needs 'logprobs' to be true.")
+            raise RequestRefused("top_logprobs", "it needs 'logprobs' to be true.")
         request.pop("top_logprobs", None)
         return None
     request["n_probs"] = max(1, top or 0)
@@ -47,7 +47,7 @@ def ask_of_completion(request: Body) -> int | None:
         request.pop("logprobs", None)
         return request.get("n_probs") or None if whole_number(request.get("n_probs")) else None
     if given is not True and not whole_number(given):
-        raise RequestRefused("logprobs", "must be a whole number of alternatives.")
+        raise RequestRefused("logprobs", "it must be a whole number of alternatives.")
     request["n_probs"] = max(1, int(given))
     del request["logprobs"]
     return int(given)

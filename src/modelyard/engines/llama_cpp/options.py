@@ -185,6 +185,12 @@ def context(launch: Launch, options: LlamaCppOptions) -> int:
     return min(launch.model.context_length or UNKNOWN_CONTEXT, most)
 
 
+def usable_context(launch: Launch, options: LlamaCppOptions) -> int:
+    """Tokens of context per request that llama.cpp accepts: no more than the model was trained for, whatever `n_ctx` is."""
+    tokens = context(launch, options)
+    return min(tokens, launch.model.context_length or tokens)
+
+
 def ubatch(launch: Launch, options: LlamaCppOptions) -> int:
     """Tokens of one pass. An encoder reads a whole text in one pass, so there it limits the text's length."""
     if options.n_ubatch:

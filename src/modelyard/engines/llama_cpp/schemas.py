@@ -334,7 +334,7 @@ class _Walk:
         tuple_ = ahead if ahead is not None else items if isinstance(items, list) else None
         if tuple_ is not None:
             if not isinstance(tuple_, list):
-                raise self.refuse(f"{place}.prefixItems", "must be a list of schemas.")
+                raise self.refuse(f"{place}.prefixItems", "it must be a list of schemas.")
             if not schema.get("minItems", 0) <= len(tuple_) <= schema.get("maxItems", sys.maxsize):
                 raise self.refuse(f"{place}.minItems", "it holds lists of as many values as there are schemas.")
             for number, each in enumerate(tuple_):

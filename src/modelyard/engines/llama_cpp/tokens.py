@@ -46,7 +46,7 @@ def read(body: bytes) -> Ids:
         raise RequestRefused("input", f"the body is no JSON object: {error}") from None
     ids = Ids(_checked(given, depth=0))
     if len(ids.distinct()) > MOST:
-        raise RequestRefused("input", f"holds more than {MOST} different ids.")
+        raise RequestRefused("input", f"it holds more than {MOST} different ids.")
     return ids
 
 
@@ -78,7 +78,7 @@ def _checked(given: Any, depth: int) -> Any:
     if isinstance(given, str) and given.isascii() and given.isdigit() and len(given) <= 10:
         given = int(given)
     if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given < INT32:
-        raise RequestRefused("input", "must be a token id, a list of ids, or a list of such lists.")
+        raise RequestRefused("input", "it must be a token id, a list of ids, or a list of such lists.")
     return given
 
 

@@ -20,7 +20,7 @@ def plan_embedding(request: Body) -> RequestPlan:
     if width is None:
         return RequestPlan(msgspec.json.encode(request), whole=True)
     if not whole_number(width, 1):
-        raise RequestRefused("dimensions", "must be a positive whole number.")
+        raise RequestRefused("dimensions", "it must be a positive whole number.")
     packed = request.pop("encoding_format", None) == "base64"
 
     def rewrite(answer: Body) -> Body:
@@ -35,7 +35,7 @@ def plan_embedding(request: Body) -> RequestPlan:
 def _check_input(given: Any) -> None:
     """Refuse empty input, for which llama.cpp would return vectors."""
     if given in ("", []):
-        raise RequestRefused("input", "must be a text or a list of them, and not an empty one.")
+        raise RequestRefused("input", "it must be a text or a list of them, and not an empty one.")
     if isinstance(given, list) and any(each in ("", []) for each in given):
         raise RequestRefused("input", "a text must have characters.")
 
@@ -43,7 +43,7 @@ def _check_input(given: Any) -> None:
 def shortened(vector: list[float], width: int) -> list[float]:
     """The first `width` numbers, normalized, as models with Matryoshka training expect."""
     if width > len(vector):
-        raise RequestRefused("dimensions", f"is {width}, and this model's vectors have {len(vector)}.")
+        raise RequestRefused("dimensions", f"it is {width}, and this model's vectors have {len(vector)}.")
     part = vector[:width]
     norm = math.sqrt(sum(number * number for number in part)) or 1.0
     return [number / norm for number in part]
@@ -53,14 +53,14 @@ def plan_rerank(request: Body, logits: bool) -> RequestPlan:
     """Plan a rerank; `logits` means that the model's scores have to be converted to probabilities."""
     documents = request.get("documents")
     if not isinstance(documents, list) or not documents:
-        raise RequestRefused("documents", "must be a list of texts, and not an empty one.")
+        raise RequestRefused("documents", "it must be a list of texts, and not an empty one.")
     if not isinstance(request.get("query"), str):
-        raise RequestRefused("query", "must be a text.")
+        raise RequestRefused("query", "it must be a text.")
     if not request["query"]:
-        raise RequestRefused("query", "must have characters.")
+        raise RequestRefused("query", "it must have characters.")
     top = request.get("top_n")
     if top is not None and not whole_number(top, 1):
-        raise RequestRefused("top_n", "must be a positive whole number.")
+        raise RequestRefused("top_n", "it must be a positive whole number.")
     if top is None:
         request.pop("top_n", None)
     texts = [_text(document) for document in documents]

@@ -26,8 +26,8 @@ from modelyard.engines.sentence_transformers.rules import RULES
 from modelyard.engines.served import ReplicaConfig, ServedEngine, configure, served
 
 TASKS = {
-    ModelType.EMBEDDING: frozenset({Task.EMBEDDING}),
-    ModelType.RERANK: frozenset({Task.RERANK}),
+    ModelType.EMBEDDING: frozenset({Task.EMBEDDING, Task.TOKENIZATION}),
+    ModelType.RERANK: frozenset({Task.RERANK, Task.CLASSIFICATION, Task.TOKENIZATION}),
 }
 
 PROFILE = Profile(
@@ -52,6 +52,9 @@ RECIPE = Recipe(
 PROCESS = 500 * MEBIBYTE
 """Bytes of the interpreter with torch, transformers and sentence-transformers, before a model is loaded."""
 
+CLASSIFY = "classify"
+"""The ability of models with several labels, which do not rank."""
+
 WIDTHS = 14
 """Values per token of a pass, in multiples of the residual stream's width: the feed-forward layer has four of them."""
 
@@ -64,6 +67,7 @@ class SentenceTransformers(ServedEngine):
     name = NAME
     profile = PROFILE
     Options = SentenceTransformersOptions
+    rules = RULES
     environment = RECIPE
 
     def fits(self, model: Model, hardware: Hardware) -> Fit:
@@ -73,7 +77,7 @@ class SentenceTransformers(ServedEngine):
             return Fit(0, f"it runs folders of PyTorch weights, not format '{model.format}'")
         architecture = model.architecture or ""
         if model.type is ModelType.RERANK and architecture and not architecture.endswith("ForSequenceClassification"):
-            return Fit(0, f"it ranks with classifiers of pairs, not with '{architecture}'")
+            return Fit(0, f"it ranks and classifies with heads of classifiers, not with '{architecture}'")
         return Fit(75, "sentence-transformers runs such folders natively")
 
     def footprint(self, launch: Launch) -> Footprint:
@@ -101,7 +105,7 @@ class SentenceTransformers(ServedEngine):
             config,
             listen,
             token,
-            tasks=TASKS.get(model.type, frozenset()),
+            tasks=TASKS.get(model.type, frozenset()) - ({Task.RERANK} if CLASSIFY in model.abilities else set()),
             # Threads that wait by spinning block a machine with other replicas.
             env={"OMP_WAIT_POLICY": "passive", "TOKENIZERS_PARALLELISM": "true"},
             rules=RULES,

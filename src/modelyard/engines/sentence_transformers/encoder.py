@@ -61,6 +61,11 @@ class SentenceEncoder:
         self.default_prompt = options.prompt_name or model.default_prompt_name or ""
         self.vocabulary = int(first.model.get_input_embeddings().num_embeddings)
         self.special = int(tokenizer.num_special_tokens_to_add(False))
+        self.labels: list[str] = _labels(first.model.config) if hasattr(model, "num_labels") else []
+        """The labels of a classifier, one for a model that ranks; empty for models that make vectors."""
+        kind = getattr(first.model.config, "problem_type", None)
+        self.multi_label = len(self.labels) == 1 or kind == "multi_label_classification"
+        """Whether each label is true or false by itself."""
         self.width = 0
         """Length of a vector; 0 before the first computation, and for scores."""
         self._model = model
@@ -94,6 +99,16 @@ class SentenceEncoder:
         taken = numpy.array(ids[:keep] if keep else ids, dtype=numpy.int32)
         return EncoderInput(taken, numpy.zeros_like(taken) if self._with_kinds else None)
 
+    def tokens(self, text: str, special: bool) -> list[int]:
+        """The tokens of a text, with those that the tokenizer puts around it or without."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=special).ids
+        return ids
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, also of special ones."""
+        found: str = self._tokenizer.decode(list(tokens), skip_special_tokens=False)
+        return found
+
     def run(self, texts: Sequence[EncoderInput]) -> Any:
         """Run one pass; returns a float32 numpy array with a row per text. All texts must be of one group."""
         import torch
@@ -114,11 +129,14 @@ class SentenceEncoder:
         return rows
 
     def _finish(self, made: dict[str, Any]) -> Any:
-        """Vectors, normalized if the options say so; or the scores of pairs, from 0 to 1."""
+        """Vectors, normalized if the options say so; or scores from 0 to 1: one of each pair, or one of each label."""
         import torch
 
         if "scores" in made:
-            return torch.sigmoid(made["scores"].float()).reshape(-1)
+            scores = made["scores"].float()
+            if len(self.labels) > 1:
+                return torch.sigmoid(scores) if self.multi_label else torch.softmax(scores, dim=1)
+            return torch.sigmoid(scores).reshape(-1)
         vectors = made["sentence_embedding"].float()
         return torch.nn.functional.normalize(vectors, dim=1) if self.options.normalize else vectors
 
@@ -203,10 +221,10 @@ def _embedder(path: str, options: SentenceTransformersOptions, given: dict[str, 
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(path, **given)
-    wanted = [name for name in (options.prompt_name,) if name and name not in model.prompts]
-    if wanted:
+    unknown = [name for name in (options.prompt_name,) if name and name not in model.prompts]
+    if unknown:
         known = ", ".join(model.prompts) or "none"
-        raise InvalidParameter("prompt_name", f"the model has no prompt '{wanted[0]}'; it has {known}.")
+        raise InvalidParameter("prompt_name", f"the model has no prompt '{unknown[0]}'; it has {known}.")
     if options.pooling:
         pooling = next((module for module in model if hasattr(module, "pooling_mode")), None)
         if pooling is None:
@@ -218,10 +236,13 @@ def _embedder(path: str, options: SentenceTransformersOptions, given: dict[str, 
 def _ranker(path: str, given: dict[str, Any]) -> Any:
     from sentence_transformers import CrossEncoder
 
-    model = CrossEncoder(path, **given)
-    if model.num_labels != 1:
-        raise ModelFilesInvalid(path, f"it is a classifier with {model.num_labels} labels; one that ranks has one.")
-    return model
+    return CrossEncoder(path, **given)
+
+
+def _labels(config: Any) -> list[str]:
+    """The names of a classifier's labels, in their order."""
+    names = getattr(config, "id2label", None) or {}
+    return [str(names.get(index, index)) for index in range(int(config.num_labels))]
 
 
 def _device(gpus: int) -> str:
@@ -242,5 +263,5 @@ def _limit(model: Any, options: SentenceTransformersOptions) -> int:
     known = [number for number in limits if 0 < number < UNLIMITED]
     most = min(known, default=UNLIMITED)
     if options.max_length > most:
-        raise InvalidParameter("max_length", f"is {options.max_length}, and the model reads {most} tokens at most.")
+        raise InvalidParameter("max_length", f"it is {options.max_length}, and the model reads {most} tokens at most.")
     return options.max_length or most

@@ -65,12 +65,19 @@ class SentenceTransformersOptions(msgspec.Struct, kw_only=True, frozen=True, for
     document_prompt_name: Annotated[
         str, Meta(description="Which prompt stands before texts of requests with input_type `document`")
     ] = "document"
+    safe_labels: Annotated[
+        str,
+        Meta(
+            description="Labels of a classifier that moderation does not flag, with commas between them; empty: those with "
+            "harmless names, such as `safe`, `neutral` and `not_spam`"
+        ),
+    ] = ""
     trust_remote_code: Annotated[bool, Meta(description="Run Python code that the model's folder brings")] = False
 
 
 OPEN = frozenset(
     {"dtype", "device", "n_threads", "max_batch_tokens", "max_waiting", "max_length", "truncate", "normalize", "pooling",
-     "prompt_name", "query_prompt_name", "document_prompt_name"}
+     "prompt_name", "query_prompt_name", "document_prompt_name", "safe_labels"}
 )  # fmt: skip
 """Options that are open to every caller."""
 

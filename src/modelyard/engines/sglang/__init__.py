@@ -64,6 +64,7 @@ class Sglang(Engine):
     name = NAME
     profile = PROFILE
     Options = SglangOptions
+    rules = RULES
     environment = RECIPE
 
     def fits(self, model: Model, hardware: Hardware) -> Fit:

@@ -70,6 +70,7 @@ class Transformers(ServedEngine):
     name = NAME
     profile = PROFILE
     Options = TransformersOptions
+    rules = RULES
     environment = RECIPE
 
     def fits(self, model: Model, hardware: Hardware) -> Fit:
@@ -120,7 +121,7 @@ class Transformers(ServedEngine):
             configure(launch, model.path, listen, options, length),
             listen,
             token,
-            tasks=frozenset({Task.CHAT, Task.COMPLETION}),
+            tasks=frozenset({Task.CHAT, Task.COMPLETION, Task.TOKENIZATION}),
             rules=RULES if _takes_tools(model, options) else without_tools(RULES, NO_TOOLS),
             context_length=length,
             hot_adapters=True,

@@ -74,10 +74,10 @@ def _device(config: ReplicaConfig) -> str:
     return "mps" if config.gpus and torch.backends.mps.is_available() else "cpu"
 
 
-def _dtype(wanted: str, device: str, config: Any) -> torch.dtype:
+def _dtype(name: str, device: str, config: Any) -> torch.dtype:
     """The dtype. Float32 on a CPU by default, because half precision is slower there, and batching would change answers."""
-    if wanted != "auto":
-        found: torch.dtype = getattr(torch, wanted)
+    if name != "auto":
+        found: torch.dtype = getattr(torch, name)
         return found
     if device == "cpu":
         return torch.float32
@@ -241,16 +241,18 @@ class Passes:
         """Check that the architecture works with our cache, by a short text with and without it. Raises `CannotStart`."""
         tokens = [index % self._config.vocab_size for index in range(3, 15)]
         with torch.no_grad():
-            want = self._model(input_ids=torch.tensor([tokens], device=self._device), use_cache=False)[0][0, -1].float()
+            reference = self._model(input_ids=torch.tensor([tokens], device=self._device), use_cache=False)[0][
+                0, -1
+            ].float()
         try:
             for row, start in ((0, 0), (1, 2)):
                 self.read(row, 0, tokens[start:9])
                 self.read(row, 9 - start, tokens[9:-1])
             inputs = torch.tensor([[tokens[-1]]] * 2, device=self._device)
-            got = self._step(inputs, torch.tensor([11, 9], device=self._device), 12)[0].float()
+            result = self._step(inputs, torch.tensor([11, 9], device=self._device), 12)[0].float()
         except (TypeError, ValueError, AttributeError, RuntimeError, KeyError, IndexError) as error:
             raise CannotStart(f"{self._name()} cannot be batched by the transformers engine: {error}") from error
-        difference = apart(got, want)
+        difference = apart(result, reference)
         self._cache.clear()
         if not difference <= self.tolerance:
             raise CannotStart(

@@ -103,7 +103,7 @@ def context(launch: Launch, options: TransformersOptions) -> int:
     most = launch.model.context_length
     if options.max_model_len and most and options.max_model_len > most:
         raise InvalidParameter(
-            "max_model_len", f"is {options.max_model_len}, and the model was made for {most} tokens."
+            "max_model_len", f"it is {options.max_model_len}, and the model was made for {most} tokens."
         )
     return options.max_model_len or min(most or UNKNOWN_CONTEXT, GENERATION_CONTEXT)
 

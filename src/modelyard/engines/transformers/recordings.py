@@ -41,9 +41,9 @@ def cuda_graphs() -> Record:
     return record
 
 
-def apart(got: Tensor, want: Tensor) -> float:
+def apart(result: Tensor, reference: Tensor) -> float:
     """The largest difference of logits, relative to the largest expected one."""
-    difference: float = ((got - want).abs().max() / want.abs().max().clamp(min=1e-6)).item()
+    difference: float = ((result - reference).abs().max() / reference.abs().max().clamp(min=1e-6)).item()
     return difference
 
 

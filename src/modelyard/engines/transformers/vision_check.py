@@ -39,14 +39,14 @@ def check(sight: Sight, passes: Passes) -> None:
     text = f"A picture: {sight.placeholder} What is it?"
     pictures = (made_up(),)
     try:
-        want = sight.bare(text, pictures)
-        got = through_passes(passes, sight.tokens(text, pictures), pictures, len(want))
+        reference = sight.bare(text, pictures)
+        result = through_passes(passes, sight.tokens(text, pictures), pictures, len(reference))
     except (*FAILURES, InvalidParameter) as error:
         passes.reset()
         raise CannotSee(f"a made-up picture fails: {error}") from error
     passes.reset()
-    scale = want.abs().max().clamp(min=1e-6)
-    difference = ((got - want.log_softmax(dim=-1).cpu()).abs().max() / scale.cpu()).item()
+    scale = reference.abs().max().clamp(min=1e-6)
+    difference = ((result - reference.log_softmax(dim=-1).cpu()).abs().max() / scale.cpu()).item()
     if not difference <= passes.tolerance:
         raise CannotSee(
             f"a made-up picture comes out differently when it is read in parts (by {difference:.2g} of the largest logit)"

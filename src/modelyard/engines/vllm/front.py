@@ -1,35 +1,43 @@
 """The front of a vLLM replica: ASGI middleware inside vLLM's process that accepts known paths only and rewrites answers.
 
-vLLM protects `/v1` with its key and leaves `/invocations`, `/tokenize` and a dozen more open. The gateway forwards none of
-these, and the front hides them from anyone who reaches the replica without the gateway.
+vLLM protects `/v1` with its key and leaves `/invocations`, `/tokenize` and a dozen more open. The front hides those
+that the gateway does not forward.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hmac
 import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from modelyard.core.asgi import App, Message, Receive, Scope, Send
-from modelyard.core.errors import BadRequest
+from modelyard.core.errors import BadRequest, InvalidKey
 from modelyard.engines.bodies import forward, refuse, respond, with_data
 from modelyard.engines.front import ReplicaFront
-from modelyard.engines.vllm import answers, forms, lengths, vectors
+from modelyard.engines.vllm import answers, forms, lengths, tokens, vectors
 from modelyard.protocol.errors import encode
 
 CHAT = "/v1/chat/completions"
 COMPLETION = "/v1/completions"
 EMBEDDING = "/v1/embeddings"
 RERANK = "/v1/rerank"
+CLASSIFY, TOKENIZE, DETOKENIZE = "/classify", "/tokenize", "/detokenize"
 LOAD = "/v1/load_lora_adapter"
 PATHS = frozenset(
     {
-        *("/health", "/metrics", "/v1/models", CHAT, COMPLETION, EMBEDDING, RERANK),
+        *("/health", "/metrics", "/v1/models", CHAT, COMPLETION, EMBEDDING, RERANK, CLASSIFY, TOKENIZE, DETOKENIZE),
         *("/v1/load_lora_adapter", "/v1/unload_lora_adapter"),
     }
 )
+
+OPEN = frozenset({CLASSIFY, TOKENIZE, DETOKENIZE})
+"""Paths that vLLM itself answers without its key."""
+TOKEN_VARIABLE = "VLLM_API_KEY"
+"""Environment variable with the replica's token, which vLLM reads as well."""
 
 WRITING = frozenset({CHAT, COMPLETION})
 
@@ -42,6 +50,9 @@ class VllmFront(ReplicaFront):
 
     async def post(self, body: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         given, path = body, scope["path"]
+        if path in OPEN and not has_token(scope):
+            await respond(send, 401, encode(InvalidKey("The token of this replica is wrong or missing.")))
+            return
         if path in CHANGED:
             body = CHANGED[path](given)
         if path in READ:
@@ -55,6 +66,8 @@ class VllmFront(ReplicaFront):
         try:
             if path in CHECKS:
                 CHECKS[path](body)
+            if path == DETOKENIZE:
+                tokens.check(body, vocabulary_of(scope))
         except BadRequest as error:
             await respond(send, error.status, encode(error))
             return
@@ -91,9 +104,10 @@ CHECKS: Mapping[str, Callable[[bytes], object]] = {
     COMPLETION: lengths.only_echoes,
     EMBEDDING: vectors.check_texts,
     RERANK: vectors.check_ranking,
+    CLASSIFY: vectors.check_texts,
 }
 """Path → check that raises for requests that vLLM would answer differently from other engines."""
-READ = frozenset({CHAT, COMPLETION, EMBEDDING, RERANK})
+READ = frozenset({CHAT, COMPLETION, EMBEDDING, RERANK, CLASSIFY, TOKENIZE, DETOKENIZE})
 """Paths whose requests may contain addresses of files, which are fetched here, so that vLLM receives data."""
 
 
@@ -113,12 +127,13 @@ class AnswerRewriter:
         self._whole = bytearray()
         self._writes = scope["path"] in WRITING
         self._ranks = scope["path"] == RERANK
+        self._classifies = scope["path"] == CLASSIFY
         self._events = answers.EventMender(fingerprint_of(scope))
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             announced = any(name.lower() == b"content-length" for name, _ in message["headers"])
-            if message["status"] >= 400 or ((self._writes or self._ranks) and announced):
+            if message["status"] >= 400 or ((self._writes or self._ranks or self._classifies) and announced):
                 self._head = message
             else:
                 await self._send(message)
@@ -137,6 +152,8 @@ class AnswerRewriter:
             body = await self._refusal(body)
         elif self._ranks:
             body = vectors.ranked(body, self._body)
+        elif self._classifies:
+            body = vectors.classified(body, config_of(self._scope))
         else:
             body = answers.unwritten(body) if lengths.only_echoes(self._body) else answers.whole(body)
         headers = [pair for pair in head["headers"] if pair[0].lower() != b"content-length"]
@@ -148,6 +165,25 @@ class AnswerRewriter:
         if error is not None:
             return encode(error)
         return forms.blamed(body)
+
+
+def has_token(scope: Scope) -> bool:
+    """Whether a request has the replica's token; true for a replica without one."""
+    given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    return not token or hmac.compare_digest(given, b"Bearer " + token.encode())
+
+
+def config_of(scope: Scope) -> Any:
+    """The config.json of the model as an object; None if this version of vLLM has it elsewhere."""
+    config = getattr(getattr(scope.get("app"), "state", None), "vllm_config", None)
+    return getattr(getattr(config, "model_config", None), "hf_config", None)
+
+
+def vocabulary_of(scope: Scope) -> int | None:
+    """Number of the model's tokens, if the model says it."""
+    found = getattr(config_of(scope), "vocab_size", None)
+    return found if isinstance(found, int) else None
 
 
 def fingerprint_of(scope: Scope) -> str | None:

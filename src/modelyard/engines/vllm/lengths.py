@@ -18,6 +18,9 @@ FIELDS = {
     "/v1/completions": "prompt",
     "/v1/embeddings": "input",
     "/v1/rerank": "documents",
+    "/classify": "input",
+    TOKENIZE: "messages",
+    "/detokenize": "tokens",
 }
 """Path → the field whose texts are limited."""
 GENERATING = ("/v1/chat/completions", "/v1/completions")

@@ -155,7 +155,7 @@ def _check_extra(options: VllmOptions) -> None:
     for word in extra(options):
         name = word.partition("=")[0].replace("_", "-")
         if name in OURS:
-            raise InvalidParameter("vllm_args", f"may not hold {name}, which is decided by the server.")
+            raise InvalidParameter("vllm_args", f"it may not hold {name}, which is decided by the server.")
 
 
 def tensor_parallel(launch: Launch, options: VllmOptions) -> int:
@@ -179,6 +179,11 @@ def cpu_cache(launch: Launch, options: VllmOptions) -> int:
     return max(1, math.ceil(kv_bytes(launch.model.shape, 4 * context(launch, options)) / GIB))
 
 
+def eager(launch: Launch, options: VllmOptions) -> bool:
+    """Whether vLLM runs without compiled graphs."""
+    return not launch.gpus if options.enforce_eager is None else options.enforce_eager
+
+
 def takes_adapters(launch: Launch, options: VllmOptions) -> bool:
     """Whether a replica can load adapters."""
     return options.enable_lora or bool(launch.adapters)
@@ -193,7 +198,7 @@ def lora_rank(launch: Launch, options: VllmOptions) -> int:
     """The maximum rank, rounded up to a value in `RANKS`."""
     highest = max((adapter.rank for adapter in launch.adapters), default=0)
     if options.max_lora_rank and options.max_lora_rank not in RANKS:
-        raise InvalidParameter("max_lora_rank", f"is none of {', '.join(map(str, RANKS))}.")
+        raise InvalidParameter("max_lora_rank", f"it is none of {', '.join(map(str, RANKS))}.")
     return options.max_lora_rank or next((rank for rank in RANKS if rank >= max(16, highest)), RANKS[-1])
 
 
@@ -203,7 +208,7 @@ def extra(options: VllmOptions) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(given)) if isinstance(given, str) else tuple(given)
     except ValueError as error:
-        raise InvalidParameter("vllm_args", f"cannot be read: {error}.") from None
+        raise InvalidParameter("vllm_args", f"it cannot be read: {error}.") from None
 
 
 def arguments(launch: Launch, options: VllmOptions) -> list[str]:
@@ -232,7 +237,7 @@ def _flags(launch: Launch, options: VllmOptions) -> Iterator[tuple[str, str | in
     yield "--quantization", options.quantization
     yield "--kv-cache-dtype", options.kv_cache_dtype
     yield "--enable-prefix-caching", options.enable_prefix_caching
-    yield "--enforce-eager", not launch.gpus if options.enforce_eager is None else options.enforce_eager
+    yield "--enforce-eager", eager(launch, options)
     yield "--reasoning-parser", options.reasoning_parser
     yield "--enable-auto-tool-choice", bool(options.tool_call_parser)
     yield "--tool-call-parser", options.tool_call_parser

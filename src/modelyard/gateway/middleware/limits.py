@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 from modelyard.core.access import Grant, Window
 from modelyard.core.errors import RateLimited
+
+
+class Allowance(NamedTuple):
+    """What is left to a key of one of its limits."""
+
+    unit: str
+    """`requests` or `tokens`."""
+    limit: int
+    """Per minute."""
+    remaining: int
+    seconds: float
+    """Seconds until all of it is there again."""
 
 
 class Limits:
@@ -18,19 +31,22 @@ class Limits:
         self._requests: dict[str, Window] = {}
         self._tokens: dict[str, Window] = {}
 
-    def begin(self, grant: Grant) -> None:
-        """Count a request of a key. Raises `RateLimited`, and then counts nothing."""
-        now = self._clock()
+    def begin(self, grant: Grant) -> bool:
+        """Count a request of a key, and return whether the key has limits. Raises `RateLimited`, and then counts nothing."""
+        now, limited = self._clock(), False
         counted: list[Window] = []
         for quota in grant.quotas:
-            if (limit := quota.tokens_per_minute) is not None and (window := self._tokens.get(quota.id)) is not None:
-                _check(window, limit, now, "tokens")
+            if (limit := quota.tokens_per_minute) is not None:
+                limited = True
+                if (window := self._tokens.get(quota.id)) is not None:
+                    _check(window, limit, now, "tokens")
             if (limit := quota.requests_per_minute) is not None:
                 window = self._requests.setdefault(quota.id, Window())
                 _check(window, limit, now, "requests")
                 counted.append(window)
         for window in counted:
             window.add(1, now)
+        return limited or bool(counted)
 
     def end(self, grant: Grant, tokens: int) -> None:
         """Count the tokens of an answer that has ended, successfully or not."""
@@ -38,11 +54,28 @@ class Limits:
             if quota.tokens_per_minute is not None:
                 self._tokens.setdefault(quota.id, Window()).add(tokens, self._clock())
 
+    def allowances(self, grant: Grant) -> Sequence[Allowance]:
+        """What is left to a key of its limits: of requests and of tokens the one of which least is left."""
+        now = self._clock()
+        found: dict[str, Allowance] = {}
+        for quota in grant.quotas:
+            limits = (
+                ("requests", quota.requests_per_minute, self._requests),
+                ("tokens", quota.tokens_per_minute, self._tokens),
+            )
+            for unit, limit, windows in limits:
+                if limit is None:
+                    continue
+                window = windows.get(quota.id) or Window()
+                left = Allowance(unit, limit, max(0, limit - window.used(now)), window.clear_after(now))
+                found[unit] = min(left, found.get(unit, left), key=lambda each: each.remaining)
+        return tuple(found.values())
+
     def keep(self, keys: Collection[str]) -> None:
         """Delete the counts of all other keys."""
         for windows in (self._requests, self._tokens):
-            for gone in windows.keys() - set(keys):
-                del windows[gone]
+            for old in windows.keys() - set(keys):
+                del windows[old]
 
 
 def _check(window: Window, limit: int, now: float, unit: str) -> None:

@@ -12,20 +12,23 @@ from modelyard.core.access import Grant
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.answering.citations import cited_numbers, extract, likely_source
-from modelyard.knowledge.answering.context import Passage, fitting, passages, room
+from modelyard.knowledge.answering.context import INSTRUCTION, Passage, fitting, passages, prompt_limit, room, shortened
+from modelyard.knowledge.answering.evidence import evidence
 from modelyard.knowledge.answering.follow_up import search_text
 from modelyard.knowledge.answering.prompts import prompt
-from modelyard.knowledge.answering.support import is_refusal, unsupported
+from modelyard.knowledge.answering.support import CitedSoFar, is_refusal, unsupported
 from modelyard.knowledge.search.search import Mode, Query, Search, SearchResult
 from modelyard.knowledge.types import Models, texts_of
 from modelyard.protocol.hits import Citation, Hit
 
-EVIDENCE = 0.1
-"""Score from which a chunk counts as evidence: of the answerable questions in `benchmarks/knowledge_set`, 2 % have none then."""
-RANKED = 0.1
-"""Score of a rerank model from which a chunk counts as evidence."""
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 SOURCES = 5
+ROUNDS = 5
+"""How often the sources of a question are shortened and counted at most."""
+SHORTEST = 100
+"""Characters of sources that are never shortened."""
+SPARE = 0.9
+"""The share of the room that shortened sources take, as parts of a text differ in characters per token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class Sources:
 
     citations: Sequence[Citation]
     notes: Sequence[str] = ()
+    rerank_model: str | None = None
+    """The model that ranked them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class AnswerToken:
     """An event with a piece of the answer."""
 
     text: str
+    citations: Sequence[Citation] = ()
+    """The sources that marks which end in this piece are the first to cite, if they support what they are cited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,8 @@ class FinalAnswer:
     """The model that answered; None if none did."""
     usage: Mapping[str, int] = field(default_factory=dict)
     finish_reason: str = "stop"
+    stop_reason: str | None = None
+    """The stop string that ended the answer, where the engine reports it."""
     notes: Sequence[str] = ()
     """Sentences for people: that a source does not say what it is cited for."""
 
@@ -91,6 +100,9 @@ class RunningModels(Protocol):
 
     def chats(self, grant: Grant | None = None) -> str | None:
         """A chat model that a key may use; None if none runs."""
+
+    def ranker(self, grant: Grant | None = None) -> str | None:
+        """A rerank model that a key may use; None if none runs."""
 
     def context_length(self, name: str) -> int | None:
         """Tokens of prompt and answer that a model reads at most; None if that is not known."""
@@ -116,14 +128,36 @@ class Answering:
                 mode=question.mode,
                 where=question.where,
                 rerank=question.rerank,
+                ranker=self._running.ranker(question.grant),
                 min_score=question.min_score,
                 models=question.models,
             )
         )
-        hits = [hit for hit in result.hits if is_evidence(hit)]
+        hits = evidence(result.hits, text, question.mode)
         context = None if model is None else self._running.context_length(model)
         space = room(context, question.text, question.history, question.options)
-        return await passages(self._database, fitting(hits, space), space), result
+        found = await passages(self._database, fitting(hits, space), space)
+        if model is None or context is None:
+            return found, result
+        return await self._readable(question, model, context, found), result
+
+    async def _readable(
+        self, question: KnowledgeQuestion, model: str, context: int, found: list[Passage]
+    ) -> list[Passage]:
+        """The passages whose prompt leaves room for an answer, as the model's own tokenizer counts it."""
+        limit = prompt_limit(context, question.options)
+        for _ in range(ROUNDS):
+            characters = sum(len(each.whole.text) for each in found)
+            if characters <= SHORTEST:
+                break
+            messages = await self._messages(question, [each.whole for each in found])
+            if sum(len(str(each.get("content")).encode()) for each in messages) + INSTRUCTION <= limit:
+                break  # no token is shorter than a byte
+            count = await (question.models or self._models).count_tokens(model, messages)
+            if count is None or count <= limit:
+                break
+            found = shortened(found, max(SHORTEST, int(characters * limit / count * SPARE)))
+        return found
 
     def model(self, question: KnowledgeQuestion) -> str | None:
         """The model that answers: the named one, that of a base, or any running chat model; None if there is none.
@@ -143,7 +177,7 @@ class Answering:
         found, result = await self._find(question, model)
         sources = [Citation.of(number, each.hit, each.before, each.after) for number, each in enumerate(found, 1)]
         hits = [each.whole for each in found]
-        yield Sources(sources, result.notes)
+        yield Sources(sources, result.notes, result.rerank_model)
         if not hits:
             sentence = nothing_found(question)
             yield AnswerToken(sentence)
@@ -151,38 +185,48 @@ class Answering:
             return
         if model is None:
             text, used = extract(question.text, hits)
-            yield AnswerToken(text)
-            yield FinalAnswer(text, [sources[number - 1] for number in used], True, None)
+            cited = [sources[number - 1] for number in used]
+            yield AnswerToken(text, cited)
+            yield FinalAnswer(text, cited, True, None)
             return
+        so_far = CitedSoFar(question.text, hits)
         async with aclosing(self._generate(question, model, hits)) as events:
             async for event in events:
                 if isinstance(event, FinalAnswer):
                     event, more = _with_citations(event, question.text, hits, sources)
                     if more:
-                        yield AnswerToken(more)
+                        yield AnswerToken(more, event.citations)
+                elif numbers := so_far.add(event.text):
+                    event = replace(event, citations=[sources[number - 1] for number in numbers])
                 yield event
+
+    @staticmethod
+    async def _messages(question: KnowledgeQuestion, hits: Sequence[Hit]) -> list[Mapping[str, Any]]:
+        """The conversation that a model reads: the history, and the question with its sources."""
+        sources = [
+            {"document": each.document, "page": each.page, "text": each.text, "heading": each.heading} for each in hits
+        ]
+        text = await prompt(question.bases[0].prompts, question.text, sources)
+        return [*question.history, {"role": "user", "content": text}]
 
     async def _generate(
         self, question: KnowledgeQuestion, model: str, hits: Sequence[Hit]
     ) -> AsyncGenerator[AnswerToken | FinalAnswer]:
         """Let a model answer from the hits. The last event is the whole answer, without citations."""
-        templates = question.bases[0].prompts
-        sources = [
-            {"document": each.document, "page": each.page, "text": each.text, "heading": each.heading} for each in hits
-        ]
-        messages = [*question.history, {"role": "user", "content": await prompt(templates, question.text, sources)}]
+        messages = await self._messages(question, hits)
         usage: Mapping[str, int] = {}
-        reason, parts = "stop", []
+        reason, stop, parts = "stop", None, []
         chunks = (question.models or self._models).chat({**question.options, "model": model, "messages": messages})
         async with aclosing(chunks) as stream:
             async for chunk in stream:
                 usage = chunk.get("usage") or usage
                 for choice in chunk.get("choices", []):
-                    reason = choice.get("finish_reason") or reason
+                    reason, stop = choice.get("finish_reason") or reason, choice.get("stop_reason") or stop
                 for text in texts_of(chunk):
                     parts.append(text)
                     yield AnswerToken(text)
-        yield FinalAnswer("".join(parts), [], True, model, usage, reason)
+        stop = stop if isinstance(stop, str) else None
+        yield FinalAnswer("".join(parts), [], True, model, usage, reason, stop)
 
 
 def _with_citations(
@@ -204,11 +248,6 @@ def _with_citations(
     return replace(
         answer, text=answer.text + more, citations=[sources[number - 1] for number in used], notes=notes
     ), more
-
-
-def is_evidence(hit: Hit) -> bool:
-    """Whether a hit is about the question; the best hit of a search need not be."""
-    return hit.score >= (EVIDENCE if hit.scores.rerank is None else RANKED)
 
 
 def nothing_found(question: KnowledgeQuestion) -> str:

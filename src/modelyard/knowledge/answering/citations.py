@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Protocol
 
 from modelyard.knowledge.indexing.words import query_terms, terms
 from modelyard.protocol.hits import Hit
@@ -18,6 +19,14 @@ LONGEST = 600
 """Maximum characters of a quoted sentence."""
 
 
+class SourceText(Protocol):
+    """What an answer may be taken from."""
+
+    @property
+    def text(self) -> str:
+        """Its text."""
+
+
 def cited_numbers(answer: str, sources: int) -> list[int]:
     """Numbers of the sources that an answer cites, in order, each once."""
     found: dict[int, None] = {}
@@ -28,7 +37,7 @@ def cited_numbers(answer: str, sources: int) -> list[int]:
     return list(found)
 
 
-def likely_source(answer: str, hits: Sequence[Hit]) -> int | None:
+def likely_source(answer: str, hits: Sequence[SourceText]) -> int | None:
     """The number of the source that an answer without citation marks is taken from; None if there is none."""
     words = set(query_terms(answer))
     if not words:

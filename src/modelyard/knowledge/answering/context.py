@@ -59,10 +59,43 @@ def room(context: int | None, question: str, history: Sequence[Mapping[str, Any]
     """What a model with a context of so many tokens can read beside the talk and its own answer. None: not known."""
     if context is None:
         return Room()
-    limit = options.get("max_completion_tokens") or options.get("max_tokens")
-    answer = min(limit if isinstance(limit, int) else ANSWER, context // 4)
     talk = estimate_tokens("\n".join([question, *(str(each.get("content") or "") for each in history)]))
-    return Room(tokens=context - answer - INSTRUCTION - talk)
+    return Room(tokens=prompt_limit(context, options) - INSTRUCTION - talk)
+
+
+def prompt_limit(context: int, options: Mapping[str, Any]) -> int:
+    """The tokens of a prompt that leaves room for the answer in a context of so many tokens."""
+    limit = options.get("max_completion_tokens") or options.get("max_tokens")
+    return context - min(limit if isinstance(limit, int) else ANSWER, context // 4)
+
+
+def shortened(found: Sequence[Passage], characters: int) -> list[Passage]:
+    """Passages of at most so many characters: first without the text around hits, then without the last hits.
+
+    The first hit is always there; it is cut if it is longer.
+    """
+    first, *others = found
+    chosen = [Passage(_beginning(first.hit, characters))]
+    left = characters - len(chosen[0].hit.text)
+    for passage in others:
+        if (left := left - len(passage.hit.text)) < 0:
+            break
+        chosen.append(Passage(passage.hit))
+    for number, passage in enumerate(found[: len(chosen)]):
+        around = len(passage.before) + len(passage.after)
+        if 0 < around <= left:
+            left -= around
+            chosen[number] = passage
+    return chosen
+
+
+def _beginning(hit: Hit, characters: int) -> Hit:
+    """A hit with the beginning of its text."""
+    if len(hit.text) <= characters:
+        return hit
+    text = hit.text[:characters]
+    end = hit.end if hit.start is None else hit.start + len(text)
+    return msgspec.structs.replace(hit, text=text, end=end)
 
 
 def fitting(hits: Sequence[Hit], space: Room) -> list[Hit]:

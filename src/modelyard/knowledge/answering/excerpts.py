@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.answering.answer import is_evidence
+from modelyard.knowledge.answering.evidence import evidence
 from modelyard.knowledge.search.search import LONGEST_QUERY, Query, Search
 from modelyard.knowledge.types import Models
 from modelyard.protocol.hits import Hit
@@ -17,7 +17,7 @@ async def excerpts(search: Search, base: KnowledgeBase, query: str, models: Mode
     `models` embed the query, so that its tokens count for a caller; None for the models of the server.
     """
     found = await search.search(Query(text=query[:LONGEST_QUERY], bases=[base], k=MOST_HITS, models=models))
-    hits = [hit for hit in found.hits if is_evidence(hit)]
+    hits = evidence(found.hits, query)
     return "\n\n".join(map(_numbered, range(1, len(hits) + 1), hits)) or f"'{base.name}' has nothing about this."
 
 

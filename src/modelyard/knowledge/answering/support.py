@@ -11,6 +11,8 @@ from modelyard.knowledge.indexing.scripts import script_of
 from modelyard.knowledge.indexing.words import plain, query_terms
 from modelyard.protocol.hits import Hit
 
+LONGEST_MARK: Final = 32
+"""Characters of a mark, at most."""
 FEW: Final = 2
 """Words below which a sentence is checked by its numbers alone."""
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
@@ -79,6 +81,35 @@ def supports(hit: Hit, sentence: str, question: str) -> bool:
     if len(words) < FEW or script_of(sentence) is not script_of(source):
         return True
     return share(words, source) >= TAKEN
+
+
+class CitedSoFar:
+    """Finds, while an answer is written, the sources that its marks cite and that support the text before them."""
+
+    def __init__(self, question: str, hits: Sequence[Hit]) -> None:
+        self._question = question
+        self._hits = hits
+        self._text = ""
+        self._cited: set[int] = set()
+
+    def add(self, piece: str) -> list[int]:
+        """The numbers of the sources that marks which end in the next piece of the answer are the first to cite."""
+        before, self._text = len(self._text), self._text + piece
+        if not any(bracket in piece for bracket in "]】"):
+            return []
+        found: list[int] = []
+        for mark in MARK.finditer(self._text, max(0, before - LONGEST_MARK)):
+            if mark.end() > before:
+                numbers = [each for each in cited_numbers(mark.group(), len(self._hits)) if each not in self._cited]
+                sentence = self._sentence_before(mark.start()) if numbers else ""
+                found += [each for each in numbers if supports(self._hits[each - 1], sentence, self._question)]
+                self._cited.update(found)
+        return found
+
+    def _sentence_before(self, place: int) -> str:
+        """The sentence that ends, or is broken off, before a place; without marks."""
+        found = [text for each in sentences(self._text[:place]) if (text := MARK.sub(" ", each).strip())]
+        return found[-1] if found else ""
 
 
 def _numbers(text: str) -> set[str]:

@@ -29,6 +29,6 @@ async def ensure_demo(knowledge: KnowledgeService) -> str:
         return NAME
     files = sorted(Path(__file__).parent.glob("*.md"))
     for file in files:
-        await knowledge.put(base, file.name, whole(file.read_bytes()))
+        await knowledge.documents.put(base, file.name, whole(file.read_bytes()))
     await knowledge.worker.wait(await knowledge.index(base, [file.name for file in files]))
     return NAME

@@ -12,17 +12,19 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from modelyard.core.errors import ChangedMeanwhile, InvalidParameter, KnowledgeBaseExists, KnowledgeBaseNotFound
+from modelyard.core.mismatches import reworded
 from modelyard.core.names import addressable, composed, spellings
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeJob
 from modelyard.jobs.rows import remove
 from modelyard.knowledge.documents.splitter import Chunking
+from modelyard.knowledge.vector_stores.stores import expires_at
 
 LONGEST_NAME = 200
 RESERVED = frozenset({"answer", "formats", "search"})
 """Names that routes have in the position of a base's name."""
-PREFIX = "kb:"
-"""Prefix of a base's name where a request names a model."""
+TOUCH_SECONDS = 60.0
+"""Seconds between two records of the use of a base that expires."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,9 @@ def chunking_of(values: Mapping[str, Any]) -> Chunking:
     try:
         return msgspec.convert(dict(values), Chunking)
     except msgspec.ValidationError as error:
-        raise InvalidParameter("chunking", f"{error}.") from None
+        problem, _, where = str(error).partition(" - at `$.")
+        name = f"chunking.{where.rstrip('`')}" if where else "chunking"
+        raise InvalidParameter(name, f"{reworded(problem, Chunking, where.rstrip('`'))}.") from None
 
 
 def check_name(name: str) -> str:
@@ -113,6 +117,8 @@ class Bases:
         self._database = database
         self._known: dict[str, KnowledgeBase] = {}
         self._changes = 0
+        self._touched: dict[int, float] = {}
+        """Id of a base that expires → Unix time at which its use was last recorded."""
 
     async def create(self, name: str, settings: BaseSettings) -> KnowledgeBase:
         """Create an empty base. Raises `KnowledgeBaseExists` or `InvalidParameter`."""
@@ -202,6 +208,14 @@ class Bases:
         """Record that bases are in use: a temporary one is deleted a week after its last use."""
         async with self._database.session() as session:
             await session.execute(update(KnowledgeBase).where(KnowledgeBase.id.in_(ids)).values(used_at=time.time()))
+
+    async def touch(self, bases: Sequence[KnowledgeBase]) -> None:
+        """Record the use of bases that expire, at most once a minute for each. Raises `DatabaseUnavailable`."""
+        now = time.time()
+        due = [base.id for base in bases if expires_at(base) and self._touched.get(base.id, 0) < now - TOUCH_SECONDS]
+        if due:
+            self._touched.update(dict.fromkeys(due, now))
+            await self.used(due)
 
     async def counts(self, ids: Sequence[int]) -> dict[int, Counts]:
         """The numbers of documents and chunks of these bases, by id."""

@@ -50,26 +50,27 @@ class Blobs:
         return self._folder / name[:2] / name
 
     @asynccontextmanager
-    async def holding(self, data: AsyncIterator[bytes], most: int) -> AsyncIterator[Blob]:
+    async def briefly(self, data: bytes) -> AsyncIterator[Path]:
+        """A file with this content for the time of the block, which is not stored."""
+        path = self._arriving / secrets.token_hex(16)
+        try:
+            await asyncio.to_thread(path.write_bytes, data)
+            yield path
+        finally:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    @asynccontextmanager
+    async def holding(self, data: AsyncIterator[bytes], most: int, original: Path | None = None) -> AsyncIterator[Blob]:
         """Store data while it arrives, and protect it from `forget` until the block ends.
 
-        Raises `BodyTooLarge` at the first byte beyond `most`, or `NotEnoughDisk`, and then stores nothing.
-        If no row has the hash at the end of the block, the caller must call `forget`.
+        `original` is a file of this machine with the same data, which never changes: its bytes are shared where the file system
+        can do that, and `data` is not read. Raises `BodyTooLarge` at the first byte beyond `most`, or `NotEnoughDisk`, and then
+        stores nothing. If no row has the hash at the end of the block, the caller must call `forget`.
         """
         path = self._arriving / secrets.token_hex(16)
-        digest, size = hashlib.sha256(), 0
         try:
-            with full_disk_named(self._folder), path.open("xb") as file:
-                async for part in data:
-                    size += len(part)
-                    if size > most:
-                        raise BodyTooLarge(most, "max_document_bytes", "The document")
-                    digest.update(part)
-                    await asyncio.to_thread(file.write, part)
-                blob = Blob(digest.hexdigest(), size)
-                known = self.path(blob.hash).exists()
-                if not known:
-                    await asyncio.to_thread(_sync, file)
+            shared = None if original is None else await asyncio.to_thread(_shared, original, path, most)
+            blob, known = (shared, False) if shared is not None else await self._written(data, path, most)
             async with self._placing:
                 with full_disk_named(self._folder):
                     await asyncio.to_thread(self._place, path, blob.hash, synced=not known)
@@ -82,6 +83,22 @@ class Blobs:
             self._held[blob.hash] -= 1
             if not self._held[blob.hash]:
                 del self._held[blob.hash]
+
+    async def _written(self, data: AsyncIterator[bytes], path: Path, most: int) -> tuple[Blob, bool]:
+        """Write data to a file that is synced, unless such content was stored already: content, and whether it was."""
+        digest, size = hashlib.sha256(), 0
+        with full_disk_named(self._folder), path.open("xb") as file:
+            async for part in data:
+                size += len(part)
+                if size > most:
+                    raise _too_large(most)
+                digest.update(part)
+                await asyncio.to_thread(file.write, part)
+            blob = Blob(digest.hexdigest(), size)
+            known = self.path(blob.hash).exists()
+            if not known:
+                await asyncio.to_thread(_sync, file)
+        return blob, known
 
     def _place(self, path: Path, name: str, synced: bool) -> None:
         target = self.path(name)
@@ -107,6 +124,25 @@ class Blobs:
             if name not in self._held and not await needed(name):
                 await asyncio.to_thread(self.on_forget, name)
                 self.path(name).unlink(missing_ok=True)
+
+
+def _shared(original: Path, path: Path, most: int) -> Blob | None:
+    """Give a file another name, so that its bytes are stored once; None where the file system cannot do that."""
+    if not original.exists():
+        return None
+    try:
+        os.link(original, path)
+    except OSError:
+        return None
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise _too_large(most)
+        return Blob(hashlib.file_digest(file, "sha256").hexdigest(), size)
+
+
+def _too_large(most: int) -> BodyTooLarge:
+    return BodyTooLarge(most, "max_document_bytes", "The document")
 
 
 def _sync(file: BinaryIO) -> None:

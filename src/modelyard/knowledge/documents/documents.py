@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, null, select, tuple_, update
 
 from modelyard.core.errors import DocumentNotFound, InvalidParameter, ModelyardError
-from modelyard.core.names import composed, spellings
+from modelyard.core.names import composed
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument, KnowledgeText
 from modelyard.knowledge.documents import rows
@@ -19,6 +20,8 @@ from modelyard.knowledge.documents.new_rows import new_document
 from modelyard.knowledge.documents.states import DocumentState
 
 LONGEST_NAME = 1000
+SOURCE_FILE = "file_id"
+"""Metadata of a document that was made of a stored file: the file's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +54,42 @@ def check_document_name(name: str) -> str:
 class Documents:
     """Stores and reads documents. `indexing/edits.py` changes and deletes them, because their index has to be updated."""
 
-    def __init__(self, database: Database, blobs: Blobs) -> None:
+    def __init__(self, database: Database, blobs: Blobs, max_bytes: int) -> None:
         self._database = database
+        self._max_bytes = max_bytes
         self.blobs = blobs
 
-    async def keep(
+    async def put(
         self,
         base: KnowledgeBase,
         name: str,
         data: AsyncIterator[bytes],
-        most: int,
         *,
         details: Mapping[str, Any] | None = None,
         chunking: Mapping[str, Any] | None = None,
         modified_at: float | None = None,
+        source: str | None = None,
+        original: Path | None = None,
     ) -> StoredDocument:
-        """Store the content of a document and create or update its row; `details` are added to its metadata.
+        """Store the content of a document and create or update its row; `KnowledgeService.index` makes it searchable.
 
-        Raises `BodyTooLarge` beyond `most` bytes, `InvalidParameter`, `NotEnoughDisk`, and `KnowledgeBaseNotFound`.
+        `details` are added to its metadata; with a `source` they replace it.
+
+        `source` is the id of the stored file that it is made of. A document of the same name that is made of something else
+        stays; the new one has the id and `/` in front of its name then. `original` is that file on this machine; see `Blobs`.
+        Raises `BodyTooLarge` above the setting `max_document_bytes`, `InvalidParameter`, `NotEnoughDisk` and
+        `KnowledgeBaseNotFound`.
         """
         name = check_document_name(name)
         self._database.check_room()
+        if source is not None:
+            details = {**(details or {}), SOURCE_FILE: source}
         optional = {"chunking": None if chunking is None else dict(chunking), "modified_at": modified_at}
         columns = {column: value for column, value in optional.items() if value is not None}
         blob: Blob | None = None
         try:
-            async with self.blobs.holding(data, most) as blob:
-                return await self._note(base, name, blob, details, columns)
+            async with self.blobs.holding(data, self._max_bytes, original) as blob:
+                return await self._note(base, name, blob, details, source, columns)
         except ModelyardError:  # the base was deleted meanwhile, or the database cannot be written
             if blob is not None:
                 await self.forget_blobs([blob.hash])
@@ -90,23 +102,27 @@ class Documents:
         name: str,
         blob: Blob,
         details: Mapping[str, Any] | None,
+        source: str | None,
         columns: Mapping[str, Any],
     ) -> StoredDocument:
         """Create or update the row of a document."""
         before = None
         async with self._database.writing() as session:
             await rows.present(session, base)
-            named = KnowledgeDocument.name.in_(spellings([name]))
-            row = await session.scalar(select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, named))
+            row = await rows.document_if_named(session, base, name)
+            if source is not None and row is not None and row.source_file_id != source:
+                name = f"{source}/{name}"
+                row = await rows.document_if_named(session, base, name)
             changed = row is None or row.hash != blob.hash or (details is not None and dict(details) != row.details)
             if row is None:
-                row = new_document(base, name, blob)
+                row = new_document(base, name, blob, source)
                 session.add(row)
             elif row.hash != blob.hash:
                 before, row.hash, row.size, row.version = row.hash, blob.hash, blob.size, row.version + 1
                 row.updated_at = time.time()
             if details is not None:
-                row.details = {**row.details, **details}
+                row.details = dict(details) if source is not None else {**row.details, **details}
+                row.loaded_names = [] if source is not None else [n for n in row.loaded_names if n not in details]
             for column, value in columns.items():
                 setattr(row, column, value)
         if before:

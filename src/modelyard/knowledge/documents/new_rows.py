@@ -15,15 +15,17 @@ from modelyard.knowledge.documents.states import DocumentState
 from modelyard.knowledge.types import indexed_text, text_hash
 
 
-def new_document(base: KnowledgeBase, name: str, blob: Blob) -> KnowledgeDocument:
-    """Create the row of a new document, which is not indexed yet."""
+def new_document(base: KnowledgeBase, name: str, blob: Blob, source: str | None = None) -> KnowledgeDocument:
+    """Create the row of a new document, which is not indexed yet; `source` is the id of the stored file that it is made of."""
     now = time.time()
     return KnowledgeDocument(
         base_id=base.id,
         name=name,
         hash=blob.hash,
         size=blob.size,
+        source_file_id=source,
         details={},
+        loaded_names=[],
         state=DocumentState.STORED,
         enabled=True,
         edited=False,

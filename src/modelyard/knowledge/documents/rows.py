@@ -80,14 +80,15 @@ async def embedding_of(session: AsyncSession, base_id: int, generation: int) -> 
     return (str(model) if model else None), (dimension if isinstance(dimension, int) else None)
 
 
+async def document_if_named(session: AsyncSession, base: KnowledgeBase, name: str) -> KnowledgeDocument | None:
+    """A document by its name, if there is one."""
+    named = KnowledgeDocument.name.in_(spellings([name]))
+    return await session.scalar(select(KnowledgeDocument).where(KnowledgeDocument.base_id == base.id, named))
+
+
 async def document_named(session: AsyncSession, base: KnowledgeBase, name: str) -> KnowledgeDocument:
     """A document by its name. Raises `DocumentNotFound`."""
-    row = await session.scalar(
-        select(KnowledgeDocument).where(
-            KnowledgeDocument.base_id == base.id, KnowledgeDocument.name.in_(spellings([name]))
-        )
-    )
-    if row is None:
+    if (row := await document_if_named(session, base, name)) is None:
         raise DocumentNotFound(name, base.name)
     return row
 

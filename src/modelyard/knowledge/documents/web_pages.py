@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from lxml import etree, html
-
 from modelyard.core.fetching import Fetched
 from modelyard.knowledge.documents.loaders.encoding import NotText, decode
 from modelyard.knowledge.documents.loaders.html import declared
@@ -55,6 +53,8 @@ def decode_text(data: bytes, charset: str = "") -> str:
 
 def parse_html(source: str) -> Page:
     """Return the title and text of an HTML page: headings with `#`, items with `-`, ` | ` between cells."""
+    from lxml import etree, html  # takes 4 MB, which a server that reads no pages saves
+
     parser = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
         root = html.document_fromstring(source.encode("utf-8", "replace"), parser=parser)
@@ -72,6 +72,8 @@ def parse_html(source: str) -> Page:
 
 def _text(root: Any) -> str:
     """Return the text below an element, block by block. Walks without recursion, because pages may be nested deeply."""
+    from lxml import etree
+
     writer = _Writer()
     walk = etree.iterwalk(root, events=("start", "end"))
     for event, element in walk:

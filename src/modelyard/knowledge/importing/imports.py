@@ -228,7 +228,7 @@ class _Import:
             if known.state in UNFINISHED:
                 self.waiting.append(name)
             return
-        put = await self.knowledge.put(
+        put = await self.knowledge.documents.put(
             self.base, name, data(), details=details, chunking=self.plan.chunking, modified_at=modified_at
         )
         self.report.new += known is None

@@ -52,7 +52,7 @@ class _Difference:
     """Chunks without a row, each with its position."""
     ids: list[int] = field(default_factory=list)
     """Ids of the rows of `new`, once they are written."""
-    gone: list[int] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)
     moved: list[int] = field(default_factory=list)
 
 
@@ -110,13 +110,13 @@ async def _compare(session: AsyncSession, batch: Batch, differences: Sequence[_D
                 same.page_breaks = [list(each) for each in chunk.page_breaks]
             else:
                 each.new.append((position, chunk))
-        each.gone = [row.id for rows_left in left.values() for row in rows_left]
+        each.removed = [row.id for rows_left in left.values() for row in rows_left]
 
 
 async def _write(session: AsyncSession, batch: Batch, differences: Sequence[_Difference]) -> None:
-    for ids in batched([number for each in differences for number in each.gone]):
-        gone = delete(KnowledgeChunk).where(KnowledgeChunk.id.in_(ids))
-        await session.execute(gone, execution_options={"synchronize_session": False})
+    for ids in batched([number for each in differences for number in each.removed]):
+        removed = delete(KnowledgeChunk).where(KnowledgeChunk.id.in_(ids))
+        await session.execute(removed, execution_options={"synchronize_session": False})
     await _insert(session, batch, [each for each in differences if each.new])
     texts = [
         {"document_id": each.document.id, "text": each.prepared.cut.text} for each in differences if each.prepared.cut
@@ -171,7 +171,9 @@ def _finish(batch: Batch, difference: _Difference) -> None:
     """Record the result in the rows of a document and its task."""
     prepared, task, document = difference.prepared, difference.task, difference.document
     if prepared.cut is not None:
-        document.details = {**prepared.cut.metadata, **document.details}
+        own = {key: value for key, value in document.details.items() if key not in document.loaded_names}
+        document.details = {**prepared.cut.metadata, **own}
+        document.loaded_names = [name for name in prepared.cut.metadata if name not in own]
         document.characters, document.notes = len(prepared.cut.text), "\n".join(prepared.cut.notes)
         if batch.job.kind == IndexingKind.ADD or task.force:
             document.edited = False
@@ -201,6 +203,6 @@ def _change(batch: Batch, differences: Sequence[_Difference], vectors: Mapping[s
                 for number, (_, chunk) in zip(each.ids, each.new, strict=True)
                 if chunk.enabled
             ]
-        change.remove += each.gone
+        change.remove += each.removed
         change.moved += each.moved
     return change

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from modelyard.core.errors import InvalidParameter
+from modelyard.core.errors import DocumentNotFound, InvalidParameter
 from modelyard.core.names import composed, spellings
 from modelyard.db.session import Database, retried
 from modelyard.db.statements import batched
@@ -49,7 +49,7 @@ class Edits:
             if chunking is not None:
                 row.chunking = dict(chunking)
             if details is not None:
-                row.details = dict(details)
+                row.details, row.loaded_names = dict(details), []
             switched = enabled is not None and enabled != row.enabled
             if switched:
                 base = await rows.held(session, base)
@@ -69,12 +69,13 @@ class Edits:
         *,
         enabled: bool | None = None,
         details: Mapping[str, Any] | None = None,
+        chunking: Mapping[str, Any] | None = None,
     ) -> list[str]:
-        """Enable or disable documents, and add to their metadata; a value of None removes a key.
+        """Enable or disable documents, set their chunking, add to their metadata; a value of None removes a key.
 
         Returns the names that do not exist. Raises `KnowledgeBaseBusy`.
         """
-        base, found, chunks = await self._configure_many(base, names, enabled, details or {})
+        base, found, chunks = await self._configure_many(base, names, enabled, details or {}, chunking)
         if chunks and enabled:
             await self._show(base, chunks)
         elif chunks:
@@ -83,7 +84,12 @@ class Edits:
 
     @retried
     async def _configure_many(
-        self, base: KnowledgeBase, names: Sequence[str], enabled: bool | None, details: Mapping[str, Any]
+        self,
+        base: KnowledgeBase,
+        names: Sequence[str],
+        enabled: bool | None,
+        details: Mapping[str, Any],
+        chunking: Mapping[str, Any] | None,
     ) -> tuple[KnowledgeBase, set[str], list[int]]:
         """Change rows. Returns the base, the names that exist, and the chunks that become visible or invisible to searches."""
         found: set[str] = set()
@@ -97,7 +103,9 @@ class Edits:
                 switched = [] if enabled is None else [each.id for each in documents if each.enabled != enabled]
                 for each in documents:
                     each.details = {k: v for k, v in {**each.details, **details}.items() if v is not None}
+                    each.loaded_names = [name for name in each.loaded_names if name not in details]
                     each.enabled = each.enabled if enabled is None else enabled
+                    each.chunking = each.chunking if chunking is None else dict(chunking)
                 visible = select(KnowledgeChunk.id).where(
                     KnowledgeChunk.document_id.in_(switched),
                     KnowledgeChunk.generation == base.generation,
@@ -141,6 +149,16 @@ class Edits:
             await session.execute(delete(KnowledgeChunk).where(KnowledgeChunk.document_id == row.id))
             row.state, row.chunks, row.fingerprint, row.edited = DocumentState.STORED, 0, "", False
         await self._indexes.follow(base, [], removed)
+
+    async def unindex_many(self, base: KnowledgeBase, names: Sequence[str]) -> list[str]:
+        """Delete the chunks of documents, and keep their content. Returns the names that do not exist."""
+        missing = []
+        for name in dict.fromkeys(names):
+            try:
+                await self.unindex(base, name)
+            except DocumentNotFound:
+                missing.append(name)
+        return missing
 
     @retried
     async def change_chunk(

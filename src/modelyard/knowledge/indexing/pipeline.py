@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -66,6 +67,10 @@ class IndexingPipeline:
         if not path.exists():
             raise DocumentUnreadable(document.name, "its file is gone; upload it again.")
         return await self._readers.cut(path, document.name, chunking, self._limits, self._ocr)
+
+    async def read(self, path: Path, name: str) -> str:
+        """The text of a file that is no document of a base. Raises `DocumentUnreadable`."""
+        return (await self._readers.cut(path, name, Chunking(), self._limits, self._ocr)).text
 
     async def preview(self, document: KnowledgeDocument, chunking: Chunking) -> Sequence[Chunk]:
         """The chunks that a document would have. Raises `DocumentUnreadable`."""

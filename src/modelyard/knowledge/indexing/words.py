@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import add
 from typing import TYPE_CHECKING, Final
 
-import tantivy
-
 if TYPE_CHECKING:
     import opencc
+    import tantivy
 
 VERSION: Final = 2
 """Version of the terms; an index of another version is made again."""
@@ -53,8 +52,6 @@ _STOP_WORDS: Final = re.compile(
 )
 _STOP_CHARACTERS: Final = frozenset("的了吗呢吧啊呀嘛么是在和与及或之其也都就而着把被个のはがをにでとも")
 _STOP_PAIRS: Final = re.compile("什么|怎么|怎样|哪些|哪个|哪里|请问|为什|多少|什麼|怎麼|哪個")
-
-_ENGLISH: Final = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(tantivy.Filter.stemmer("english")).build()
 
 
 def terms(text: str) -> list[str]:
@@ -166,5 +163,13 @@ def _stem(word: str) -> str:
     """The stem of an English word; other words unchanged."""
     if not _STEM.fullmatch(word):
         return word
-    stems = _ENGLISH.analyze(word)
+    stems = _english().analyze(word)
     return stems[0] if stems else word
+
+
+@cache
+def _english() -> tantivy.TextAnalyzer:
+    """The stemmer of English, created once. tantivy is imported here, because it takes 3 MB that a server without bases saves."""
+    import tantivy
+
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw()).filter(tantivy.Filter.stemmer("english")).build()

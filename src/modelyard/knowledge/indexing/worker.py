@@ -200,7 +200,7 @@ class IndexingWorker:
     async def _work(self, taken: Sequence[DocumentTask]) -> None:
         """Index a batch; if it fails, its tasks are done one by one, because a single one may be the cause."""
         try:
-            await (self._timed(taken) if len(taken) > 1 else self._alone(taken[0]))
+            await (self._index(taken) if len(taken) > 1 else self._alone(taken[0]))
             return
         except ModelyardError as error:
             log.info("%d documents are indexed one by one: %s", len(taken), type(error).__name__)
@@ -217,7 +217,7 @@ class IndexingWorker:
     async def _by_words(self, due: DocumentTask) -> None:
         """Index a document without vectors while its model does not answer."""
         try:
-            await self._index([due.task], by_words=True)
+            await self._index([due], by_words=True)
         except (*TROUBLE, ChangedMeanwhile) as error:
             log.warning("task %d waits: %s", due.task, error.message)
             await asyncio.sleep(PAUSE)
@@ -225,25 +225,24 @@ class IndexingWorker:
         except ModelyardError as error:  # the task is done later and then reports its error
             log.warning("words do not find the document of task %d: %s", due.task, error.message)
 
-    async def _timed(self, taken: Sequence[DocumentTask]) -> None:
+    async def _index(self, taken: Sequence[DocumentTask], by_words: bool = False) -> None:
+        """Index a batch; the duration of one with vectors decides the size of the next batch."""
         began = time.monotonic()
-        await self._index([due.task for due in taken])
-        self._queue.took(taken[0].job, time.monotonic() - began)
-
-    async def _index(self, numbers: Sequence[int], by_words: bool = False) -> None:
-        outcome = await self._indexing.index(numbers, by_words)
+        outcome = await self._indexing.index([due.task for due in taken], by_words)
         if outcome.change is not None:
             self._changes.add(outcome.change)
             self._forget(outcome.change.moved)
         for number, error in outcome.unreadable.items():
             await self._failed(number, error)
+        if not by_words:
+            self._queue.took(taken[0].job, time.monotonic() - began)
 
     async def _alone(self, due: DocumentTask) -> None:
         """Carry out one task, with retries while models do not answer."""
         number, pause = due.task, PAUSE
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                await self._timed([due])
+                await self._index([due])
                 return
             except ChangedMeanwhile:
                 continue  # rows were deleted meanwhile; the next attempt does what is left

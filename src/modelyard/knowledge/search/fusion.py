@@ -2,8 +2,10 @@
 
 Words give a share: the chunk's BM25 as a part of what BM25 approaches for this query. Vectors give a distance: how many standard
 deviations the chunk's cosine lies above the cosines that are usual for this query. Both mean the same in every base, so their
-weighted sum, read on a logistic curve, can be compared between queries, modes and bases. `MIDDLE` and `SPREAD` were fitted on the
-questions in `benchmarks/knowledge_set`.
+weighted sum, read on a logistic curve, can be compared between queries, modes and bases. A chunk that lies behind the best one of
+its search is less likely about the query than one that is the best with the same sum, as most queries are answered in few places:
+so the distance to the best counts as much as the sum. `MIDDLE` and `SPREAD` were fitted on the questions in
+`benchmarks/knowledge_set`.
 """
 
 from __future__ import annotations
@@ -11,21 +13,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, sqrt
-from typing import Final
+from operator import mul
+from typing import Final, NamedTuple
 
 from modelyard.knowledge.types import Matches
 from modelyard.protocol.hits import Scores
 
 RELEVANT: Final = 0.5
 """The score from which a chunk is more likely about the query than not."""
-MIDDLE: Final = (0.15, 4.0)
-"""The share of words, and the distance of vectors, of a chunk whose score is `RELEVANT`."""
+MIDDLE: Final = (0.09, 3.2)
+"""The share of words, and the distance of vectors, of a best chunk whose score is `RELEVANT`."""
 SPREAD: Final = (0.06, 0.8)
 """How much more of each moves a score from 0.5 to 0.73."""
 SCALE: Final = 0.1
 """A distance of one deviation counts as much as this share of words, at a weight of 1."""
 PRIOR: Final = 32
 """Chunks that the passages of the reading test count as, so that a base of few chunks has a usual cosine, too."""
+ROUNDING: Final = 1e-12
+"""A variance that is none but for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Weights:
 
     @property
     def middle(self) -> float:
-        """The weighted sum of a chunk whose score is `RELEVANT`."""
+        """The weighted sum of a best chunk whose score is `RELEVANT`."""
         return self.words * MIDDLE[0] + self.vectors * SCALE * MIDDLE[1]
 
     @property
@@ -46,18 +51,38 @@ class Weights:
         return self.words * SPREAD[0] + self.vectors * SCALE * SPREAD[1]
 
 
-def fused(matches: Matches, weights: Weights, prior: Sequence[float] = ()) -> dict[int, Scores]:
-    """The scores of all chunks that were found. `prior` are the cosines of the query with passages that it is not about."""
+class WeighedChunk(NamedTuple):
+    """What words and vectors say of a chunk."""
+
+    lexical: float | None
+    """BM25."""
+    similarity: float | None
+    """Cosine."""
+    odds: float
+    """The logarithm of the odds that a best chunk with this sum is about the query; 0 for `RELEVANT`."""
+
+    def scores(self, best: float) -> Scores:
+        """The scores, where the best chunk of the search has the odds `best`."""
+        return Scores(
+            lexical=self.lexical,
+            similarity=self.similarity,
+            fused=_logistic(self.odds + min(0.0, self.odds - best)),
+        )
+
+
+def weighed(matches: Matches, weights: Weights, prior: Sequence[float] = ()) -> dict[int, WeighedChunk]:
+    """All chunks that were found. `prior` are the cosines of the query with passages that it is not about."""
     mean, deviation = usual(matches.background, prior)
+    middle, spread = weights.middle, weights.spread
+    by_words = weights.words / matches.most if matches.most else 0.0
+    by_vectors = weights.vectors * SCALE / deviation
     found = {}
     for number in matches.lexical.keys() | matches.similarity.keys():
         lexical, similarity = matches.lexical.get(number), matches.similarity.get(number)
-        share = 0.0 if lexical is None or not matches.most else lexical / matches.most
-        distance = 0.0 if similarity is None else max(0.0, (similarity - mean) / deviation)
-        evidence = weights.words * share + weights.vectors * SCALE * distance
-        found[number] = Scores(
-            lexical=lexical, similarity=similarity, fused=_logistic((evidence - weights.middle) / weights.spread)
-        )
+        total = 0.0 if lexical is None else by_words * lexical
+        if similarity is not None and similarity > mean:
+            total += by_vectors * (similarity - mean)
+        found[number] = WeighedChunk(lexical, similarity, (total - middle) / spread)
     return found
 
 
@@ -68,8 +93,9 @@ def usual(background: Sequence[float], prior: Sequence[float]) -> tuple[float, f
     if not total:
         return 0.0, 1.0
     mean = (sum(background) + each * sum(prior)) / total
-    variance = (sum((x - mean) ** 2 for x in background) + each * sum((x - mean) ** 2 for x in prior)) / total
-    return mean, sqrt(variance) or 1.0
+    square = (sum(map(mul, background, background)) + each * sum(map(mul, prior, prior))) / total
+    variance = square - mean * mean
+    return mean, sqrt(variance) if variance > ROUNDING else 1.0
 
 
 def _logistic(value: float) -> float:

@@ -90,25 +90,35 @@ def parse_line(line: str, usual_id: str) -> JudgedQuestion:
     name = given.get("id", usual_id)
     if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
         raise InvalidParameter("id", "it must be a word or a number.")
-    return JudgedQuestion(str(name), text, tuple(each for each in _judgments(given["relevant"]) if each.grade > 0))
+    return judged(str(name), text, given["relevant"])
 
 
-def _judgments(given: Any) -> list[Judgment]:
-    """Parse `relevant`: a list, or an object of documents and their grades."""
-    if isinstance(given, dict):
-        return [_judgment({"document": name, "grade": grade}) for name, grade in given.items()]
-    if not isinstance(given, list):
+def judged(id: str, text: str, relevant: Any) -> JudgedQuestion:
+    """A question with what is relevant to it, as JSON. Raises `InvalidParameter`."""
+    judgments = dict.fromkeys(_judgment(each) for each in objects(relevant))
+    return JudgedQuestion(id, text, tuple(each for each in judgments if each.grade > 0))
+
+
+def objects(relevant: Any) -> list[dict[str, Any]]:
+    """`relevant` as a list of objects: it is a list, or an object of documents and their grades."""
+    if isinstance(relevant, dict):
+        return [{"document": name, "grade": grade} for name, grade in relevant.items()]
+    if not isinstance(relevant, list):
         raise InvalidParameter("relevant", "it must be a list, or an object of documents and grades.")
-    return list(dict.fromkeys(_judgment(each) for each in given))
+    return [_object(each) for each in relevant]
 
 
-def _judgment(given: Any) -> Judgment:
+def _object(given: Any) -> dict[str, Any]:
     if isinstance(given, str):
-        given = {"document": given}
-    elif isinstance(given, int) and not isinstance(given, bool):
-        given = {"chunk_id": given}
+        return {"document": given}
+    if isinstance(given, int) and not isinstance(given, bool):
+        return {"chunk_id": given}
     if not isinstance(given, dict):
         raise InvalidParameter("relevant", "each is a document's name, a chunk's id, or an object.")
+    return given
+
+
+def _judgment(given: Mapping[str, Any]) -> Judgment:
     if unknown := sorted(set(given) - set(KEYS)):
         raise InvalidParameter("relevant", f"'{unknown[0]}' is none of {', '.join(KEYS)}.")
     for key, kind, what in (("document", str, "a name"), ("text", str, "a text")):

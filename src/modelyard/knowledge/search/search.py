@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, cast
@@ -20,11 +19,14 @@ from modelyard.knowledge.indexing.index_pool import IndexPool
 from modelyard.knowledge.indexing.probes import USUAL_WEIGHT, Probes, probe_of
 from modelyard.knowledge.indexing.scripts import script_of
 from modelyard.knowledge.indexing.vectors import as_vector, unit
-from modelyard.knowledge.search.explain import SearchStages, Stopwatch, explanation
+from modelyard.knowledge.search.chunk_cache import ChunkCache
+from modelyard.knowledge.search.explain import SearchStages, Stopwatch, explained_base, explanation
 from modelyard.knowledge.search.filters import matching
-from modelyard.knowledge.search.fusion import Weights, fused
-from modelyard.knowledge.search.highlights import highlights
-from modelyard.knowledge.search.pages import matched_page
+from modelyard.knowledge.search.fusion import WeighedChunk, Weights, weighed
+from modelyard.knowledge.search.highlights import with_highlights
+from modelyard.knowledge.search.reranking import CANDIDATES as RANKED_HITS
+from modelyard.knowledge.search.reranking import MOST_HITS as MOST_RANKED
+from modelyard.knowledge.search.reranking import Ranker, Reranking
 from modelyard.knowledge.search.syntax import ParsedQuery, is_identifier, parse
 from modelyard.knowledge.types import Models
 from modelyard.protocol.hits import Explanation, Hit, Scores
@@ -39,7 +41,6 @@ OF_IDENTIFIERS = 0.2
 """Part of the usual weight of vectors for a query of nothing but part numbers and codes."""
 MOST_HITS = 200
 LONGEST_QUERY = 10_000
-MOST_KNOWN = 50_000
 TRIES = 3
 """Attempts of a search whose base is re-indexed while it runs."""
 
@@ -71,8 +72,11 @@ class Query:
     where: Mapping[str, Any] = field(default_factory=dict)
     """A filter of documents by their metadata; see `filters.py`."""
     rerank: bool | None = None
-    """None reranks if a base has a rerank model that answers; True raises that model's errors."""
+    """None reranks if there is a rerank model that answers; True raises that model's errors."""
     rerank_model: str | None = None
+    """None for that of a base, else `ranker`."""
+    ranker: str | None = None
+    """A rerank model that runs and that the caller may use. It ranks if none is named, it reads the query and is quick."""
     min_score: float = 0.0
     similarities: bool = False
     """Whether hits found by words only also get a cosine similarity."""
@@ -82,11 +86,18 @@ class Query:
     """Whether the result explains how its hits came about."""
 
     @property
-    def asks_models(self) -> bool:
-        """Whether a model may be used: for the vector of the text, or to rerank hits."""
-        embeds = self.mode is not Mode.LEXICAL and any(base.embedding_model for base in self.bases)
-        ranks = self.rerank_model or any(base.rerank_model for base in self.bases)
-        return embeds or bool(self.rerank is not False and ranks)
+    def embeds(self) -> bool:
+        """Whether a model is asked for the vector of the text."""
+        return self.mode is not Mode.LEXICAL and any(base.embedding_model for base in self.bases)
+
+    @property
+    def named_ranker(self) -> str | None:
+        """The rerank model that the query names, else that of its first base that has one."""
+        return self.rerank_model or next((base.rerank_model for base in self.bases if base.rerank_model), None)
+
+    def of(self, text: str) -> Query:
+        """The same search for another text."""
+        return replace(self, text=text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,51 +107,52 @@ class SearchResult:
     hits: Sequence[Hit]
     notes: Sequence[str] = ()
     """Sentences for people, such as that a base has no embedding model, or that the rerank model did not answer."""
+    rerank_model: str | None = None
+    """The model that ranked the hits."""
     explanation: Explanation | None = None
     """If the query asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseMatches:
-    """The scores of the chunks that one base found."""
+    """The chunks that one base found."""
 
-    scores: Mapping[int, Scores]
+    chunks: Mapping[int, WeighedChunk]
     weights: Weights
     notes: Sequence[str] = ()
+    outside: Mapping[int, WeighedChunk] = field(default_factory=dict)
+    """If the query asks for an explanation: chunks whose documents its filter excludes."""
 
 
 class Search:
-    """Searches bases. Caches chunks, whose text never changes under one id."""
+    """Searches bases."""
 
-    def __init__(self, database: Database, indexes: IndexPool, models: Models, probes: Probes) -> None:
+    def __init__(
+        self, database: Database, indexes: IndexPool, models: Models, probes: Probes, rerank_seconds: float = 0.0
+    ) -> None:
         self._database = database
         self._indexes = indexes
         self._models = models
         self._probes = probes
-        self._known: OrderedDict[int, Hit] = OrderedDict()
-        """Cached chunks of recent hits by id, without scores."""
-        self._forgotten = 0
-        """Number of invalidations. Rows that were read before the latest one are not cached."""
+        self.chunks = ChunkCache(database)
+        self.reranking = Reranking(models, rerank_seconds)
+        self.on_use: Callable[[Sequence[KnowledgeBase]], Awaitable[None]] | None = None
+        """Called with the bases of each search."""
 
-    def forget(self, ids: Iterable[int]) -> None:
-        """Drop these chunks from the cache, because their position or details have changed."""
-        self._forgotten += 1
-        for each in ids:
-            self._known.pop(each, None)
-
-    def forget_all(self) -> None:
-        """Drop all chunks from the cache, because a base was renamed."""
-        self._forgotten += 1
-        self._known.clear()
+    def asks_models(self, query: Query) -> bool:
+        """Whether a model is asked: for the vector of the text, or to rank hits."""
+        return query.embeds or self._ranker(query) is not None
 
     async def search(self, query: Query) -> SearchResult:
         """Return the best chunks. Raises `InvalidParameter`, and the errors of the models' server."""
         if not query.text.strip():
-            raise InvalidParameter("query", "is empty.")
+            raise InvalidParameter("query", "it is empty.")
         if len(query.text) > LONGEST_QUERY:
             raise InvalidParameter("query", f"a query has at most {LONGEST_QUERY} characters.")
         if not 1 <= query.k <= MOST_HITS:
             raise InvalidParameter("top_k", f"between 1 and {MOST_HITS}.")
+        if self.on_use is not None:
+            await self.on_use(query.bases)
         for _ in range(TRIES):
             try:
                 return await self._result(query)
@@ -166,53 +178,68 @@ class Search:
 
     async def _result(self, query: Query) -> SearchResult:
         """Make one attempt. Raises `Outdated` if a base was re-indexed during it."""
-        model = query.rerank_model or next((base.rerank_model for base in query.bases if base.rerank_model), None)
-        reranks = query.rerank is not False and model is not None
-        if query.rerank and model is None:
-            raise InvalidParameter("rerank", "no model for it is named, and the knowledge base has none.")
+        ranker = self._ranker(query)
+        if query.rerank and ranker is None:
+            raise InvalidParameter("rerank", "no model for it is named, the knowledge base has none, and none runs.")
         parsed = parse(query.text)
-        depth = max(FILTERED_CANDIDATES if parsed.filters else FEWEST_CANDIDATES, (4 if reranks else 2) * query.k)
+        depth = max(FILTERED_CANDIDATES if parsed.filters else FEWEST_CANDIDATES, (4 if ranker else 2) * query.k)
         query, watch = replace(query, text=parsed.text), Stopwatch()
         with watch.stage("total"):
-            result = await self._ranked(query, parsed, depth, model if reranks else None, watch)
+            result = await self._ranked(query, parsed, depth, ranker, watch)
         if result.explanation is not None:
             result.explanation.milliseconds.update(watch.milliseconds)
         return result
 
+    def _ranker(self, query: Query) -> Ranker | None:
+        """The rerank model of a query; None if none ranks its hits."""
+        ranker = self.reranking.ranker(query.named_ranker, query.ranker, query.text, query.rerank)
+        return None if ranker is not None and not ranker.named and query.k > MOST_RANKED else ranker
+
     async def _ranked(
-        self, query: Query, parsed: ParsedQuery, depth: int, model: str | None, watch: Stopwatch
+        self, query: Query, parsed: ParsedQuery, depth: int, ranker: Ranker | None, watch: Stopwatch
     ) -> SearchResult:
-        """The best of `depth` candidates. Without `model`, none is reranked."""
+        """The best of `depth` candidates. Without `ranker`, none is reranked."""
         found = await asyncio.gather(*(self._matches(base, query, depth, watch) for base in query.bases))
-        scores = {number: each for matches in found for number, each in matches.scores.items()}
+        weighed_chunks = {number: each for matches in found for number, each in matches.chunks.items()}
         notes = list(dict.fromkeys([*parsed.notes, *(note for each in found for note in each.notes)]))
-        kept = depth if model or parsed.filters or query.explain else query.k + 5
-        best = sorted(scores, key=lambda number: -scores[number].fused)[:kept]
+        kept = depth if ranker or parsed.filters or query.explain else query.k + 5
+        best = sorted(weighed_chunks, key=lambda number: -weighed_chunks[number].odds)[:kept]
         with watch.stage("read"):
-            chunks = await self._chunks(best, {base.id: base.name for base in query.bases})
+            chunks = await self.chunks.read(best, {base.id: base.name for base in query.bases})
         if len(chunks) < len(best) and (fresh := await self._moved_on(query)) is not None:
             raise Outdated(fresh)
-        hits = candidates = [
-            msgspec.structs.replace(chunks[number], score=scores[number].fused, scores=scores[number])
-            for number in best
-            if number in chunks
-        ]
+        admitted = best = [number for number in best if number in chunks]
         if parsed.filters:
             with watch.stage("filter"):
-                hits = await asyncio.to_thread(lambda: [hit for hit in candidates if parsed.admits(hit.text)])
-        if model and hits:
+                admitted = await asyncio.to_thread(lambda: [each for each in best if parsed.admits(chunks[each].text)])
+        most = weighed_chunks[admitted[0]].odds if admitted else 0.0
+        scored = {number: _scored(chunks[number], weighed_chunks[number].scores(most)) for number in best}
+        candidates, hits = list(scored.values()), [scored[number] for number in admitted]
+        by_model, left = None, list[Hit]()
+        if ranker and hits:
+            if not ranker.named:
+                hits, left = hits[: max(RANKED_HITS, query.k)], hits[max(RANKED_HITS, query.k) :]
             with watch.stage("rerank"):
-                hits, note = await self._reranked(model, query, hits)
-            notes += note
-        ranked, hits = hits, [each for each in hits if each.score >= query.min_score][: query.k]
+                reranked = await self.reranking.rank(ranker, query.models, query.text, hits, strict=bool(query.rerank))
+            hits, by_model = reranked.hits, reranked.model
+            notes += reranked.notes
+        ranked, hits = [*hits, *left], [each for each in hits if each.score >= query.min_score][: query.k]
         if query.similarities:
             hits = await self._with_similarities(query, hits)
-        hits = [_with_highlights(query.text, each) for each in hits]
+        hits = [with_highlights(query.text, each) for each in hits]
         if not query.explain:
-            return SearchResult(hits, notes)
-        weights = [(base.name, each.weights, len(each.scores)) for base, each in zip(query.bases, found, strict=True)]
-        stages = SearchStages(candidates, ranked, hits, query.min_score)
-        return SearchResult(hits, notes, await asyncio.to_thread(explanation, parsed, stages, weights))
+            return SearchResult(hits, notes, by_model)
+        names = {base.id: base.name for base in query.bases}
+        outside = {number: each for matches in found for number, each in matches.outside.items()}
+        others = await self.chunks.read(list(outside), names)
+        excluded = [_scored(chunk, outside[number].scores(most)) for number, chunk in others.items()]
+        stages = SearchStages(candidates, ranked, hits, query.min_score, excluded)
+        async with self._database.session() as session:
+            bases = [
+                await explained_base(session, base, each.weights, len(each.chunks))
+                for base, each in zip(query.bases, found, strict=True)
+            ]
+        return SearchResult(hits, notes, by_model, await asyncio.to_thread(explanation, parsed, stages, bases))
 
     async def _matches(self, base: KnowledgeBase, query: Query, depth: int, watch: Stopwatch) -> BaseMatches:
         """The `depth` best chunks of one base by words, and as many by vectors, with their scores."""
@@ -230,8 +257,15 @@ class Search:
         words = None if query.mode is Mode.VECTOR else query.text
         with watch.stage("match"):
             matches = await self._indexes.use(base, lambda store: store.matches(words, vector, depth, documents))
+            wider = matches
+            if query.explain and documents is not None:
+                wider = await self._indexes.use(base, lambda store: store.matches(words, vector, depth, None))
         prior = [] if vector is None else await self._usual(base, query.text, vector)
-        return BaseMatches(fused(matches, weights, prior), weights, notes)
+        chunks = weighed(matches, weights, prior)
+        outside = {}
+        if wider is not matches:
+            outside = {n: each for n, each in weighed(wider, weights, prior).items() if n not in chunks}
+        return BaseMatches(chunks, weights, notes, outside)
 
     def _weight(self, base: KnowledgeBase, text: str, notes: list[str]) -> float:
         """The weight of vectors for a query of a base. A note says why there are none."""
@@ -290,40 +324,6 @@ class Search:
             lambda: frozenset(number for number, name, details in rows if matches({**details, "document": name}))
         )
 
-    async def _chunks(self, ids: Sequence[int], names: Mapping[int, str]) -> dict[int, Hit]:
-        """Chunks by id, without scores; `names` maps ids of bases to their names."""
-        known = {number: self._known[number] for number in ids if number in self._known}
-        missing = [number for number in ids if number not in known]
-        if not missing:
-            return known
-        forgotten = self._forgotten
-        statement = (
-            select(KnowledgeChunk, KnowledgeDocument.name)
-            .join(KnowledgeDocument, KnowledgeDocument.id == KnowledgeChunk.document_id)
-            .where(KnowledgeChunk.id.in_(missing))
-        )
-        async with self._database.session() as session:
-            rows = (await session.execute(statement)).all()
-        read = {chunk.id: _hit(chunk, document, names.get(chunk.base_id, "")) for chunk, document in rows}
-        if forgotten == self._forgotten:
-            self._known.update(read)
-        while len(self._known) > MOST_KNOWN:
-            self._known.popitem(last=False)
-        return known | read
-
-    async def _reranked(self, model: str, query: Query, hits: list[Hit]) -> tuple[list[Hit], list[str]]:
-        try:
-            scores = await (query.models or self._models).rerank(model, query.text, [each.text for each in hits])
-        except ModelyardError as error:
-            if query.rerank:
-                raise
-            return hits, [f"The hits were not ranked by '{model}': {error.message}"]
-        ranked = [
-            msgspec.structs.replace(hit, score=score, scores=msgspec.structs.replace(hit.scores, rerank=score))
-            for hit, score in zip(hits, scores, strict=True)
-        ]
-        return sorted(ranked, key=lambda hit: -hit.score), []
-
     async def _with_similarities(self, query: Query, hits: list[Hit]) -> list[Hit]:
         """The hits; those found by words only get their cosine from the stored vectors."""
         missing = [each.chunk_id for each in hits if each.scores.similarity is None]
@@ -359,24 +359,5 @@ class Search:
         ]
 
 
-def _with_highlights(query: str, hit: Hit) -> Hit:
-    """A hit with the spans of what it shares with a query, and the page where most of that stands."""
-    spans = highlights(query, hit.text)
-    page = matched_page(query, hit.text, hit.page, hit.page_breaks) if hit.page_breaks else hit.page
-    return msgspec.structs.replace(hit, highlights=spans, page=page)
-
-
-def _hit(chunk: KnowledgeChunk, document: str, base: str) -> Hit:
-    """A chunk as a hit, without scores."""
-    return Hit(
-        chunk_id=chunk.id,
-        knowledge_base=base,
-        document_id=chunk.document_id,
-        document=document,
-        page=chunk.page,
-        page_breaks=[(offset, page) for offset, page in chunk.page_breaks],
-        start=chunk.start,
-        end=chunk.end,
-        heading=chunk.heading,
-        text=chunk.text,
-    )
+def _scored(hit: Hit, scores: Scores) -> Hit:
+    return msgspec.structs.replace(hit, score=scores.fused, scores=scores)

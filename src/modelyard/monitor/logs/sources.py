@@ -78,11 +78,15 @@ class LogSources:
             if grant is not None:
                 grant.check_model(name)
             if not self._runs(name) and (name.startswith(log_name("")) or not self._host.log_files(name)):
-                raise ModelNotFound(name)
+                raise ModelNotFound(name, known=self._seen(grant))
         for name in query.jobs:
             await self._jobs.get(name, Owner.of(grant))
         if query.server and not sees_server(grant):
             raise PermissionDenied(f"The server's own log needs a key with the scope '{ADMIN}', for all models.")
+
+    def _seen(self, grant: Grant | None) -> list[str]:
+        views = self._deployments.views()
+        return [view.desired.uid for view in views if grant is None or grant.sees(view.desired.uid)]
 
     def _runs(self, model: str) -> bool:
         return any(view.desired.uid == model for view in self._deployments.views())

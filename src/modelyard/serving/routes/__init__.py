@@ -12,19 +12,25 @@ from modelyard.serving.app import Handler, ServedModel
 from modelyard.serving.encoding import Encoding
 from modelyard.serving.generating import Writer
 from modelyard.serving.routes.chat import chat
+from modelyard.serving.routes.classify import classify
 from modelyard.serving.routes.completions import completions
 from modelyard.serving.routes.embeddings import embeddings
 from modelyard.serving.routes.rerank import rerank
+from modelyard.serving.routes.tokens import detokenize, encoder_detokenize, encoder_tokenize, tokenize
+
+TOKENS: Mapping[str, Handler] = {"/tokenize": tokenize, "/detokenize": detokenize}
+ENCODER_TOKENS: Mapping[str, Handler] = {"/tokenize": encoder_tokenize, "/detokenize": encoder_detokenize}
 
 ROUTES: Mapping[ModelType, Mapping[str, Handler]] = {
     ModelType.LLM: {
         "/v1/chat/completions": chat,
         "/v1/completions": completions,
+        **TOKENS,
         "/v1/load_lora_adapter": adapters.load,
         "/v1/unload_lora_adapter": adapters.unload,
     },
-    ModelType.EMBEDDING: {"/v1/embeddings": embeddings},
-    ModelType.RERANK: {"/v1/rerank": rerank},
+    ModelType.EMBEDDING: {"/v1/embeddings": embeddings, **ENCODER_TOKENS},
+    ModelType.RERANK: {"/v1/rerank": rerank, "/classify": classify, **ENCODER_TOKENS},
 }
 """Path → handler."""
 

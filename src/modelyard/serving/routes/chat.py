@@ -43,10 +43,12 @@ class ChatChoice:
     ids: list[int] = field(default_factory=list)
     """Ids of the tokens that have not been sent yet."""
     finish: str | None = None
+    stop: str | None = None
+    """The stop string that ended it."""
 
     def add(self, piece: AnswerPiece) -> tuple[DividedText, tuple[Part, ...]]:
         """Add a piece; returns the thoughts and text that it adds, and the parts of tool calls."""
-        self.finish = piece.finish
+        self.finish, self.stop = piece.finish, piece.stop
         found = self._divide(piece)
         if self.calls is None:
             return found, ()
@@ -148,15 +150,17 @@ class ChatAnswer:
                     calls = [part.delta() for part in parts]
                     yield self._event(index, {"content": None, "tool_calls": calls}, _take_logprobs(choice))
                 if choice.finish:
-                    yield self._event(index, {"content": ""}, None, choice.finish)
+                    yield self._event(index, {"content": ""}, None, choice)
         if self.usage.at_end:
             usage_count = self.usage_count.as_json()
             yield event({**self.head, "object": "chat.completion.chunk", "choices": [], "usage": usage_count})
         yield DONE
 
-    def _event(self, index: int, delta: dict[str, Any], logprobs: Any = None, finish: str | None = None) -> bytes:
+    def _event(self, index: int, delta: dict[str, Any], logprobs: Any = None, ended: ChatChoice | None = None) -> bytes:
         """Encode one chunk. Each delta has `content`, because Xinference's clients read that field unconditionally."""
-        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": ended and ended.finish}
+        if ended is not None and ended.stop:
+            choice["stop_reason"] = ended.stop
         chunk = {
             **self.head,
             "object": "chat.completion.chunk",
@@ -182,7 +186,14 @@ def _choice(index: int, choice: ChatChoice) -> dict[str, Any]:
     if choice.parts:
         message["content"] = message["content"] or None
         message["tool_calls"] = whole_calls(choice.parts)
-    return {"index": index, "message": message, "logprobs": _take_logprobs(choice), "finish_reason": choice.finish}
+    stop = {"stop_reason": choice.stop} if choice.stop else {}
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": _take_logprobs(choice),
+        "finish_reason": choice.finish,
+        **stop,
+    }
 
 
 def thoughts(text: str) -> dict[str, str]:
@@ -212,7 +223,7 @@ def variables(request: ChatBody) -> dict[str, Any]:
     given = value_or(request.chat_template_kwargs, {})
     reserved = {"messages", "tokenize", "conversation", "tools"} & set(given)
     if reserved:
-        raise InvalidParameter("chat_template_kwargs", f"may not hold '{sorted(reserved)[0]}'.")
+        raise InvalidParameter("chat_template_kwargs", f"it may not hold '{sorted(reserved)[0]}'.")
     found.update(given)
     return found
 

@@ -55,13 +55,13 @@ def _inputs(given: str | list[Any]) -> Inputs:
     else:
         inputs = [given] if given and isinstance(given[0], int) else given
     if not inputs:
-        raise InvalidParameter("input", "is empty: give at least one text.")
+        raise InvalidParameter("input", "it is empty: give at least one text.")
     kind = type(inputs[0])
     for index, one in enumerate(inputs):
         if type(one) is not kind or (kind is list and not all(isinstance(token, int) for token in one)):
-            raise InvalidParameter("input", "must be texts, or token ids, or lists of token ids, and not a mixture.")
+            raise InvalidParameter("input", "it must be texts, or token ids, or lists of token ids, and not a mixture.")
         if not one:
-            raise InvalidParameter(f"input[{index}]", "is empty: the model has nothing to read.")
+            raise InvalidParameter(f"input[{index}]", "it is empty: the model has nothing to read.")
     return inputs
 
 
@@ -91,7 +91,7 @@ def _prompt(body: ServedEmbeddingBody, model: Encoding) -> str:
 
 def _check_width(body: ServedEmbeddingBody, width: int) -> None:
     if isinstance(body.dimensions, int) and body.dimensions > width:
-        raise InvalidParameter("dimensions", f"is {body.dimensions}, and this model's vectors have {width}.")
+        raise InvalidParameter("dimensions", f"it is {body.dimensions}, and this model's vectors have {width}.")
 
 
 def _answer(body: ServedEmbeddingBody, vectors: list[Any], tokens: int) -> bytes:

@@ -23,6 +23,10 @@ class RerankBody(RerankRequest, kw_only=True):
 
 async def rerank(request: ReplicaRequest, model: Encoding) -> bytes:
     body = request.read(RerankBody)
+    if len(model.encoder.labels) > 1:
+        raise InvalidParameter(
+            "model", f"it is a classifier with {len(model.encoder.labels)} labels; one that ranks has one."
+        )
     documents = _documents(body)
     keep = model.keep(body.truncate_prompt_tokens)
     with model.room(len(documents)):
@@ -33,9 +37,9 @@ async def rerank(request: ReplicaRequest, model: Encoding) -> bytes:
 
 def _documents(body: RerankBody) -> list[str]:
     if not body.query:
-        raise InvalidParameter("query", "is empty.")
+        raise InvalidParameter("query", "it is empty.")
     if not body.documents:
-        raise InvalidParameter("documents", "is empty: give at least one.")
+        raise InvalidParameter("documents", "it is empty: give at least one.")
     return [_text(document, index) for index, document in enumerate(body.documents)]
 
 

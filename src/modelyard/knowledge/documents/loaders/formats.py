@@ -39,7 +39,7 @@ GROUPS: tuple[tuple[str, str, str], ...] = (
         "code:load",
         "source code",
     ),
-    ("png jpg jpeg bmp webp tiff tif gif", "ocr:load", "picture, read with OCR: pip install 'modelyard[ocr]'"),
+    ("png jpg jpeg bmp webp tiff tif gif", "ocr:load", "picture, read with OCR: pip install rapidocr onnxruntime"),
 )
 """Extensions, divided by blanks; module and function in this folder; what people are told of them."""
 

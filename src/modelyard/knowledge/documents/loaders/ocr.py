@@ -13,7 +13,7 @@ from modelyard.knowledge.documents.loaders.base import Source, parsing
 from modelyard.knowledge.documents.loaders.lines import Line, paragraphs
 from modelyard.knowledge.types import Block, LoadedDocument
 
-HOW = "To read pictures of text, pip install 'modelyard[ocr]'."
+HOW = "To read pictures of text, pip install rapidocr onnxruntime."
 LONGEST_SIDE = 4000
 """Maximum pixels of a side; larger pictures are scaled down."""
 MOST_PIXELS = 100_000_000

@@ -109,9 +109,9 @@ class StoreContract:
         with closing(self.open()) as store:
             store.apply([entry(n, "apples", X, document=n % 3) for n in range(1, 31)], [])
             for documents in (frozenset({1}), frozenset({0, 2}), frozenset({2, 77})):
-                wanted = {n for n in range(1, 31) if n % 3 in documents}
-                assert set(found(store.lexical("apples", 50, documents))) == wanted
-                assert set(found(store.nearest(X, 50, documents))) == wanted
+                allowed = {n for n in range(1, 31) if n % 3 in documents}
+                assert set(found(store.lexical("apples", 50, documents))) == allowed
+                assert set(found(store.nearest(X, 50, documents))) == allowed
             for nothing in (frozenset[int](), frozenset({77})):
                 assert store.lexical("apples", 5, nothing) == []
                 assert store.nearest(X, 5, nothing) == []

@@ -21,6 +21,8 @@ HEAP: Final = 30_000_000
 """Bytes of terms after which tantivy writes a segment; its minimum is 15 MB."""
 MAX_TERMS: Final = 256
 """Maximum number of terms in a query; further ones are dropped."""
+FEW: Final = 128
+"""Ids up to which each is looked up; a set of them goes through the dictionary of all ids, which takes as long as 250 of them."""
 FOOTER: Final = 1337
 """The magic number at the end of each file of tantivy."""
 _ANALYZER: Final = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
@@ -108,10 +110,16 @@ class Lexicon:
         )
         if some is None:
             return any_of
-        inside = tantivy.Query.term_set_query(self._schema, field, list(some))
+        inside = self._one_of(field, some)
         return tantivy.Query.boolean_query(
             [(tantivy.Occur.Must, any_of), (tantivy.Occur.Must, tantivy.Query.const_score_query(inside, 0.0))]
         )
+
+    def _one_of(self, field: str, some: Collection[int]) -> tantivy.Query:
+        if len(some) > FEW:
+            return tantivy.Query.term_set_query(self._schema, field, list(some))
+        each = [tantivy.Query.term_query(self._schema, field, number) for number in some]
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in each])
 
     def close(self) -> None:
         """Close the writer with its threads and its lock, after its merges; `apply` creates another one."""

@@ -1,0 +1,35 @@
+"""The group of a command's subcommands, such as those of `modelyard kb`."""
+
+from __future__ import annotations
+
+import difflib
+
+import click
+
+SAME = {
+    "add": ("create", "upload"),
+    "new": ("create",),
+    "make": ("create",),
+    "ls": ("list",),
+    "rm": ("remove", "delete"),
+    "delete": ("remove", "revoke"),
+    "remove": ("delete", "revoke"),
+    "get": ("show", "download"),
+    "stop": ("cancel",),
+}
+"""Words for a subcommand → those of the same meaning, which groups have in their place."""
+
+
+class SubcommandGroup(click.Group):
+    """A group whose error for an unknown subcommand names the one that was probably meant, or all of them."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, known = args[0], self.list_commands(ctx)
+        if ctx.resilient_parsing or name in known or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        same = [each for each in SAME.get(name, ()) if each in known]
+        near = same or difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(known)}."
+        raise click.UsageError(f"There is no command '{name}' of `{ctx.command_path}`. {hint}", ctx)

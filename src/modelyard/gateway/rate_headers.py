@@ -1,0 +1,41 @@
+"""OpenAI's headers about what is left of a key's limits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelyard.core.asgi import Headers
+from modelyard.gateway.middleware.limits import Allowance
+
+NAMES = b"x-ratelimit-"
+"""How the names of all these headers begin."""
+
+
+def rate_limits(identity: bytes, allowances: Sequence[Allowance]) -> Headers:
+    """`x-ratelimit-limit-requests`, `-remaining-requests`, `-reset-requests`, and the same of tokens.
+
+    `identity` is the request's id, which stands in another header.
+    """
+    found: Headers = []
+    for unit, limit, remaining, seconds in allowances:
+        name = unit.encode()
+        found += [
+            (b"x-ratelimit-limit-" + name, b"%d" % limit),
+            (b"x-ratelimit-remaining-" + name, b"%d" % remaining),
+            (b"x-ratelimit-reset-" + name, duration(seconds).encode()),
+        ]
+    return found
+
+
+def with_limits(headers: Headers, own: Headers) -> Headers:
+    """The headers of a replica's answer with those of the key's limits, in place of those of a provider's."""
+    return [*(pair for pair in headers if not pair[0].startswith(NAMES)), *own] if own else headers
+
+
+def duration(seconds: float) -> str:
+    """A time as OpenAI writes it: `12ms`, `1.5s`, `6m0s`."""
+    if seconds < 1:
+        return f"{round(seconds * 1000)}ms"
+    minutes, rest = divmod(round(seconds, 3), 60)
+    short = f"{rest:.3f}".rstrip("0").rstrip(".")
+    return f"{int(minutes)}m{short}s" if minutes else f"{short}s"
