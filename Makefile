@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test check bench docs lock clean help
+.PHONY: run test check bench docs wheel lock vendor clean help
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 8
@@ -20,23 +20,33 @@ check: $(VENV)/dev ## format, lint, types and imports, without running anything
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m tools.page_check
 
 bench: $(VENV)/dev ## measure, side by side, and write benchmarks/results/
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/dev ## write docs/reference/ from the code
+docs: $(VENV)/dev ## write docs/reference/ and the types of the web page from the code, and build/docs/site, a site of all pages with search
 	$(BIN)/python -m tools.reference
+	$(BIN)/python -m tools.site
+
+wheel: $(VENV)/default ## build dist/modelyard-….whl and say how large it is
+	@$(BIN)/python -m tools.wheel
 
 lock: $(VENV)/dev ## pin every dependency, of engines too, with hashes
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
 		--no-emit-index-url --upgrade pyproject.toml -o requirements/default.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
-		--no-emit-index-url --upgrade pyproject.toml --group dev --extra mcp --extra ocr --extra postgres -o requirements/dev.txt
+		--no-emit-index-url --upgrade pyproject.toml --extra postgres -o requirements/server.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
+		--no-emit-index-url --upgrade pyproject.toml --group dev --extra mcp --extra ocr --extra otel --extra postgres -o requirements/dev.txt
 	$(BIN)/python -m tools.locks --upgrade
 	$(BIN)/python -m tests.client_environments --lock
 
+vendor: $(VENV)/dev ## fetch the libraries of the web page that vendor.json lists
+	$(BIN)/python -m tools.vendor
+
 clean: ## remove what the verbs made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/default: requirements/default.txt pyproject.toml
 	@echo "Installing Modelyard into $(VENV) (about a minute) ..."

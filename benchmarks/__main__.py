@@ -19,12 +19,14 @@ from benchmarks import (
     bases,
     batches,
     cold,
+    dialects,
     embedding,
     engine,
     events,
     gateway,
     knowledge,
     knowledge_quality,
+    page,
     serving,
     taps,
     vllm,
@@ -64,6 +66,10 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
             "Readers of the stream of events",
             lambda: (rows := events.measure_all(quick), events.table(rows)),
         ),
+        "page": (
+            "The web page",
+            lambda: (rows := page.measure_all(quick), page.table(rows)),
+        ),
         "batches": (
             "Batches",
             lambda: (rows := batches.measure_all(quick), batches.table(rows)),
@@ -87,6 +93,10 @@ def run(parts: list[str], quick: bool) -> tuple[dict[str, Any], str]:
         "bases": (
             "A knowledge base asked as a model",
             lambda: (rows := bases.measure_all(quick), bases.table(rows)),
+        ),
+        "dialects": (
+            "The APIs of other vendors against the chat completion, and LiteLLM's proxy",
+            lambda: (rows := dialects.measure_all(quick), dialects.table(rows)),
         ),
         "quality": (
             "Retrieval on the bilingual set",
@@ -119,6 +129,7 @@ def main() -> None:
         "gateway",
         "taps",
         "events",
+        "page",
         "batches",
         "engine",
         "embedding",
@@ -126,6 +137,7 @@ def main() -> None:
         "vllm",
         "knowledge",
         "bases",
+        "dialects",
         "quality",
     ]
     parser = argparse.ArgumentParser(description=__doc__)

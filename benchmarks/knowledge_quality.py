@@ -21,10 +21,13 @@ from tests.encoder_models import minilm
 from benchmarks.knowledge_files import documents, texts
 from benchmarks.servers import MODEL, environments, ours
 from benchmarks.stand_in import StandIn, served
-from modelyard.knowledge.answering.answer import EVIDENCE
+from modelyard.knowledge.answering.answer import SOURCES
+from modelyard.knowledge.answering.evidence import evidence
 from modelyard.knowledge.search.fusion import RELEVANT
 from modelyard.knowledge.search.judgments import JudgedQuestion, fold, grade_of, grades, parse_line, ranking
 from modelyard.knowledge.search.metrics import ndcg_at, recall_at
+from modelyard.knowledge.search.search import Mode
+from modelyard.protocol.hits import Hit
 
 HERE = Path(__file__).parent
 MODES = ("lexical", "vector", "hybrid")
@@ -152,8 +155,10 @@ def rows(judged: JudgedSet, model: str, mode: str, found: Mapping[str, Hits]) ->
             recall=_mean(recall.values()),
             ndcg=_mean(ndcg.values()),
             accuracy=_balanced_accuracy(questions, found),
-            refused=_mean(_without_evidence(found[each.id]) for each in answerable),
-            refused_rightly=_mean(_without_evidence(found[each.id]) for each in unanswerable),
+            refused=_mean(not evidence(as_hits(found[each.id]), each.text, Mode(mode)) for each in answerable),
+            refused_rightly=_mean(
+                not evidence(as_hits(found[each.id]), each.text, Mode(mode)) for each in unanswerable
+            ),
             pages=_right_pages(answerable, found),
         )
 
@@ -163,8 +168,9 @@ def _mean(values: Any) -> float:
     return sum(each) / len(each) if each else 0.0
 
 
-def _without_evidence(hits: Hits) -> bool:
-    return not any(hit["score"] >= EVIDENCE for hit in hits)
+def as_hits(bodies: Hits) -> list[Hit]:
+    """What an answer would be made of."""
+    return msgspec.convert(bodies[:SOURCES], list[Hit])
 
 
 def _balanced_accuracy(questions: Sequence[JudgedQuestion], found: Mapping[str, Hits]) -> float:

@@ -18,6 +18,9 @@ import httptools
 import msgspec
 import uvloop
 
+TAIL = 1024
+"""Bytes at the end of a stream among which its `ending` is."""
+
 
 class Plan(msgspec.Struct, kw_only=True, frozen=True):
     """What to send, where to, and for how long. `requests` is per stream; 0 goes on until `seconds` are over."""
@@ -40,10 +43,14 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
     pause: float = 0.0
     """Seconds between an answer and the stream's next request."""
     timeout: float = 120.0
+    gap: str = "\n\n"
+    """What ends an event."""
+    ending: str = "data: [DONE]\n\n"
+    """What the last bytes of a stream contain."""
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """What came of it. Times are seconds; an event is one server-sent event, `[DONE]` included."""
+    """What came of it. Times are seconds; an event is one server-sent event, `[DONE]` included, or one line."""
 
     seconds: float
     requests: int
@@ -80,6 +87,7 @@ class Load:
         self.plan = plan
         self._requests = cycle([_request(plan, body) for body in plan.bodies or [plan.body]])
         self.streaming = bool(plan.body.get("stream"))
+        self.gap, self.ending = plan.gap.encode(), plan.ending.encode()
         self.deadline = time.perf_counter() + plan.seconds if plan.seconds else None
         self.requests = self.events = self.bytes = 0
         self.problems: dict[str, int] = {}
@@ -186,8 +194,10 @@ class Connection(asyncio.Protocol):
             self.has_first = True
             load.first.append(time.perf_counter() - self.began)
         load.bytes += len(body)
-        load.events += body.count(b"\n\n") + (self.tail.endswith(b"\n") and body.startswith(b"\n"))
-        self.tail = body[-16:] if len(body) >= 16 else (self.tail + body)[-16:]
+        load.events += body.count(load.gap)
+        if len(load.gap) == 2:
+            load.events += self.tail.endswith(load.gap[:1]) and body.startswith(load.gap[1:])
+        self.tail = body[-TAIL:] if len(body) >= TAIL else (self.tail + body)[-TAIL:]
 
     def on_message_complete(self) -> None:
         load, status = self.load, self.parser.get_status_code()
@@ -195,7 +205,7 @@ class Connection(asyncio.Protocol):
         load.latency.append(time.perf_counter() - self.began)
         if status != 200:
             load.fail(f"status {status}")
-        elif load.streaming and not self.tail.endswith(b"data: [DONE]\n\n"):
+        elif load.streaming and load.ending not in self.tail:
             load.fail("a stream without its end")
         if not self.parser.should_keep_alive():
             self.transport.close()

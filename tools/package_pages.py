@@ -29,6 +29,19 @@ def page(package: str) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def overview() -> str:
+    """All packages with the first paragraph of their docstrings."""
+    lines = [
+        "# Packages",
+        "",
+        "Each package of `src/modelyard/`; [the architecture](../../ARCHITECTURE.md) says how they fit together.",
+        "",
+    ]
+    lines += ["| package | |", "|---|---|"]
+    lines += [f"| [`{name}/`]({name}.md) | {_first_sentence(SOURCE / name / '__init__.py')} |" for name in packages()]
+    return "\n".join(lines) + "\n"
+
+
 def _subpackages(folder: Path) -> list[Path]:
     return sorted(path.parent for path in folder.glob("*/**/__init__.py"))
 

@@ -1,4 +1,4 @@
-"""Writes `docs/reference/` and `docs/packages/` from the code. `python -m tools.reference [--check]`."""
+"""Writes `docs/reference/`, `docs/packages/` and the web page's types of the API. `python -m tools.reference [--check]`."""
 
 from __future__ import annotations
 
@@ -21,26 +21,41 @@ from modelyard.core.config import Settings
 from modelyard.core.errors import error_classes
 from modelyard.core.rules import Honour, Ignore, Inside, Refuse, Rename, Replace, Rule, Wrap
 from modelyard.core.types import Task
+from modelyard.dialects.tables import FIELDS_OF_DIALECTS
 from modelyard.engines import ENGINES
-from modelyard.engines.llama_cpp.rules import RULES as LLAMA_CPP
 from modelyard.engines.names import title_of
-from modelyard.engines.sentence_transformers.rules import RULES as SENTENCE_TRANSFORMERS
-from modelyard.engines.sglang.rules import RULES as SGLANG
-from modelyard.engines.transformers.rules import RULES as TRANSFORMERS
-from modelyard.engines.vllm.rules import RULES as VLLM
 from modelyard.web.router import ANY_KEY, ANYBODY
-from tools.package_pages import packages, page
+from tools.package_pages import overview, packages, page
+from tools.ui_types import render as ui_types
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
 NOTICE = "<!-- Written by `make docs` from the code; a test holds it against the code. -->\n"
+
+
+SETTINGS_HEAD = (
+    "Each setting is an environment variable of the server process, and a name in the file `modelyard.toml` in the home folder, "
+    "or in another file that",
+    "`MODELYARD_CONFIG` or `modelyard serve --config FILE` names. An option of the command line goes before a variable, a "
+    "variable before the file, and the",
+    "file before the default. `modelyard config show` shows each value with its origin, `modelyard config check` what is wrong.",
+    "",
+    "```toml",
+    'host = "0.0.0.0"',
+    "port = 9997",
+    'cors_origins = ["https://app.example", "https://chat.example"]  # or one text with commas',
+    "access_log = true",
+    "```",
+)
 
 
 def settings() -> str:
     """Every setting with its variable, default and docstring."""
-    lines = ["# Settings", NOTICE, "Each is an environment variable of the server process.", ""]
+    lines = ["# Settings", NOTICE, *SETTINGS_HEAD, ""]
     for name, field in Settings.model_fields.items():
         default = field.default if field.default != "" else "(empty)"
-        lines += [f"### `MODELYARD_{name.upper()}`", "", f"{field.description}", "", f"Default: `{default}`", ""]
+        names = f"In the file: `{name}`" + (", a secret." if not field.repr else ".")
+        lines += [f"### `MODELYARD_{name.upper()}`", "", f"{field.description}", ""]
+        lines += [f"Default: `{default}`. {names}", ""]
     return "\n".join(lines)
 
 
@@ -134,13 +149,6 @@ def permissions() -> str:
     return "\n".join(lines)
 
 
-TABLES = {
-    "llama_cpp": LLAMA_CPP,
-    "transformers": TRANSFORMERS,
-    "vllm": VLLM,
-    "sglang": SGLANG,
-    "sentence_transformers": SENTENCE_TRANSFORMERS,
-}
 TITLES = {Task.CHAT: "Chat", Task.COMPLETION: "Completions", Task.EMBEDDING: "Embeddings", Task.RERANK: "Rerank"}
 
 PARAMETERS = """\
@@ -154,7 +162,9 @@ field `knowledge`.
 
 def parameters() -> str:
     """Every parameter of the requests that have rules, by engine."""
-    tables = {title_of(name): rules for name, rules in TABLES.items()} | {"bases": BASES}
+    tables = {title_of(name): rules for name in ENGINES if (rules := ENGINES.get(name).rules).by_task} | {
+        "bases": BASES
+    }
     lines = ["# Parameters", NOTICE, PARAMETERS]
     for task, title in TITLES.items():
         found = {name: rules.by_task[task] for name, rules in tables.items() if task in rules.by_task}
@@ -183,23 +193,46 @@ def _package(name: str) -> str:
     return NOTICE + page(name)
 
 
+DIALECTS = """
+What the APIs of other vendors do here with each field. **honoured**: it means what it means there. **translated**: it becomes
+something else of a chat completion. **ignored**: it is accepted, and has no effect on the answer. **refused**: an error names it.
+A field of a request that is not listed passes to the engine, as in a chat completion. [dialects.md](../dialects.md) is about
+their use.
+"""
+
+
+def dialects() -> str:
+    """What becomes of each field of other vendors' APIs."""
+    lines = ["# Fields of other vendors' APIs", NOTICE, DIALECTS]
+    for title, tables in FIELDS_OF_DIALECTS.items():
+        lines += [f"## {title}", ""]
+        for subject, table in tables.items():
+            lines += [f"| {subject} | | |", "|---|---|---|"]
+            lines += [f"| `{name}` | {each.fate} | {each.note} |" for name, each in table.items()]
+            lines.append("")
+    return "\n".join(lines)
+
+
 PAGES: dict[str, Callable[[], str]] = {
-    "reference/settings.md": settings,
-    "reference/engines.md": engines,
-    "reference/routes.md": routes,
-    "reference/permissions.md": permissions,
-    "reference/cli.md": commands,
-    "reference/parameters.md": parameters,
-    **{f"packages/{name}.md": partial(_package, name) for name in packages()},
+    "docs/reference/dialects.md": dialects,
+    "docs/reference/settings.md": settings,
+    "docs/reference/engines.md": engines,
+    "docs/reference/routes.md": routes,
+    "docs/reference/permissions.md": permissions,
+    "docs/reference/cli.md": commands,
+    "docs/reference/parameters.md": parameters,
+    "docs/packages/README.md": lambda: NOTICE + overview(),
+    **{f"docs/packages/{name}.md": partial(_package, name) for name in packages()},
+    "src/modelyard/ui/types/api.d.ts": ui_types,
 }
-"""What each file in `docs/` is written by."""
+"""What each file is written by."""
 
 
 def stale() -> list[str]:
-    """Names of the pages that differ from what the code would write now."""
+    """Names of the files that differ from what the code would write now."""
     old = []
     for name, render in PAGES.items():
-        path = FOLDER / name
+        path = ROOT / name
         if not path.exists() or path.read_text(encoding="utf-8") != render():
             old.append(name)
     return old
@@ -207,13 +240,13 @@ def stale() -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is not current")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not current")
     if parser.parse_args().check:
         old = stale()
         sys.exit(f"not current: {', '.join(old)}; run `make docs`" if old else 0)
     for name, render in PAGES.items():
-        (FOLDER / name).parent.mkdir(parents=True, exist_ok=True)
-        (FOLDER / name).write_text(render(), encoding="utf-8")
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / name).write_text(render(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tools.demo_model.chat import CHAT_TEMPLATE, END_OF_TEXT, SPECIAL_TOKENS, TURN_END
 from tools.demo_model.model import ModelShape
+from tools.demo_model.rounding import round_file
 from tools.demo_model.tokenizer import PRE_TOKENIZER_NAME
 
 NAME = "modelyard-demo"
@@ -49,6 +50,7 @@ def export(checkpoint: Path, tokenizer: Path, out: Path) -> list[Path]:
 def write_hugging_face(folder: Path, shape: ModelShape, weights: dict[str, Tensor], tokenizer: Path) -> None:
     tensors = {f"model.{name}": weight.to(torch.bfloat16).contiguous() for name, weight in weights.items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    round_file(folder / "model.safetensors")
     shutil.copyfile(tokenizer, folder / "tokenizer.json")
     (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
     _write_json(folder / "config.json", hugging_face_config(shape))
