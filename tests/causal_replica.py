@@ -15,7 +15,7 @@ from modelyard.core.types import Address, Json, Launch, Model, ModelType, Shape
 from modelyard.engines.transformers import engine
 from tests.causal_models import DEMO, interpreter
 from tests.engine_environments import engine_python
-from tests.kept_interpreter import ForkedReplica
+from tests.forked import ForkedProcess
 from tests.live import events
 from tests.processes import wait_for
 
@@ -39,7 +39,7 @@ class Replica:
         command = engine.command(wanted, Address(uds=str(self.uds)), "a-token")
         self.log = folder / "log"
         env = {**os.environ, **command.env}
-        self.process: ForkedReplica | subprocess.Popen[bytes]
+        self.process: ForkedProcess | subprocess.Popen[bytes]
         if fork:
             self.process = interpreter().replica(env, self.log)
         else:

@@ -1,4 +1,4 @@
-"""Environments for other projects' clients and test suites, whose requirements disagree with those of the tests.
+"""Environments for other projects' clients, test suites and site builder, whose requirements disagree with those of the tests.
 
 `python -m tests.client_environments` makes them before the tests begin, which `make test` does; `--lock` renews their lock files
 in `requirements/`.
@@ -34,7 +34,12 @@ class Recipe:
 
 
 RECIPES = {
-    "langchain": Recipe(("langchain-openai>=1.7", "langchain-tests>=1.1")),
+    "dialects": Recipe(("anthropic>=2.14", "ollama>=0.6.3")),
+    "langchain": Recipe(
+        ("langchain-anthropic>=1.7", "langchain-ollama>=1.1", "langchain-openai>=1.7", "langchain-tests>=1.1")
+    ),
+    "llamaindex": Recipe(("llama-index-llms-openai-like>=0.8",)),
+    "site": Recipe(("zensical>=0.0.73",)),
     "swift": Recipe(
         ("aiohttp", "dacite", "datasets", "json-repair", "modelscope", "requests"),
         bare=("ms-swift==4.6.0",),

@@ -36,6 +36,8 @@ hypothesis.settings.load_profile("house")
 for name in [name for name in os.environ if name.startswith("MODELYARD_")]:
     del os.environ[name]  # a developer's own settings must not reach the tests
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it each of a thousand child processes compiles what it imports
+
 NO_CACHE = Path(tempfile.gettempdir()) / f"modelyard-no-cache-{os.getpid()}"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin take the cores from the other workers' tests
 os.environ |= {  # nor a real hub, nor what a developer has downloaded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,18 +99,44 @@ size = dict(
     vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=given["heads"], intermediate_size=128,
     max_position_embeddings=64, initializer_range=0.3,
 )
-config = transformers.BertConfig(**size, **({"num_labels": given["labels"]} if given["labels"] else {}))
-kind = transformers.BertForSequenceClassification if given["labels"] else transformers.BertModel
+names = {"id2label": dict(enumerate(given["names"])), "problem_type": given["problem"]} if given["names"] else {}
+config = transformers.BertConfig(**size, **names, **({"num_labels": given["labels"]} if given["labels"] else {}))
+kind = transformers.BertForSequenceClassification if given["labels"] or names else transformers.BertModel
 kind(config).save_pretrained(given["path"])
 tokenizer.save_pretrained(given["path"])
 made = None
 """
 
 
-def make_tiny(path: Path, labels: int = 0, heads: int = 4, template: str = "") -> Path:
-    """A random BERT, 64 wide, with a real tokenizer: a classifier of so many labels, or with 0 a bare encoder."""
-    in_engine(MAKE_TINY, path=str(path), tokenizer=str(minilm()), labels=labels, heads=heads, template=template)
+def make_tiny(
+    path: Path,
+    labels: int = 0,
+    heads: int = 4,
+    template: str = "",
+    names: Sequence[str] = (),
+    problem: str = "single_label_classification",
+) -> Path:
+    """A random BERT, 64 wide, with a real tokenizer: a classifier of so many labels or of named ones, or a bare encoder."""
+    given = {"labels": labels, "heads": heads, "template": template, "names": list(names), "problem": problem}
+    in_engine(MAKE_TINY, path=str(path), tokenizer=str(minilm()), **given)
     return path
+
+
+BARE_CLASSES = """
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained(given["path"])
+model = AutoModelForSequenceClassification.from_pretrained(given["path"]).eval()
+with torch.inference_mode():
+    logits = [model(**tokenizer(text, return_tensors="pt")).logits[0] for text in given["texts"]]
+made = [(each.sigmoid() if given["several"] else each.softmax(0)).tolist() for each in logits]
+"""
+
+
+def bare_classes(path: Path, texts: list[str], several: bool = False) -> list[list[float]]:
+    """The probabilities of each label by the bare library."""
+    made: list[list[float]] = in_engine(BARE_CLASSES, path=str(path), texts=texts, several=several)
+    return made
 
 
 MAKE_PROMPTED = """

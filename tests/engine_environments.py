@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import sys
 from pathlib import Path
 
 from modelyard.engines import ENGINES
 from modelyard.runtime.environments import RECEIPT, Environment, Environments, origin_of
+
+os.environ.setdefault("UV_COMPILE_BYTECODE", "0")  # compiled when a test imports them, which is a third of the modules
 
 HOME = Path(__file__).resolve().parents[1] / ".venv" / "engines-home"
 ENVIRONMENTS = Environments(HOME / "engines")

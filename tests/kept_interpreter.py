@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import signal
 import subprocess
 import tempfile
 import threading
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engine_environments import engine_python
-from tests.processes import wait_for
+from tests.forked import ForkedProcess
 
 SERVER = """
 import json, os, sys, traceback
@@ -82,32 +81,6 @@ while line := sys.stdin.readline():
 """Nothing but imports is done before a fork, so no thread and no random state is shared."""
 
 
-class ForkedReplica:
-    """A replica's process, with what tests use of `subprocess.Popen`."""
-
-    def __init__(self, pid: int, ending: Path) -> None:
-        self.pid = pid
-        self._ending = ending
-
-    def poll(self) -> int | None:
-        """The exit code, or None while it runs; a signal is a negative number."""
-        return int(self._ending.read_text(encoding="utf-8")) if self._ending.exists() else None
-
-    def wait(self, timeout: float) -> int:
-        """The exit code, once it has ended."""
-        wait_for(lambda: self.poll() is not None, seconds=timeout)
-        code = self.poll()
-        assert code is not None
-        return code
-
-    def send_signal(self, number: int) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, number)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
-
-
 class KeptInterpreter:
     """One interpreter of an engine's environment; it ends with the process that started it."""
 
@@ -128,7 +101,7 @@ class KeptInterpreter:
             assert code == "0", said.read_text(encoding="utf-8") if said.exists() else "the interpreter ended"
             return json.loads(made.read_text(encoding="utf-8"))
 
-    def replica(self, env: Mapping[str, str], log: Path) -> ForkedReplica:
+    def replica(self, env: Mapping[str, str], log: Path) -> ForkedProcess:
         """A replica with these environment variables, whose output goes to a new file.
 
         It runs the same `main` as a replica that the server starts, and skips the imports only.
@@ -138,7 +111,7 @@ class KeptInterpreter:
         with self._alone:
             pid = self._ask(json.dumps({"env": dict(env), "log": str(log), "ending": str(ending)}))
         assert pid, "the interpreter ended"
-        return ForkedReplica(int(pid), ending)
+        return ForkedProcess(int(pid), ending)
 
     def _ask(self, line: str) -> str:
         """The exit code of a script, or the process id of a replica; empty if the interpreter itself ended."""

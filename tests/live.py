@@ -1,4 +1,4 @@
-"""A real server in a process of its own, as a person starts it, and what tests ask of it."""
+"""A real server in a process of its own, and what tests ask of it. `tests/kept_server.py` says how it starts quickly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from typing import Any
 
 import httpx
 
-from tests.processes import marked, wait_for
+from tests.forked import ForkedProcess
+from tests.kept_server import forks, kept_server
+from tests.processes import FORKED, marked, wait_for
 
 QUICK = {
     "MODELYARD_HEALTH_INTERVAL": "0.2",
@@ -29,27 +31,35 @@ QUICK = {
 class Live:
     """A running server. `mark` is in the environment of every process it ever starts."""
 
-    def __init__(self, home: Path, env: Mapping[str, str] | None = None, arguments: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, home: Path, env: Mapping[str, str] | None = None, arguments: tuple[str, ...] = (), fork: bool = True
+    ) -> None:
         self.mark = uuid.uuid4().hex
         self.home = home
         self.log = home.parent / f"server-{self.mark[:6]}.log"
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MODELYARD_")}
         settings = {"MODELYARD_HOME": str(home), "MODELYARD_PORT": "0", **QUICK, **(env or {})}
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "modelyard", "serve", *arguments],
-                env={**clean, **settings, "TEST_MARK": self.mark, "PYTHONUNBUFFERED": "1"},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        env = {**clean, **settings, "TEST_MARK": self.mark}
+        self.process: ForkedProcess | subprocess.Popen[bytes]
+        if fork and forks(settings):
+            self.process = kept_server().serve(env, self.log, arguments)
+            FORKED[self.mark] = self.process.pid
+        else:
+            with self.log.open("wb") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "modelyard", "serve", *arguments],
+                    env={**env, "PYTHONUNBUFFERED": "1"},
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
         self.url = self._find_url()
         self.http = httpx.Client(base_url=self.url, timeout=60)
 
     def _find_url(self) -> str:
         def look() -> str | None:
-            found = re.search(r"listening on (http://\S+)", self.output())
+            found = re.search(r"listening on (https?://[\w.:\[\]]+)", self.output())
             if found is None and self.process.poll() is not None:
                 raise AssertionError(f"the server ended: {self.output()}")
             return found[1] if found else None
@@ -112,9 +122,11 @@ HELLO = [{"role": "user", "content": "hello"}]
 
 
 @contextmanager
-def live(home: Path, env: Mapping[str, str] | None = None, arguments: tuple[str, ...] = ()) -> Iterator[Live]:
-    """A server for the time of a block; afterwards none of its processes is left."""
-    server = Live(home, env, arguments)
+def live(
+    home: Path, env: Mapping[str, str] | None = None, arguments: tuple[str, ...] = (), fork: bool = True
+) -> Iterator[Live]:
+    """A server for the time of a block; afterwards none of its processes is left. Without `fork` it starts as for a person."""
+    server = Live(home, env, arguments, fork)
     try:
         yield server
     except BaseException:

@@ -10,6 +10,9 @@ import psutil
 
 T = TypeVar("T")
 
+FORKED: dict[str, int] = {}
+"""Mark → the process id of a server that was forked, whose environment the system does not show."""
+
 
 def wait_for(what: Callable[[], T | None], seconds: float = 20.0, pause: float = 0.01) -> T:
     """Poll until `what()` is true and return it; the deadline is for hangs only, and is no measurement."""
@@ -40,7 +43,9 @@ def marked(mark: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.status() != psutil.STATUS_ZOMBIE and mark in process.environ().values():
+            if process.status() != psutil.STATUS_ZOMBIE and (
+                process.pid == FORKED.get(mark) or mark in process.environ().values()
+            ):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue

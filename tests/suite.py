@@ -21,17 +21,23 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/process/test_adapters.py",
     ),
     "browser": ("tests/browser/",),
+    "ui": ("tests/ui/",),
     "infer": ("tests/infer/", "tests/compat/test_swift_llm.py"),
+    "packages": ("tests/packages/",),
 }
 """Files, or folders, whose tests share servers and therefore run in one worker. Every other file is a group of its own."""
 
 FIRST = (
     "engines",
+    "ui",
     "tests/peers/test_coming_from_swift.py",
     "tests/engines/test_sentence_transformers.py",
     "tests/api/test_schema.py",
     "tests/hubs/test_download.py",
-    "tests/process/test_knowledge_kill.py",
+    "tests/process/test_faults.py",
+    "infer",
+    "browser",
+    "tests/api/test_keys.py",
 )
 """The groups that take longest. They start first, so that at the end no worker is left alone with one."""
 

@@ -97,6 +97,14 @@ def data(events: list[Any], type: str) -> list[Any]:
     return [event["data"] for event in events if event["type"] == type]
 
 
+def test_answers_are_listed_among_requests(client: Client, chat: str) -> None:
+    """On a server without keys, too, what a chat asks of a model is no background work."""
+    before = len(client.metrics.requests(model="script"))
+    begun = client.answers.begin(chat, "Listed?", model="script")
+    assert [event["type"] for event in client.answers.follow(chat, begun["message"]["id"])][-1] == "end"
+    assert wait_for(lambda: len(client.metrics.requests(model="script")) == before + 1)
+
+
 def test_a_model_answers_and_the_branch_is_its_context(client: Client, model: Scripted, chat: str) -> None:
     model.reply_to = lambda messages: f"answer to {len(messages)}"
     client.chats.change(chat, settings={"system": "Be brief."})
@@ -105,7 +113,7 @@ def test_a_model_answers_and_the_branch_is_its_context(client: Client, model: Sc
     assert joined(events) == "answer to 2" == text_of(message)
     assert (message["state"], message["model"], message["finish_reason"]) == ("complete", "script", "stop")
     assert message["parameters"] == {"temperature": 0.5} and model.bodies[-1]["temperature"] == 0.5
-    assert set(message["timings"]) == {"first_token", "total"} and message["metadata"]["mode"] == "chat"
+    assert set(message["timings"]) == {"first_token", "first_text", "total"} and message["metadata"]["mode"] == "chat"
     answered(client, chat, "Two?")
     texts = [(each["role"], each["content"]) for each in model.messages]
     before = [("system", "Be brief."), ("user", "One?"), ("assistant", "answer to 2")]

@@ -90,6 +90,10 @@ def is_gone(uid: str) -> Callable[[dict[str, Any]], bool]:
     return lambda event: event["type"] == "model_removed" and event["data"]["id"] == uid
 
 
+def is_done(job: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda event: event["data"].get("id") == job and event["data"]["state"] == "done"
+
+
 @pytest.fixture
 def key(server: Live) -> Iterator[Callable[..., httpx.Client]]:
     """Makes a key, and a client that sends it."""
@@ -134,6 +138,7 @@ def test_the_snapshot_has_what_the_lists_have(server: Live) -> None:
     assert data["downloads"] == server.http.get("/v1/downloads").json()["list"]
     gauge = data["gauges"]["models"]["snap"]
     assert (gauge["in_flight"], gauge["replicas"], set(gauge["figures"])) == (0, {"0": 0}, {"0"})
+    assert gauge["tokens_per_second"] == 0
     assert gauge["figures"]["0"]["in_flight"] == 0 and gauge["figures"]["0"]["kv_cache_percent"] is None
     assert data["gauges"]["devices"][0]["name"] == "cpu"
 
@@ -203,6 +208,17 @@ def test_a_key_gets_only_topics_that_its_scopes_allow(key: Callable[..., httpx.C
     refused = lists.get("/v1/events", params={"topics": "models,downloads"})
     assert (refused.status_code, error_of(refused)["code"]) == (403, "permission_denied")
     assert "'cache:list'" in error_of(refused)["message"]
+
+
+def test_a_job_that_is_over_at_once_is_in_the_stream(server: Live) -> None:
+    """Jobs that begin and end between two looks at the rows are published as they ended."""
+    base = Base.made(server, "quick jobs")
+    with reading(server.http, topics="jobs") as events:
+        next(events)
+        for number in range(8):
+            files = [("files", (f"{number}.txt", b"one word", "text/plain"))]
+            answer = server.http.post(f"/v1/knowledge_bases/{base.name}/documents", files=files)
+            until(events, is_done(answer.json()["job"]))
 
 
 def test_a_key_sees_its_own_models_and_jobs_only(server: Live, key: Callable[..., httpx.Client]) -> None:
@@ -366,8 +382,28 @@ def test_following_in_the_shell(server: Live, as_json: bool) -> None:
         assert "model_event      shell INFO Terminated" in said
 
 
-def test_the_shell_follows_one_model_or_all(server: Live) -> None:
-    for words, sentence in ((["--topics", "models"], "needs --follow"), ([], "--follow")):
-        command = [sys.executable, "-m", "modelyard", "events", *words, "--endpoint", server.url]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 2 and sentence in done.stderr
+def test_topics_of_the_shell_need_follow(server: Live) -> None:
+    command = [sys.executable, "-m", "modelyard", "events", "--topics", "models", "--endpoint", server.url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "needs --follow" in done.stderr
+
+
+def test_what_happened_is_listed_also_of_models_that_are_gone(server: Live, key: Callable[..., httpx.Client]) -> None:
+    for uid in ("past-one", "past-two"):
+        server.launched(uid)
+        assert server.http.delete(f"/v1/models/{uid}").status_code == 200
+    crashing = {"model_name": "past-ill", "model_uid": "past-ill", "model_engine": "fake", "crash_at_start": "no luck"}
+    assert server.http.post("/v1/models", json=crashing).status_code == 502
+    secret = server.http.headers["authorization"].removeprefix("Bearer ")
+    with Client(server.url, api_key=secret) as client:
+        found = [each for each in client.events.past(limit=2) if each["model_uid"].startswith("past-")]
+        assert [each["id"] for each in found] == sorted({each["id"] for each in found}, reverse=True)
+        assert {each["model_uid"] for each in found} == {"past-one", "past-two", "past-ill"}
+        (failed, *_) = client.events.past("past-ill", "ERROR")
+        assert "no luck" in failed["text"] and failed["type"] == "ERROR"
+    narrow = key(scopes=["models:read"], models=["past-one"])
+    assert {each["model_uid"] for each in narrow.get("/v1/events/models").json()["data"]} == {"past-one"}
+    assert narrow.get("/v1/events/models", params={"model": "past-two"}).status_code == 403
+    assert key(scopes=["models:list"]).get("/v1/events/models").status_code == 403
+    for wrong in ({"after": "x"}, {"type": "LOUD"}, {"limit": "0"}):
+        assert server.http.get("/v1/events/models", params=wrong).status_code == 400

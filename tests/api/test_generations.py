@@ -216,7 +216,9 @@ def test_owners_and_scopes(tmp_path: Path) -> None:
             begun = client.generations.begin(body(tokens=100_000, tokens_per_second=100))
             with pytest.raises(InvalidKey), client.generations.follow(begun["id"]) as events:
                 next(events)
-                (mine,) = [each for each in server.http.get("/v1/admin/keys").json() if each["id"] == begun["owner"]]
+                (mine,) = [
+                    each for each in server.http.get("/v1/admin/keys").json()["data"] if each["id"] == begun["owner"]
+                ]
                 assert server.http.delete(f"/v1/admin/keys/{mine['id']}").status_code == 200
                 for _ in events:
                     pass

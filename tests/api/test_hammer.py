@@ -73,7 +73,7 @@ def talk_of(server: Live) -> str:
 
 
 def key_of(server: Live) -> str:
-    keys = [each["id"] for each in server.http.get("/v1/admin/keys").json() if not each["revoked_at"]]
+    keys = [each["id"] for each in server.http.get("/v1/admin/keys").json()["data"] if not each["revoked_at"]]
     return str(keys[-1]) if keys else "none"
 
 

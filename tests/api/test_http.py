@@ -16,6 +16,7 @@ import pytest
 
 from modelyard.client import Client
 from modelyard.core.errors import InvalidParameter
+from modelyard.dialects.paths import PATHS as DIALECT_PATHS
 from modelyard.protocol import errors
 from tests.live import Live, error_of, live
 
@@ -170,9 +171,9 @@ def test_what_is_wrong_with_a_body_comes_after_its_path(
 
 
 MEANT = [
-    ("/health/", "/health"), ("//v1/models", "/v1/models"), ("/v1/models/", "/v1/models"),
+    ("/health/", "/health"), ("//x/v1//models", "/v1/models"), ("/v1/models/", "/v1/models"),
     ("/v1/chat/completions/", GATEWAY), ("/chat/completions/x", None), ("/v1/v1/embeddings", "/v1/embeddings"),
-    ("/embeddings", "/v1/embeddings"), ("/nothing", None),
+    ("/embeddings/", "/v1/embeddings"), ("/nothing", None),
 ]  # fmt: skip
 
 
@@ -332,10 +333,13 @@ def test_a_missing_field_is_named_by_every_route(server: Live, document: dict[st
                 chatchat = "chatchat" in operation["tags"]
                 assert answer.status_code == (422 if chatchat else 400), (method, path, answer.text)
                 body = answer.json()
+                seen += 1
+                if path in DIALECT_PATHS:  # whose errors have other forms; tests/dialects has tests of them
+                    assert any(f"'{each}'" in answer.text for each in schema["required"]), (path, answer.text)
+                    continue
                 assert body["error"]["param"] == name or name in str(schema["required"][1:]), (method, path, name)
                 assert f"'{body['error']['param']}'" in body["message"]
                 assert not chatchat or body["detail"][0]["loc"][-1] == body["error"]["param"]
-                seen += 1
     assert seen > 50
 
 
@@ -401,3 +405,20 @@ def test_bodies_of_get_are_of_no_account(server: Live) -> None:
     answer = server.http.request("GET", "/health", content=b"{", headers={"content-type": "application/json"})
     assert answer.status_code == 200
     assert isinstance(answer, httpx.Response)
+
+
+def test_a_request_is_served_once(server: Live) -> None:
+    """A merge once left two chains of paths behind each other: the gateway then answered, and tried to answer again."""
+
+    def served(path: str) -> float:
+        lines = server.http.get("/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if re.match(f'modelyard_requests_total.*"{path}"', line))
+
+    for method, path, body in (
+        ("POST", "/v1/chat/completions", CHAT),
+        ("GET", "/api/version", None),
+    ):
+        before = served(path)
+        assert server.http.request(method, path, json=body).status_code == 200
+        assert served(path) == before + 1
+    assert "already completed" not in server.output()

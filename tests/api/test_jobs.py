@@ -62,6 +62,7 @@ def test_an_install_reports_steps_and_why_it_failed(server: Live, failed: dict[s
     assert (failed["state"], failed["kind"], failed["error"]["code"]) == ("failed", "engine_install", "install_failed")
     assert failed["parameters"] == {"engine": ENGINE, "upgrade": False}
     assert failed["owner"] == "local" and failed["attempts"] == 1
+    assert (failed["pausable"], failed["repeatable"]) == (False, True)
     assert failed["progress"]["message"]
     logs = server.http.get(f"/v1/jobs/{failed['id']}/logs").json()["data"]
     assert any(line.startswith("Making an environment for vllm") for line in logs)

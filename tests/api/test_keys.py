@@ -15,6 +15,7 @@ import openai
 import pytest
 import xinference_client
 
+import modelyard.client
 from modelyard.api.routes import ROUTES
 from modelyard.core.access import SCOPES
 from modelyard.web.route_access import METRICS
@@ -128,7 +129,7 @@ def test_who_may_see_what(server: Live, anybody: httpx.Client) -> None:
 def test_keys_are_listed_without_their_secrets(server: Live) -> None:
     key = made(server, name="小钥匙", requests_per_minute=5, expires_in=60, permissions=["models:start"])
     listed = server.http.get("/v1/admin/keys")
-    mine = next(each for each in listed.json() if each["name"] == "小钥匙")
+    mine = next(each for each in listed.json()["data"] if each["name"] == "小钥匙")
     assert mine["prefix"] == key[:8] and mine["scopes"] == ["models:write"] and mine["requests_per_minute"] == 5
     assert key not in listed.text and "hash" not in listed.text
     assert PASSWORD not in server.http.get("/v1/admin/users").text
@@ -291,7 +292,7 @@ def test_two_servers_on_one_database(tmp_path: Path, database_url: str) -> None:
         assert two.chat("nobody").status_code == 404
         one.http.headers.update(bearer(key))
         assert one.http.delete("/v1/admin/keys/test").status_code == 200
-        wait_for(lambda: two.http.get("/v1/admin/keys").json()[0]["usable"] is False)
+        wait_for(lambda: two.http.get("/v1/admin/keys").json()["data"][0]["usable"] is False)
 
 
 def test_keys_outlive_the_server(tmp_path: Path) -> None:
@@ -317,7 +318,7 @@ def test_the_setting(tmp_path: Path, mode: str, asked: bool) -> None:
 def test_beyond_loopback_only_with_a_key(tmp_path: Path) -> None:
     home = tmp_path / "home"
     refused = run("serve", "-H", "0.0.0.0", "-p", "0", "--home", str(home))
-    assert refused.returncode == 1 and "modelyard key create --name me" in refused.stderr
+    assert refused.returncode == 1 and f"modelyard key create --name me --home {home}." in refused.stderr
     lasting = run("key", "create", "--name", "me", "--home", str(home))
     off = run("serve", "-H", "0.0.0.0", "-p", "0", "--home", str(home), MODELYARD_AUTH="off")
     assert off.returncode == 1 and "--insecure" in off.stderr
@@ -425,3 +426,26 @@ def test_many_at_once_never_pass_a_limit(server: Live) -> None:
     for thread in threads:
         thread.join()
     assert (statuses.count(200), statuses.count(429)) == (5, 15)
+
+
+def test_keys_and_users_are_changed_and_listed_page_by_page(server: Live) -> None:
+    secret = made(server, name="changing", models=["m"], requests_per_minute=5)
+    id = next(each["id"] for each in server.http.get("/v1/admin/keys").json()["data"] if each["prefix"] == secret[:8])
+    with modelyard.client.Client(server.url, api_key=server.http.headers["authorization"][7:]) as client:
+        changed = client.keys.update(id, scopes=["models:list", "logs:list"], models=None, tokens_per_minute=9)
+        assert (changed["models"], changed["requests_per_minute"], changed["tokens_per_minute"]) == (None, 5, 9)
+        client.users.create("page", PASSWORD)
+        assert client.users.update("page", ["models:list"])["scopes"] == ["models:list"]
+        keys, users = client.keys.list(), client.users.list()
+        assert [each["id"] for each in client.keys.iterate(limit=2)] == [each["id"] for each in keys] and len(keys) >= 2
+        assert list(client.users.iterate(limit=1)) == users and len(users) >= 2
+        client.users.remove("page")
+    me = server.http.get("/v1/auth/me", headers=bearer(secret)).json()
+    assert me["scopes"] == ["logs:list", "models:list"]
+    for path in ("keys", "users"):
+        refused = server.http.get(f"/v1/admin/{path}", params={"after": "x_"})
+        assert refused.status_code == 400 and error_of(refused)["param"] == "after"
+    wrong: list[dict[str, Any]] = [{"scopes": []}, {"scopes": None}, {"name": ""}, {"owner": "x"}, {"expires_in": -1}]
+    for body in wrong:
+        assert server.http.patch(f"/v1/admin/keys/{id}", json=body).status_code == 400, body
+    assert server.http.patch(f"/v1/admin/keys/{id}", json={}).json()["scopes"] == ["logs:list", "models:list"]

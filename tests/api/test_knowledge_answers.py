@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from openai import NotFoundError, OpenAI, PermissionDeniedError
+from openai import BadRequestError, NotFoundError, OpenAI, PermissionDeniedError
 
 from tests.api.knowing import Base, ok
 from tests.chat_pairs import pairs
@@ -126,6 +126,16 @@ def test_the_official_client(server: Live) -> None:
         assert [c.model_extra["citations"] for c in chunks if c.model_extra and "citations" in c.model_extra]
         with pytest.raises(NotFoundError, match="nowhere"):
             client.chat.completions.create(model="kb:nowhere", messages=messages)
+
+
+def test_offered_tools_have_no_effect_and_demanded_ones_are_refused(server: Live) -> None:
+    tools: Any = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+    with OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+        messages: Any = [{"role": "user", "content": "How many litres does the MX-2140 deliver?"}]
+        answer = client.chat.completions.create(model="kb:手册", messages=messages, tools=tools, tool_choice="auto")
+        assert answer.choices[0].message.tool_calls is None and answer.choices[0].message.content
+        with pytest.raises(BadRequestError, match="'tool_choice' is not supported by model 'kb:手册'"):
+            client.chat.completions.create(model="kb:手册", messages=messages, tools=tools, tool_choice="required")
 
 
 def test_a_model_answers_and_the_field_names_bases(server: Live) -> None:

@@ -39,13 +39,23 @@ def base(server: Live) -> Base:
 
 def test_a_ranking_model_decides(base: Base) -> None:
     found = base.search("leak cellar water")
-    assert found["data"][0]["document"] == "b.txt" and found["notes"] == []
+    assert found["data"][0]["document"] == "b.txt" and found["notes"] == [] and found["rerank_model"] == "ranker"
     scores = [hit["scores"]["rerank"] for hit in found["data"]]
     assert scores == sorted(scores, reverse=True) and [hit["score"] for hit in found["data"]] == pytest.approx(
         scores, abs=1e-6
     )
     assert base.search("leak cellar water", rerank=False)["data"][0]["scores"]["rerank"] is None
     assert len(base.search("leak cellar water", min_score=0.99)["data"]) < len(scores)
+
+
+def test_a_ranking_model_that_nobody_named_ranks_if_it_is_told_to_or_reads(server: Live) -> None:
+    plain = Base.made(server, "plain", embedding_model="vec")
+    plain.add(LEAKS)
+    found = plain.search("leak cellar water")
+    assert found["rerank_model"] is None, "it matches words, and fails a test of questions that share none"
+    assert plain.search("leak cellar water", rerank=True)["rerank_model"] == "ranker"
+    answered = ok(server.http.post(f"{plain.path}/answer", json={"question": "leak?", "rerank": True, "max_tokens": 2}))
+    assert answered["rerank_model"] == "ranker"
 
 
 def test_a_ranking_model_that_is_not_there(server: Live, base: Base) -> None:

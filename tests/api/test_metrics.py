@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from modelyard.client import Client
-from tests.live import Live, error_of, live
+from modelyard.core.errors import InvalidKey
+from tests.live import HELLO, Live, error_of, live
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
 
@@ -194,9 +195,54 @@ def test_usage_is_that_of_the_key_and_says_when_it_was_used(locked: Live) -> Non
     assert (row["key_name"], row["model"], row["requests"], row["errors"]) == ("mine", "m", 2, 0)
     assert (row["tokens_in"], row["tokens_out"]) == (2 * usage["prompt_tokens"], 2 * usage["completion_tokens"])
     assert used(locked, other) == used(locked, other, key="mine") == []
-    listed = {each["name"]: each for each in locked.http.get("/v1/admin/keys").json()}
+    listed = {each["name"]: each for each in locked.http.get("/v1/admin/keys").json()["data"]}
     assert abs(listed["mine"]["last_used_at"] - time.time()) < 60 and listed["other"]["last_used_at"] is not None
     assert listed["mine"]["created_at"] < listed["mine"]["last_used_at"]
+
+
+def test_figures_are_followed(locked: Live) -> None:
+    locked.launched("followed")
+    mine = key(locked, "watching", scopes=["monitor:view", "models:read"]).removeprefix("Bearer ")
+    with Client(locked.url, api_key=mine) as client, client.metrics.follow(["requests"], "followed", "all") as stream:
+        events = iter(stream)
+        first = next(events)
+        assert first["steps"] > 100 and first["step"] == 1
+        end, found = first["id"], 0.0
+        body = {"model": "followed", "messages": HELLO}
+        locked.http.post("/v1/chat/completions", json=body, headers={"authorization": f"Bearer {mine}"})
+        for event in events:
+            assert str(int(event["since"])) == end and event["steps"] > 0
+            end = event["id"]
+            found += sum(value or 0 for each in event["data"] for value in each["values"])
+            if found:
+                break
+        assert found == 1
+        locked.http.delete(f"/v1/admin/keys/{mine[:8]}")
+        with pytest.raises(InvalidKey):
+            list(events)
+
+
+def test_a_key_that_is_revoked_ends_a_stream_of_long_steps(locked: Live) -> None:
+    mine = key(locked, "daily", scopes=["monitor:view"]).removeprefix("Bearer ")
+    with Client(locked.url, api_key=mine) as client, client.metrics.follow(["requests"], by="all", step=86_400) as days:
+        locked.http.delete(f"/v1/admin/keys/{mine[:8]}")
+        with pytest.raises(InvalidKey):
+            list(days)
+
+
+def test_usage_is_read_page_by_page(locked: Live) -> None:
+    for name in ("p1", "p2", "p3"):
+        mine = key(locked, name, scopes=["models:read"])
+        for model in ("m", "absent"):
+            body = {"model": model, "messages": HELLO}
+            locked.http.post("/v1/chat/completions", json=body, headers={"authorization": mine})
+    with Client(locked.url, api_key=locked.http.headers["authorization"][7:]) as client:
+        groups: list[list[Literal["day", "key", "user", "model"]]] = [[], ["model"], ["key", "model"], ["day"]]
+        for by in groups:
+            rows = client.metrics.usage(by)
+            assert list(client.metrics.iterate_usage(by, limit=1)) == rows and rows
+    refused = locked.http.get("/v1/usage", params={"after": "WyJhIl0"})  # one text instead of four
+    assert refused.status_code == 400 and error_of(refused)["param"] == "after"
 
 
 def test_usage_survives_a_restart(tmp_path: Path) -> None:

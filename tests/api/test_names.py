@@ -61,7 +61,7 @@ def user(server: Live, name: str) -> bool:
         return False
     assert made.status_code == 201, made.text
     assert server.http.delete(f"/v1/admin/users/{quote(name, safe='')}").status_code == 200
-    assert server.http.get("/v1/admin/users").json() == []
+    assert server.http.get("/v1/admin/users").json()["data"] == []
     return True
 
 

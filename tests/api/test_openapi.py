@@ -8,6 +8,7 @@ from typing import Any
 from modelyard.api.openapi import document
 from modelyard.api.routes import ROUTES
 from modelyard.compat.constants import CONSTANT_ROUTES, Refusal
+from modelyard.dialects.paths import PATHS as DIALECT_PATHS
 from modelyard.gateway.paths import PATHS
 
 Schema = dict[str, Any]
@@ -85,7 +86,10 @@ def test_every_reference_has_a_schema() -> None:
 def test_every_operation_is_described() -> None:
     described = {(method.upper(), path) for path, methods in document()["paths"].items() for method in methods}
     routes = {(route.method, route.path_format) for route in ROUTES}
-    assert described == routes | {(row.method, path) for path, row in PATHS.items()}
+    gateway = {(row.method, path) for path, row in PATHS.items()} | {
+        (row.method, path) for path, row in DIALECT_PATHS.items()
+    }
+    assert described == routes | gateway
 
 
 def test_a_constant_refusal_names_parts_of_its_path() -> None:

@@ -83,6 +83,20 @@ def test_one_family_by_name_and_in_the_case_people_write_it(server: Live) -> Non
     assert server.http.get("/v1/model_registrations/LLM/BAICHUAN").json() == found
 
 
+@pytest.mark.parametrize("type", list(ModelType), ids=str)
+def test_every_record_says_what_it_is_and_what_it_reads(server: Live, type: ModelType) -> None:
+    for one in server.http.get(f"/v1/model_registrations/{type}", params={"detailed": "true"}).json():
+        assert one["model_description"] and one["model_ability"] and "context_length" in one, one["model_name"]
+
+
+def test_every_prompt_has_the_fields_of_xinferences_page(server: Live) -> None:
+    fields = {
+        "style_name", "system_prompt", "roles", "intra_message_sep", "inter_message_sep", "stop", "stop_token_ids"
+    }  # fmt: skip
+    found = server.http.get("/v1/models/prompts").json()
+    assert len(found) > 100 and all(fields <= set(each) for each in found.values())
+
+
 def test_prompts_and_abilities(server: Live) -> None:
     found = server.http.get("/v1/models/prompts").json()
     assert found["baichuan-chat"]["style_name"] == "NO_COLON_TWO" and found["baichuan-chat"]["chat_template"]

@@ -57,7 +57,7 @@ def test_the_doctor_examines_the_servers_own_machine(server: Live, key: Maker) -
     refused = server.launch("dead", crash_at_start="no luck today")
     assert refused.status_code >= 400
     found = {each["subject"]: each for each in key("settings:read", "knowledge:read").server.doctor()}
-    assert {"python", "processor", "disk", *(f"engine {name}" for name in ENGINES)} <= set(found)
+    assert {"python", "processor", "disk", *(f"engine {name}" for name in ENGINES if name != "fake")} <= set(found)
     assert found["home folder"]["detail"] == f"{server.home} can be written"
     assert found["database"]["state"] == "ok" and str(server.home) in found["database"]["detail"]
     assert found["model dead"]["state"] == "warning" and "no luck today" in found["model dead"]["detail"]
@@ -97,6 +97,14 @@ def test_mcp_servers_are_started_only_when_their_tools_are_asked_for(server: Liv
     assert broken["tools"] is None and "broken" in str(broken["error"])
     answer = server.http.get("/v1/server/mcp_servers", params={"tools": "true"})
     assert SECRET not in answer.text and sys.executable not in answer.text
+
+
+def test_tools_and_search_engines_are_those_that_the_key_may_use(server: Live, key: Maker) -> None:
+    here = {each["name"]: each for each in key("models:read", bases={}).server.tools()}
+    assert list(here) == ["calculator"] and here["calculator"]["parameters"]["type"] == "object"
+    client = key("models:read", "knowledge:read", "tools:use")
+    assert {"calculator", "tests__add"} <= {each["name"] for each in client.server.tools()}
+    assert "tavily" in server.http.get("/v1/server/tools").json()["search_engines"]
 
 
 @pytest.mark.parametrize(

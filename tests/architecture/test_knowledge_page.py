@@ -64,11 +64,11 @@ def typist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Typist]:
 def test_every_block_in_order(typist: Typist) -> None:
     """Blocks of JSON are what the text around them says: a filter, a file of questions. A chat model runs from the second on."""
     kinds = [kind for kind, _ in BLOCKS]
-    assert kinds == ["sh", "python", "python", "python", "python", "json", "json", "sh", "python"], (
+    assert kinds == ["sh", "python", "python", "python", "python", "json", "json", "sh", "python", "python"], (
         "say here what the new block is"
     )
     texts = [text.replace(WRITTEN, typist.server.url) for _, text in BLOCKS]
-    began, python, listed, brought, places, where, questions, measured, walked = texts
+    began, python, listed, brought, places, where, questions, measured, evaluated, walked = texts
     shown = [typist.types("bash", "-c", line) for line in began.splitlines()]
     assert "2 of 2 documents indexed" in shown[1]
     assert "leave.md" in shown[2] and "24 days" in shown[2]
@@ -98,6 +98,7 @@ def test_every_block_in_order(typist: Typist) -> None:
     assert "3 questions, 1 of them without an answer" in first and "recall@5" in first
     assert "A: handbook, lexical, top 5\nB: handbook, hybrid, top 5\nC: handbook, lexical, top 10" in second
     assert "citation_recall" in json.loads(third)["settings"][0]["measures"]
+    assert typist.types(sys.executable, "-c", evaluated).splitlines()[-1].startswith("lexical 0.0 0.")
     assert "rules/it.md" in typist.types(sys.executable, "-c", walked)
     assert len((typist.folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 

@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to type, typed: against a server started the way `make run` starts it."""
+"""What the README and the first steps tell a newcomer to type, typed: on a server started as `make run` starts it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ import pytest
 from tests.live import Live, live
 from tests.processes import wait_for
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/first-steps.md"))
 WRITTEN = "http://127.0.0.1:9997"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     home = tmp_path_factory.mktemp("readme") / "home"
-    with live(home, arguments=("--launch", "modelyard-demo", "--demo-base")) as running:
+    with live(home, arguments=("--launch", "modelyard-demo", "--demo-base"), fork=False) as running:
         wait_for(lambda: "is ready at" in running.output(), seconds=60)
         yield running
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", PAGES, re.DOTALL)
 
 
 def typed(server: Live, argv: list[str], text: str) -> str:
@@ -68,3 +69,9 @@ def test_the_documented_commands_exist() -> None:
 
     used = set(re.findall(r"^(?:\.venv/bin/)?modelyard (\w+)", "\n".join(blocks("sh")), re.MULTILINE))
     assert used and used <= set(COMMANDS)
+
+
+def test_the_terminal_asks_the_base(server: Live) -> None:
+    (question,) = [block for block in blocks("sh") if block.startswith(".venv/bin/modelyard kb ask")]
+    answer = typed(server, ["bash", "-c"], question.replace(".venv/bin/", ""))
+    assert "9997" in answer and "yard.md" in answer

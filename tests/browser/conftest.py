@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.browser_environment import browser as chromium
-from tests.browser_environment import lacks
+from tests.chromium import chromium
 from tests.live import Live, live
 
 FRIEND, EVIL = "friend.example", "evil.example"
@@ -61,18 +60,11 @@ def server(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Liv
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """A browser for the tests of this folder. While it is open, Playwright's event loop runs in this thread, and `asyncio.run`
-    of any other test would be refused."""
-    if missing := lacks():
-        pytest.skip(missing)
-    made = chromium()
+    """A browser for the tests of this folder."""
     rules = ",".join(f"MAP {name} 127.0.0.1" for name in (FRIEND, EVIL))
-    arguments = ["--no-sandbox", "--disable-gpu", "--no-zygote", f"--host-resolver-rules={rules}"]
-    arguments.append("--disable-features=LocalNetworkAccessChecks")  # Chromium's own defence, which other browsers lack
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=made.executable, args=arguments, env=dict(made.env))
+    # The second is Chromium's own defence, which other browsers lack.
+    with chromium(f"--host-resolver-rules={rules}", "--disable-features=LocalNetworkAccessChecks") as running:
         yield running
-        running.close()
 
 
 @pytest.fixture

@@ -184,9 +184,10 @@ def test_quantised_folders(folder: Folder, extra: dict[str, Any], format: str, q
 def test_embedders_rerankers_and_classifiers(folder: Folder) -> None:
     assert folder({**LLAMA, "architectures": ["BertModel"]}).type is ModelType.EMBEDDING
     ranker = folder({**LLAMA, "architectures": ["XLMRobertaForSequenceClassification"], "id2label": {"0": "LABEL_0"}})
-    assert ranker.type is ModelType.RERANK
-    with pytest.raises(ModelFilesInvalid, match="classifier with 3 labels"):
-        folder({**LLAMA, "architectures": ["BertForSequenceClassification"], "num_labels": 3})
+    assert (ranker.type, ranker.abilities) == (ModelType.RERANK, ("rerank",))
+    for labels in ({"num_labels": 3}, {"id2label": {"0": "ham", "1": "spam"}}, {}):  # without a number there are two
+        classifier = folder({**LLAMA, "architectures": ["BertForSequenceClassification"], **labels})
+        assert (classifier.type, classifier.abilities) == (ModelType.RERANK, ("classify",))
     sentence = folder({**LLAMA, "architectures": ["Qwen3ForCausalLM"]}, modules__json="[]")
     assert (sentence.type, sentence.dimensions) == (ModelType.EMBEDDING, 64)
 

@@ -113,6 +113,14 @@ def test_edits_and_new_answers_are_siblings_and_nothing_is_lost(database_url: st
         ]  # fmt: skip
         assert [each.text for each in await store.path(ANN, chat, last=2)] == ["second?", "two"]
         assert [each.id for each in await store.path(ANN, chat, follow.id)][-1] == follow.id
+        page = await store.branch_page(ANN, chat, limit=3)
+        assert ([each.text for each in page.messages], page.total, page.earlier) == (["one", "second?", "two"], 4, 1)
+        assert page.siblings == {answer.id: [answer.id, again.id]}
+        first = await store.branch_page(ANN, chat, limit=3, before=page.messages[0].id)
+        assert ([each.id for each in first.messages], first.total, first.earlier) == ([question.id], 4, 0)
+        assert first.siblings == {question.id: [question.id, edited.id]}
+        with pytest.raises(ConversationNotFound):
+            await store.branch_page(ANN, chat, before=again.id)
         for wrong in ("nothing", (await store.add_messages(ANN, None, [text_message("loose")]))[0].id):
             with pytest.raises(ConversationNotFound):
                 await store.add_message(ANN, chat, text_message("x"), wrong)

@@ -321,6 +321,7 @@ def test_requests_that_fail_to_warm_up_end_the_run(stub: Stub, call: Call) -> No
         ([model("a")], "chat", "a"),
         ([model("a"), model("e", model_type="embedding")], "embeddings", "e"),
         ([{"id": "b"}, {"object": "x"}, "no"], "chat", "b"),
+        ([model("a"), model("b", alias_of="a")], "chat", "a"),
         ([model("a"), model("b")], "chat", "2 models run at"),
         ([model("e", model_type="embedding")], "chat", "No model of type LLM runs at"),
         ([model("a")], "embeddings", "No model of type embedding runs at"),

@@ -12,7 +12,7 @@ from tests.cli import terminal
 from tests.cli.conftest import Printed
 from tests.cli.served import Served
 from tests.cli.terminal import Terminal, columns, run, words_of
-from tests.client.stub import Stub, error_answer, json_answer
+from tests.client.stub import Stub, error_answer, json_answer, model
 
 Call = Callable[..., Printed]
 
@@ -202,8 +202,7 @@ def test_every_command_of_xinference_works_in_a_row(server: Served, tmp_path: Pa
     assert server.run("remove-cache", "-n", "nobody--1B--ggufv2--none", "--check").returncode == 1
     assert "vLLM cannot run on this server" in server.run("vllm-models").stderr
     assert server.run("stop-cluster", "-y").returncode == 0
-    with server.process:
-        assert server.process.wait(terminal.PATIENCE) == 0
+    assert server.process.wait(terminal.PATIENCE) == 0
 
 
 def test_generate_continues_each_line_at_a_terminal(stub: Stub) -> None:
@@ -219,3 +218,15 @@ def test_generate_continues_each_line_at_a_terminal(stub: Stub) -> None:
         screen.type("\x04")
         assert screen.wait() == 0
     assert stub.last().body["prompt"] == "Once"
+
+
+def test_what_is_not_there_to_show_says_where_to_look(stub: Stub, call: Call) -> None:
+    stub.routes["GET /v1/models"] = json_answer({"object": "list", "data": [model("modelyard-demo")]})
+    stub.routes["GET /v1/models/demoo"] = error_answer("model_not_found", "Model 'demoo' not found.", 404)
+    stub.routes["GET /v1/catalog"] = json_answer({"data": [], "total": 0})
+    done = call("show", "demoo")
+    assert (
+        done.code == 1 and "neither launched nor in the catalog" in done.err and "No model is running" not in done.err
+    )
+    assert "`modelyard list`" in done.err and "`modelyard catalog`" in done.err
+    assert "`modelyard kb show demo`" in call("show", "kb:demo").err

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cli.conftest import Printed
 from tests.cli.terminal import Terminal, run
 from tests.client.stub import Endless, Stub, StubRequest, Write, error_answer, event, json_answer, model, sse_answer
 
@@ -64,12 +66,30 @@ def test_the_only_chat_model_is_found_and_several_are_refused(stub: Stub) -> Non
     assert run("chat", "-p", "x", "-e", stub.url).stderr == (
         "Error: 2 chat models run: a, b. Name one: `modelyard chat a`.\n"
     )
+    use(stub, model("a"), model("copy", alias_of="a"))
+    stub.routes["POST /v1/chat/completions"] = json_answer({"choices": [{"message": {"content": "yes"}}]})
+    assert run("chat", "-p", "x", "--stream", "False", "-e", stub.url).stdout == "yes\n"
+    use(stub, model("e", model_type="embedding", model_ability=["embed"]))
     assert "is a model of type embedding" in run("chat", "e", "-p", "x", "-e", stub.url).stderr
     use(stub, model("base", model_ability=["generate"]))
     assert "use `modelyard generate base`" in run("chat", "base", "-p", "x", "-e", stub.url).stderr
     stub.routes["GET /v1/models/x"] = error_answer("model_not_found", "Model 'x' not found. Did you mean 'a'?", 404)
     done = run("chat", "x", "-p", "x", "-e", stub.url)
     assert (done.returncode, done.stderr) == (1, "Error: Model 'x' not found. Did you mean 'a'?\n")
+
+
+@pytest.mark.parametrize("command", ["chat", "generate"])
+def test_a_single_word_that_no_model_is_called_may_be_a_text(
+    server: Stub, call: Callable[..., Printed], command: str
+) -> None:
+    server.routes["GET /v1/models/Once"] = error_answer("model_not_found", "Model 'Once' not found.", 404)
+    lone = call(command, "Once").err
+    assert lone == "Error: Model 'Once' not found. The first word is a model's uid; `-p Once` is a text.\n"
+    assert "-p" not in call(command, "Once", "upon", "a", "time").err
+
+
+def test_a_text_of_several_words_needs_no_quotes(server: Stub) -> None:
+    assert run("chat", "m", "how", "are", "you", "-e", server.url).stdout == "you said how are you \n"
 
 
 def test_an_error_in_the_middle_of_an_answer_keeps_what_came(server: Stub) -> None:

@@ -33,6 +33,9 @@ def test_a_healthy_machine_has_no_blockers(tmp_path: Path) -> None:
 def test_each_finding_is_a_line_with_a_sign(tmp_path: Path) -> None:
     done = run("doctor", "-e", "127.0.0.1:1", MODELYARD_HOME=str(tmp_path), MODELYARD_PORT=free_port())
     assert done.stdout.startswith("✓ python")
+    assert "engine llama_cpp" in done.stdout and "engine fake" not in done.stdout
+    every = run("doctor", "--all", "-e", "127.0.0.1:1", MODELYARD_HOME=str(tmp_path), MODELYARD_PORT=free_port())
+    assert "engine fake" in every.stdout
 
 
 def test_a_server_that_answers_is_named(stub: Stub, tmp_path: Path) -> None:

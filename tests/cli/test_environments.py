@@ -14,8 +14,8 @@ from tests.client.stub import Stub, json_answer
 from tests.engine_environments import environment, give_environments
 
 
-def listed(home: Path) -> dict[str, dict[str, Any]]:
-    done = run("engine", "list", "--json", "--home", str(home))
+def listed(home: Path, *options: str) -> dict[str, dict[str, Any]]:
+    done = run("engine", "list", "--json", "--home", str(home), *options)
     return {each["engine"]: each for each in json.loads(done.stdout)}
 
 
@@ -33,9 +33,11 @@ def test_list_shows_what_is_installed(home: Path) -> None:
     assert found["vllm"]["state"] == "installed" and "torch" in found["vllm"]["versions"]
     assert found["vllm"]["size_bytes"] > 1e9
     assert (found["vllm"]["installed"], found["vllm"]["missing"]) == (True, [])
-    assert found["fake"]["options"]["properties"]["tokens"]["default"] == 16
+    assert "fake" not in found
+    assert listed(home, "--all")["fake"]["options"]["properties"]["tokens"]["default"] == 16
     shown = {row[0]: row for row in columns(run("engine", "list", "--home", str(home)).stdout)[1:]}
     assert shown["vllm"][1] == "installed" and "GB" in shown["vllm"][3]
+    assert "fake" not in shown and "fake" in run("engine", "list", "--home", str(home), "--all").stdout
     assert "torch" in environment("vllm").versions
 
 

@@ -14,9 +14,11 @@ from modelyard.cli.main import cli
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src/modelyard").rglob("*.py"))
-PAGES = sorted([ROOT / "README.md", ROOT / "README.zh-CN.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "README.zh-CN.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/zh").glob("*.md")]
+)
 WORD = r"(?:--?[a-zA-Z][\w-]*|[\w{}./:@$=+-]+)"
-HINT = re.compile(rf"(?<![\w./-])modelyard((?: {WORD})+)")
+HINT = re.compile(rf"(?<![\w./-])(?<!-u )modelyard((?: {WORD})+)")
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -58,7 +60,11 @@ def wrong(words: list[str]) -> str:
 def hints(path: Path) -> Iterator[list[str]]:
     for text in texts(path):
         for found in HINT.finditer(" ".join(text.split(" "))):
-            yield [word.rstrip(".:") for word in found[1].split() if word.rstrip(".:")]
+            words = [word.rstrip(".:") for word in found[1].split() if word.rstrip(".:")]
+            while words and words[0].partition(":")[0] == "modelyard":
+                words = words[1:]  # an image, a service or a container of that name stood before
+            if words:
+                yield words
 
 
 def prose(words: list[str]) -> bool:

@@ -174,3 +174,14 @@ def test_ctrl_c_prints_the_results_so_far(server: Served, tmp_path: Path) -> Non
         terminal.expect("recall@5")
         assert terminal.wait() == 130
     assert output.read_text(encoding="utf-8").endswith("\n")
+
+
+def test_questions_of_an_evaluation_set(server: Served, questions: str) -> None:
+    with Client(server.url) as client:
+        made = client.evaluations.create("house", "my set")["id"]
+        assert client.evaluations.import_questions("house", made, Path(questions).read_text(encoding="utf-8"))["added"]
+    stored, file = evaluate(server, "house", "set:my set", "--json"), evaluate(server, "house", questions, "--json")
+    first, second = (json.loads(each.stdout)["settings"][0]["measures"] for each in (stored, file))
+    assert stored.returncode == 0 and first == second
+    lost = evaluate(server, "house", "set:other")
+    assert lost.returncode == 1 and "has no evaluation set 'other'; it has 'my set'" in lost.stderr

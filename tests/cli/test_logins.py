@@ -80,13 +80,36 @@ def test_a_running_server_is_asked_for_its_keys(call: Call, stub: Stub) -> None:
         "GET /v1/cluster/auth": json_answer({"auth": True}),
         "POST /v1/admin/keys": json_answer(key),
         "DELETE /v1/admin/keys/k%2F1": json_answer(key),
-        "GET /v1/admin/users": json_answer([]),
+        "GET /v1/admin/users": json_answer({"data": [], "has_more": False, "next": None}),
     }
     server = ("-e", stub.url, "-ak", "admin-key")
     assert call("key", "create", "-n", "me", *server)[1] == "my-secret\n"
     assert stub.last().body == {"name": "me"} and stub.last().headers["authorization"] == "Bearer admin-key"
     assert call("key", "revoke", "k/1", *server)[1] == "k/1 (me) revoked\n"
     assert "There are no users" in call("user", "list", *server)[2]
+
+
+def test_what_is_named_of_a_key_is_changed(call: Call, stub: Stub, tmp_path: Path) -> None:
+    home = ("--home", str(tmp_path / "h"))
+    call("key", "create", "-n", "root", *home)
+    made = json.loads(call("key", "create", "-n", "app", "-m", "qwen3", "--expires-in", "1h", "--json", *home)[1])
+    options = ("-s", "models:read", "--base", "docs:write", "--without", "models", "--without", "expires-in", "--json")
+    changed = json.loads(call("key", "update", "app", *options, *home)[1])
+    assert (changed["scopes"], changed["models"], changed["expires_at"]) == (["models:read"], None, None)
+    assert changed["bases"] == {"docs": "write"} and changed["prefix"] == made["prefix"]
+    code, _, err = call("key", "update", "app", *home)
+    assert code == 2 and "Name what to change" in err
+    code, _, err = call("key", "update", "root", "-s", "models:read", *home)
+    assert code == 1 and "last administrator" in err
+    call("user", "create", "ann", "-s", "models:read", *home, typed="a long password\n")
+    assert call("user", "update", "ann", "-s", "models:list", *home)[1] == "ann has the scopes models:list\n"
+
+    stub.routes |= {
+        "GET /v1/cluster/auth": json_answer({"auth": True}),
+        "PATCH /v1/admin/keys/app": json_answer(changed),
+    }
+    assert call("key", "update", "app", "-n", "new", "--requests-per-minute", "5", "-e", stub.url)[0] == 0
+    assert stub.last().body == {"name": "new", "requests_per_minute": 5}
 
 
 def login(call: Call, stub: Stub, **changes: Any) -> Path:

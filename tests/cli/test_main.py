@@ -34,7 +34,7 @@ def test_every_file_of_a_command_is_listed() -> None:
         for path in (ROOT / "src/modelyard/cli").glob("*.py")
         if "command(" in path.read_text() and not path.stem.startswith("kb_")
     }
-    assert files - {"main", "reference"} == set(COMMANDS)
+    assert files - {"main", "reference", "groups"} == set(COMMANDS)
 
 
 def test_the_reference_is_current() -> None:
@@ -116,3 +116,17 @@ def test_a_call_imports_nothing_heavy(stub: Stub) -> None:
     )
     assert done.stdout.startswith("UID")
     assert not {name.partition(".")[0] for name in done.stderr.split()} & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["user", "add"], "There is no command 'add' of `modelyard user`. Did you mean 'create'?"),
+        (["jobs", "lst"], "Did you mean 'list'?"),
+        (["kb", "rm"], "Did you mean 'delete'?"),
+        (["config", "xyz"], "There is no command 'xyz' of `modelyard config`. There are: check, show."),
+    ],
+)
+def test_an_unknown_subcommand_names_the_next_one(words: list[str], hint: str) -> None:
+    done = run(*words)
+    assert done.returncode == 2 and hint in " ".join(done.stderr.split())

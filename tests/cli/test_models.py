@@ -84,6 +84,19 @@ def test_events_are_printed_in_order(stub: Stub, call: Call) -> None:
     assert json.loads(call("events", "m", "--json", "-e", stub.url).out) == events
 
 
+def test_events_of_all_models_are_printed_in_order(stub: Stub, call: Call) -> None:
+    rows = [
+        {"id": 2 - number, "model_uid": "m", "type": "INFO", "at": 0.5, "text": f"event {number}"}
+        for number in range(2)
+    ]
+    stub.routes["GET /v1/events/models"] = json_answer({"data": rows, "has_more": False, "next": None})
+    done = call("events", "-e", stub.url)
+    assert [row[3] for row in columns(done.out)[1:]] == ["event 1", "event 0"]
+    assert json.loads(call("events", "--json", "-e", stub.url).out) == rows[::-1]
+    stub.routes["GET /v1/events/models"] = json_answer({"data": [], "has_more": False, "next": None})
+    assert "Nothing has happened" in call("events", "-e", stub.url).err
+
+
 def test_logs_prints_the_last_lines(stub: Stub, call: Call) -> None:
     stub.routes["GET /v1/models/m/logs"] = json_answer({"uid": "m", "replica": None, "lines": ["one", "two"]})
     assert call("logs", "m", "-n", "2", "--replica", "m-rep0", "-e", stub.url).out == "one\ntwo\n"

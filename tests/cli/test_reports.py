@@ -131,6 +131,14 @@ COUNTS = "3 of 3 documents indexed, 1 of them unchanged; 7 chunks, 6 embedded\n"
         (job(failed=1, problems=PROBLEMS), 1, "a.txt: it is empty.\n"),
         (job(failed=3, problems=PROBLEMS), 1, "a.txt: it is empty.\nand 2 more failed\n"),
         (job(remarks=[{"document": "b\x07", "notes": ["one\x1b", "two"]}]), 0, "b: one\nb: two\n"),
+        (
+            job(
+                remarks=[{"document": name, "notes": ["Cut."]} for name in "abcd"]
+                + [{"document": "e", "notes": ["Odd."]}]
+            ),
+            0,
+            "4 documents, such as a: Cut.\ne: Odd.\n",
+        ),
     ],
 )
 def test_a_job_that_is_followed_ends_with_its_counts(

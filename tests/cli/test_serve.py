@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -29,7 +30,7 @@ DEMO = FAMILIES.folder.parent / "demo" / "modelyard-demo.gguf"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    served = Served(tmp_path_factory.mktemp("serve") / "home")
+    served = Served(tmp_path_factory.mktemp("serve") / "home", fork=False)
     try:
         yield served
     finally:
@@ -123,7 +124,7 @@ def test_a_launch_that_crashes_shows_the_engines_own_words(server: Served) -> No
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_stops_the_replicas(tmp_path: Path, number: int) -> None:
-    served = Served(tmp_path / "home")
+    served = Served(tmp_path / "home", fork=False)
     assert served.run("launch", "echo", "--engine", "fake", "-u", "m").returncode == 0
     children = psutil.Process(served.process.pid).children(recursive=True)
     assert children
@@ -135,19 +136,32 @@ def test_stopping_stops_the_replicas(tmp_path: Path, number: int) -> None:
 def test_a_launch_that_fails_does_not_keep_the_server_from_being_ready(tmp_path: Path) -> None:
     """One whose engine dies, too; which one it is stands before the reason, once."""
     damaged = make_gguf.truncated(tmp_path / "damaged.gguf", DEMO, 2_000_000)
-    served = Served(tmp_path / "home", "--launch", "nothing-of-that-name", "--launch", str(damaged))
+    served = Served(tmp_path / "home", "--launch", "nothing-of-that-name", "--launch", str(damaged), fork=False)
     assert "✗ nothing-of-that-name: " in served.said
     (line,) = [each for each in served.said.splitlines() if "✗" in each and "nothing" not in each]
     assert "Launching" not in line and len(line) > 20, line
     assert served.stop() == 0
 
 
+def test_where_no_browser_can_be_opened_the_address_is_printed(tmp_path: Path) -> None:
+    nothing = dict.fromkeys(("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"), "")
+    with start("serve", "--open", "--port", "0", "--home", str(tmp_path / "home"), **nothing) as child:
+        assert child.stderr is not None
+        said = next(line for line in child.stderr if "No browser can be opened here" in line)
+        assert re.search(r"open http://127\.0\.0\.1:\d+/ui/ where", said)
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=30)
+    assert child.returncode == 0
+
+
 def test_what_cannot_start_is_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = run("serve", "--home", str(tmp_path), "--port", str(taken.getsockname()[1]))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "Cannot listen on 127.0.0.1" in done.stderr
+    assert "Cannot listen on 127.0.0.1" in done.stderr and "Choose another with --port." in done.stderr
     assert "Traceback" not in done.stderr
+    nowhere = run("serve", "--home", str(tmp_path), "--port", "0", "--host", "192.0.2.1", "--insecure")
+    assert "Give an address of this machine with --host." in nowhere.stderr and nowhere.returncode == 1
     (tmp_path / "file").touch()
     done = run("serve", "--home", str(tmp_path / "file" / "below"), "--port", "0")
     assert done.returncode in (1, 2)
@@ -158,7 +172,7 @@ def test_what_cannot_start_is_one_sentence(tmp_path: Path) -> None:
 
 def test_the_welcome_names_what_runs_and_how_to_try_it() -> None:
     text = welcome(ServerReport("http://127.0.0.1:5", [("demo", None), ("big", "no memory")], [], False))
-    assert "ready at http://127.0.0.1:5" in text
+    assert "ready at http://127.0.0.1:5" in text and "Its page, for a browser: http://127.0.0.1:5/ui/\n" in text
     assert "✓ demo is running" in text
     assert "✗ big: no memory" in text
     assert "modelyard chat demo -e http://127.0.0.1:5" in text
@@ -188,7 +202,7 @@ def free_port() -> int:
 
 def test_a_second_port_serves_chatchat(tmp_path: Path) -> None:
     port = free_port()
-    served = Served(tmp_path / "home", "--chatchat-port", str(port))
+    served = Served(tmp_path / "home", "--chatchat-port", str(port), fork=False)
     second = f"http://127.0.0.1:{port}"
     assert f"Langchain-Chatchat's clients find it at {second}" in served.said
     assert served.run("launch", "echo", "--engine", "fake", "-u", "m").returncode == 0
@@ -196,7 +210,7 @@ def test_a_second_port_serves_chatchat(tmp_path: Path) -> None:
         root = httpx.get(second)
         assert (root.status_code, root.headers["location"]) == (307, "/docs")
         assert httpx.get(second, follow_redirects=True).status_code == 200
-        assert httpx.get(served.url).status_code == 404
+        assert httpx.get(served.url).json()["name"] == "modelyard"
         for url in (second, served.url):
             assert httpx.post(f"{url}/llm_model/list_running_models").json()["data"].keys() == {"m"}
             body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}

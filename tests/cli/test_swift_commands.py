@@ -18,6 +18,7 @@ from modelyard.cli.main import run
 from modelyard.infer import Engine
 from tests.adapter_files import peft_adapter
 from tests.cli.terminal import start
+from tests.processes import wait_for
 
 MODEL = ("--model_type", "modelyard-demo", "--infer_backend", "fake")
 ROWS: list[Any] = [{"query": "one"}, {"query": "two"}, {"no": "question"}]
@@ -138,8 +139,10 @@ def test_whole_answers_and_errors_of_a_talk(
             "infer --model_type modelyard-demo --val_dataset {rows} --val_dataset_sample few",
             "--val_dataset_sample is a number",
         ),
-        ("deploy --model_type modelyard-demo --ssl_keyfile k", "does not support TLS"),
         ("deploy --ckpt_dir x --merge_lora true", "Merge first"),
+        ("app-ui --ckpt_dir x --merge_lora true", "Merge first"),
+        ("app-ui --model_type modelyard-demo --share true", "--share is not here"),
+        ("app-ui --model_type modelyard-demo --server_prot 1", "Did you mean --server_port?"),
         ("export --ckpt_dir x --quant_bits 4", "--quant_bits is not available yet"),
         ("export --merge_lora true", "No checkpoint"),
         ("export --ckpt_dir x", "nothing to do without --merge_lora true"),
@@ -181,3 +184,17 @@ def test_a_deployed_model_answers_to_its_key_alone_and_ends_with_ctrl_c() -> Non
     server.send_signal(signal.SIGINT)
     server.communicate(timeout=30)
     assert server.returncode == 0
+
+
+def test_app_ui_opens_the_chat_with_its_model(tmp_path: Path) -> None:
+    opened = tmp_path / "opened"
+    script = tmp_path / "browser"
+    script.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}.part && mv {opened}.part {opened}\n')
+    script.chmod(0o755)
+    server = start("app-ui", *MODEL, "--server_port", "0", "--served_model_name", "my model", BROWSER=f"{script} %s")
+    address = wait_for(lambda: opened.read_text() if opened.exists() else None, seconds=60)
+    found = re.fullmatch(r"(http://127\.0\.0\.1:\d+)/ui/#/chat\?model=my%20model", address)
+    assert found and "<title>Modelyard</title>" in httpx.get(f"{found[1]}/ui/").text
+    server.send_signal(signal.SIGINT)
+    printed, _ = server.communicate(timeout=30)
+    assert (server.returncode, printed.splitlines()[0]) == (0, f"my model is ready at {address}")

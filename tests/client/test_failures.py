@@ -29,9 +29,19 @@ SPEECH = "POST /v1/audio/speech"
         (httpx.ConnectError("[Errno 111] Connection refused"), errors.ServerUnreachable, "`modelyard serve`"),
         (httpx.ConnectError("All connection attempts failed"), errors.ServerUnreachable, "`modelyard serve`"),
         (httpx.ConnectError("no such host"), errors.ServerUnreachable, "no such host"),
+        (
+            httpx.ConnectError("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)"),
+            errors.ServerUnreachable,
+            "it does not speak TLS, so its address begins with http://",
+        ),
         (httpx.UnsupportedProtocol(""), errors.ServerUnreachable, "begins with http:// or https://"),
         (httpx.ReadTimeout(""), errors.ConnectionLost, "silence for 3 s"),
         (httpx.RemoteProtocolError("peer closed"), errors.ConnectionLost, "peer closed"),
+        (
+            httpx.RemoteProtocolError("Server disconnected without sending a response."),
+            errors.ConnectionLost,
+            "if it speaks TLS, its address begins with https://",
+        ),
     ],
 )
 def test_a_failure_of_the_transport_says_what_happened(

@@ -52,6 +52,35 @@ def test_a_model_is_launched_asked_scaled_and_terminated(server: Served) -> None
         assert client.models.list() == {}
 
 
+def test_handles_count_tokens_score_and_classify(server: Served) -> None:
+    messages = [{"role": "user", "content": "Hi"}]
+    with Client(server.url) as client:
+        client.models.launch("c", "LLM", "fake")
+        client.models.launch("s", "rerank", "fake")
+        made = client.models.get("c").tokenize("Hi", return_token_strs=True)
+        assert (made["count"], made["token_strs"]) == (2, ["H", "i"])
+        assert client.models.get("c").tokenize(messages=messages)["count"] == len("user: Hi\n")
+        assert client.models.get("c").detokenize(made["tokens"]) == {"prompt": "Hi"}
+        ranker = client.models.get("s")
+        assert [each["score"] for each in ranker.score("tea", ["tea", "no"])["data"]] == [1.0, 0.0]
+        assert ranker.classify("an insult")["data"][0]["label"] == "insult"
+        assert [each["flagged"] for each in ranker.moderate(["fine", "a threat"])["results"]] == [False, True]
+
+    async def ask() -> None:
+        async with AsyncClient(server.url) as client:
+            model = await client.models.get("c")
+            assert (await model.tokenize("Hi"))["count"] == 2
+            assert (await model.detokenize([72]))["prompt"] == "H"
+            ranker = await client.models.get("s")
+            assert (await ranker.score("tea", "tea"))["data"][0]["score"] == 1.0
+            assert (await ranker.moderate("a threat"))["results"][0]["flagged"]
+        with Client(server.url) as client:
+            client.models.terminate("c")
+            client.models.terminate("s")
+
+    asyncio.run(ask())
+
+
 def test_handles_embed_and_rank(server: Served) -> None:
     with Client(server.url) as client:
         client.models.launch("e", "embedding", "fake", dimensions=8)
@@ -110,11 +139,12 @@ def printed_by(page: str, server: Served, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_snippets_of_the_page_on_launching(server: Served, capsys: pytest.CaptureFixture[str]) -> None:
-    found, drafted, aliased, planned = printed_by("launching.md", server, capsys)
+    found, drafted, aliased, planned, read = printed_by("launching.md", server, capsys)
     assert drafted == "mine True llama_cpp\n"
     assert found.startswith("modelyard-demo ")
     assert aliased == "helper\n"
     assert planned.startswith("fake {'weights'") and "'code': 'invalid_parameter'" in planned
+    assert "'max_model_len': '8192'" in read and "port" in read
 
 
 def test_the_snippets_of_the_page_on_engines(server: Served, capsys: pytest.CaptureFixture[str]) -> None:

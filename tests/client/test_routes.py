@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
+import pkgutil
 import re
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -13,27 +15,14 @@ import msgspec
 import pydantic
 import pytest
 
+from modelyard import client
 from modelyard.api.openapi import document
 from modelyard.client import (
     AsyncClient,
     Client,
-    account_types,
-    answer_types,
-    batch_types,
-    chat_types,
-    event_types,
-    file_types,
-    form_types,
-    generation_types,
     handles,
-    job_types,
-    knowledge_types,
-    log_types,
     media,
-    metrics_types,
     nouns,
-    server_types,
-    types,
     xinference,
 )
 from modelyard.client.calls import CallGroup, ClientMethod, PagesMethod
@@ -50,6 +39,7 @@ from modelyard.protocol import (
     chats,
     cluster,
     engines,
+    evaluations,
     files,
     generations,
     hits,
@@ -65,9 +55,11 @@ from modelyard.protocol import (
     models,
     pages,
     registrations,
+    scoring,
     server,
     server_events,
     sessions,
+    tokens,
     workers,
 )
 
@@ -79,6 +71,9 @@ SAMPLES = {
     "chats": [],
     "ids": [],
     "names": [],
+    "questions": [],
+    "relevant": [],
+    "number": 1,
     "document": 1,
     "chunk": 1,
     "page": 1,
@@ -184,7 +179,7 @@ BODIES: dict[str, Any] = {
     "FindingDict": server.FindingInfo,
     "SettingDict": server.SettingInfo,
     "PromptTemplateDict": server.PromptTemplate,
-    "McpToolDict": server.McpToolInfo,
+    "ToolDict": server.ToolInfo,
     "McpServerDict": server.McpServerInfo,
     "RegistrationCheckDict": registrations.RegistrationCheck,
     "RegistrationDraftDict": registrations.RegistrationDraft,
@@ -197,6 +192,16 @@ BODIES: dict[str, Any] = {
     "PlannedDeviceDict": launch_plans.PlannedDevice,
     "PlannedDownloadDict": launch_plans.PlannedDownload,
     "LaunchRefusalDict": launch_plans.LaunchRefusal,
+    "TokenizedDict": tokens.TokenizeReply,
+    "DetokenizedDict": tokens.DetokenizeReply,
+    "TextScoreDict": scoring.PairScore,
+    "TextScoresDict": scoring.ScoreReply,
+    "ClassDict": tokens.TextClass,
+    "ClassesDict": tokens.ClassifyReply,
+    "ModerationDict": scoring.Moderation,
+    "ModerationsDict": scoring.ModerationReply,
+    "CommandLaunchDict": launch_plans.CommandLaunch,
+    "LaunchRecordDict": launch_plans.LaunchRecord,
     "LaunchPlanDict": launch_plans.LaunchPlanInfo,
     "EngineEstimateDict": engines.EngineEstimate,
     "EstimateDict": engines.EstimateResponse,
@@ -211,6 +216,7 @@ BODIES: dict[str, Any] = {
     "SupervisorDict": workers.Supervisor,
     "DoneDict": workers.SuccessResult,
     "KeyDict": keys.KeyInfo,
+    "KeyChangesDict": keys.KeyPatch,
     "NewKeyDict": keys.NewKeyInfo,
     "UserDict": keys.UserInfo,
     "TokensDict": keys.Tokens,
@@ -226,6 +232,19 @@ BODIES: dict[str, Any] = {
     "DocumentPageDict": knowledge.DocumentList,
     "UploadDict": knowledge.Uploaded,
     "DeletedDict": knowledge.Deleted,
+    "UnindexedDict": knowledge.Unindexed,
+    "RelevantDict": evaluations.Relevant,
+    "QuestionDict": evaluations.QuestionInfo,
+    "QuestionPageDict": evaluations.QuestionList,
+    "QuestionsImportedDict": evaluations.QuestionsImported,
+    "EvaluationSetDict": evaluations.EvaluationSetInfo,
+    "RunMeasuresDict": evaluations.RunMeasures,
+    "SettingResultDict": evaluations.SettingResult,
+    "SearchOutcomeDict": evaluations.SearchOutcome,
+    "RunResultDict": evaluations.RunResult,
+    "MeasureDifferenceDict": evaluations.MeasureDifference,
+    "RunDict": evaluations.RunInfo,
+    "RunDetailDict": evaluations.RunDetail,
     "PreviewChunkDict": knowledge.PieceInfo,
     "ChunkDict": knowledge.ChunkInfo,
     "ChunkPageDict": knowledge.ChunkList,
@@ -263,6 +282,7 @@ BODIES: dict[str, Any] = {
     "JobProgressDict": jobs.JobProgressInfo,
     "JobProblemDict": jobs.JobProblem,
     "JobEventDict": jobs.JobEventInfo,
+    "PastEventDict": server_events.PastEvent,
     "ServerEventDict": server_events.ModelChanged,
     "FigureSeriesDict": metrics.FigureSeries,
     "RequestDict": metrics.RequestInfo,
@@ -272,6 +292,7 @@ BODIES: dict[str, Any] = {
     "LogListDict": logs.LogList,
     "LogNewsDict": logs.LogNews,
     "SeriesDict": metrics.SeriesList,
+    "SeriesNewsDict": metrics.SeriesNews,
     "ChatDict": chats.ChatInfo,
     "ChatDetailDict": chats.ChatDetail,
     "ChatPageDict": chats.ChatPage,
@@ -285,22 +306,9 @@ BODIES: dict[str, Any] = {
 
 
 def dicts() -> dict[str, Any]:
-    modules = (
-        file_types,
-        batch_types,
-        types,
-        account_types,
-        answer_types,
-        chat_types,
-        knowledge_types,
-        generation_types,
-        job_types,
-        form_types,
-        log_types,
-        metrics_types,
-        server_types,
-        event_types,
-    )
+    """The TypedDicts of `client/types.py` and `client/*_types.py`, but for those of answers that replicas give."""
+    names = [each.name for each in pkgutil.iter_modules(client.__path__) if each.name.split("_")[-1] == "types"]
+    modules = [importlib.import_module(f"{client.__name__}.{name}") for name in names if name != "completion_types"]
     found = {name: each for module in modules for name, each in vars(module).items()}
     return {name: each for name, each in found.items() if name.endswith("Dict") and name != "TypedDict"}
 

@@ -16,6 +16,7 @@ from tests.causal_models import DEMO
 from tests.conformance.feature import QUESTION, Subject, feature, joined
 
 CHAT = "Chat"
+CAPITAL: list[ChatCompletionMessageParam] = [{"role": "user", "content": "What is the capital of France?"}]
 CHINESE: list[ChatCompletionMessageParam] = [{"role": "user", "content": "浙江的省会是哪里？🙂 你好 👋🏽"}]
 
 
@@ -187,8 +188,8 @@ def repetition(subject: Subject) -> None:
 @feature(CHAT, "`presence_penalty`, `frequency_penalty`", "presence_penalty", "frequency_penalty")
 def penalties(subject: Subject) -> None:
     for given in ({"presence_penalty": 2}, {"frequency_penalty": 2}):
-        asked = [{"messages": messages, **LONG} for messages in (QUESTION, CHINESE)]
-        assert any(subject.text(**each) != subject.text(**given, **each) for each in asked), given
+        requests = [{"messages": messages, **LONG} for messages in (QUESTION, CHINESE, CAPITAL)]
+        assert any(subject.text(**each) != subject.text(**given, **each) for each in requests), given
 
 
 END = next(

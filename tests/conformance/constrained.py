@@ -162,6 +162,20 @@ def required(subject: Subject) -> None:
     called(subject, {"look_up", "fly_to"}, tool_choice="required")
 
 
+@feature(TOOLS, "`functions` and `function_call`, the older names", "functions", "function_call")
+def older(subject: Subject) -> None:
+    functions = [each["function"] for each in OFFERED]
+    body = {**ROOM, "functions": functions, "function_call": {"name": "look_up"}, "logit_bias": BLANKS}
+    choice = subject.chat(**body).choices[0]
+    call = choice.message.function_call
+    assert call is not None and call.name == "look_up" and not choice.message.tool_calls
+    assert choice.finish_reason == "function_call"
+    held(call.arguments)
+    deltas = [each.delta.function_call for chunk in subject.stream(**body) for each in chunk.choices]
+    assert "".join(each.name or "" for each in deltas if each) == "look_up"
+    assert json.loads("".join(each.arguments or "" for each in deltas if each)) == json.loads(call.arguments)
+
+
 @feature(TOOLS, "`tool_choice` with a name", "tool_choice", "tools")
 def named(subject: Subject) -> None:
     for name in ("look_up", "fly_to"):

@@ -59,7 +59,10 @@ def narrow(subject: Subject) -> None:
 @feature(CHAT, "`top_k` 0 and -1 are all tokens", "top_k")
 def wide(subject: Subject) -> None:
     hot = {"temperature": 2, "seed": 7, "top_p": 1, "min_p": 0}
-    same(subject, {**hot, "top_k": 0}, {**hot, "top_k": -1})
+    subject.text(
+        **hot
+    )  # all others find the prompt read; a batch would change the last digits, which show at this temperature
+    assert subject.text(**hot, top_k=0) == subject.text(**hot, top_k=-1)
 
 
 @feature(CHAT, "`seed`: 0, large ones, and another for each choice", "seed")

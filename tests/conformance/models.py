@@ -96,4 +96,11 @@ RERANK: Mapping[str, Callable[[Path], Body]] = {
 
 # sentence-transformers is chosen for its embedder, and the type of both is read from their folders.
 
-KINDS = {"chat": CHAT, "embedding": EMBEDDING, "rerank": RERANK}
+CLASSIFIER: Mapping[str, Callable[[Path], Body]] = {
+    "fake": lambda folder: {"model_type": "rerank", "model_name": "fake"},
+    "sentence_transformers": lambda folder: {
+        "model_path": str(make_tiny(folder / "classifier", names=["neutral", "insult", "threat"])),
+    },
+}
+
+KINDS = {"chat": CHAT, "embedding": EMBEDDING, "rerank": RERANK, "classifier": CLASSIFIER}

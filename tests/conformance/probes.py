@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance import chatting, completing, constrained, drawing, shapes, vectors
+from tests.conformance import chatting, completing, constrained, drawing, scoring, shapes, vectors
 from tests.conformance.feature import FEATURES as REGISTERED
 
 _MORE = (shapes, drawing)
@@ -15,6 +15,8 @@ _ROOMS = (
     completing.COMPLETIONS,
     vectors.EMBEDDINGS,
     vectors.RERANK,
+    scoring.CLASSIFIERS,
+    scoring.TOKENS,
 )
 
 FEATURES = sorted(REGISTERED, key=lambda each: _ROOMS.index(each.room))

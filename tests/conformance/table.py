@@ -24,12 +24,16 @@ HEAD = f"""# What each engine does
 Every cell comes from a run against the real engine, through the gateway, by the official `openai` client (`{RENEW}` renews this
 page). **yes**: a test holds it. **400**: the engine cannot do it, and a request that asks for it is refused with an error that
 names the parameter and the engine; the reasons stand below.
+
+What the other APIs do with each of their fields, on every engine alike, stands in [reference/dialects.md](reference/dialects.md):
+`/v1/responses` with its items and tools, `/v1/messages`, and Ollama's `/api/`.
 """
 
 
 def kind(feature: Feature) -> str:
     """Which kind of model a feature is asked of."""
-    return {"Embeddings": "embedding", "Rerank": "rerank"}.get(feature.room, "chat")
+    kinds = {"Embeddings": "embedding", "Rerank": "rerank", "Classifiers": "classifier"}
+    return kinds.get(feature.room, "chat")
 
 
 def engines(feature: Feature) -> list[str]:

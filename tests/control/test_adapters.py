@@ -137,7 +137,7 @@ def test_an_adapter_is_for_the_one_model_that_it_suits(settings: Settings, sqlit
 def test_where_no_model_can_take_an_adapter_each_says_why(settings: Settings, sqlite_url: str, folder: Path) -> None:
     async def scenario(made: Plane) -> None:
         at = Loader(made, settings, folder)
-        with pytest.raises(ModelNotFound, match="of any name"):
+        with pytest.raises(ModelNotFound, match="No language model is running"):
             await at.load("a", "one")
         await made.connect("m")
         with pytest.raises(InvalidParameter, match="external engine does not load adapters"):

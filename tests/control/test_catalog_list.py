@@ -106,3 +106,9 @@ def test_what_is_in_the_cache_is_listed_as_such(caches: Path) -> None:
     family = FAMILIES.get("bge-reranker-v2-m3", RERANK)
     assert entry_of(family, True, machine(16)) == found.data[0]
     assert entry_of(family, False, machine(16)).is_builtin is False
+
+
+def test_families_of_a_language_are_listed() -> None:
+    found = page(language="ZH", limit=500).data
+    assert found and all("zh" in map(str.lower, entry.model_lang) for entry in found)
+    assert page(language="tlh").data == []

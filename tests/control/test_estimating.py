@@ -177,7 +177,7 @@ def test_entries_are_by_size_for_language_models_and_by_quantisation_for_encoder
 
 def test_engines_are_listed_with_what_they_run_and_the_others_only_with_reasons(tmp_path: Path) -> None:
     listed = engines_of("qwen2.5-instruct", None, FAMILIES, CPU, reasons=False)
-    assert list(listed) == ["llama.cpp"]
+    assert "llama.cpp" in listed and not {"vLLM", "SGLang", "TRT-LLM", "MLX", "fake", "external"} & listed.keys()
     assert all(isinstance(each, list) for each in listed.values())
     explained = engines_of("qwen2.5-instruct", "llm", FAMILIES, CPU, reasons=True)
     assert explained["vLLM"] == "vLLM is not installed: modelyard engine install vllm."

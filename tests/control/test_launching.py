@@ -59,7 +59,7 @@ def test_engines_by_the_names_people_use(given: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("body", "kind", "words"),
     [
-        ({}, InvalidParameter, "model_name': is required"),
+        ({}, InvalidParameter, "model_name': it is required"),
         ({"model_name": "m", "model_engine": "llama_cp"}, ModelyardError, "llama_cp"),
         ({"model_name": "m", "model_engine": "fake", "tokns": 1}, UnknownOption, "Did you mean 'tokens'"),
         ({"model_name": "m", "model_engine": "fake", "tokens": "many"}, InvalidParameter, "tokens"),
@@ -263,7 +263,7 @@ def test_a_model_without_files_is_what_the_request_says() -> None:
     assert launched(model_uid="m", **fake).model == Model("m", format="fake")
     found = launched(model_name="m", model_type="Embedding", model_uid="u", request_limits=3, **fake)
     assert (found.uid, found.model.name, found.model.type, found.request_limit) == ("u", "m", ModelType.EMBEDDING, 3)
-    with pytest.raises(InvalidParameter, match="'model_name': is required"):
+    with pytest.raises(InvalidParameter, match="'model_name': it is required"):
         launched(**fake)
     for kind in ("", None):
         assert launched(model_name="m", model_type=kind, **fake).model.type is ModelType.LLM

@@ -13,7 +13,8 @@ from sqlalchemy import select, update
 
 from modelyard.control import sessions as module
 from modelyard.control.key_snapshots import OVERLAP_SECONDS, SessionTimes
-from modelyard.control.keys import KeySpec, KeyStore
+from modelyard.control.key_specs import KeySpec
+from modelyard.control.keys import KeyStore
 from modelyard.control.sessions import IssuedToken, SessionStore, Visitor
 from modelyard.core.access import LOCAL, Access, Grant, Owner
 from modelyard.core.errors import BadRequest, InvalidKey, InvalidParameter, NotFound, PermissionDenied, RateLimited

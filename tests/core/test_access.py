@@ -63,7 +63,7 @@ def test_where_a_key_may_stand(headers: list[tuple[bytes, bytes]], found: bytes)
 def test_scopes_and_models_of_a_grant() -> None:
     GRANT.check("models:read")
     GRANT.check_model("a")
-    with pytest.raises(PermissionDenied, match="models:write"):
+    with pytest.raises(PermissionDenied, match=r"'models:write'; an administrator .* `modelyard key update`\."):
         GRANT.check("models:write")
     with pytest.raises(PermissionDenied, match="'b'"):
         GRANT.check_model("b")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
@@ -14,13 +15,14 @@ import uvloop
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, insert, select
 
 from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, NotEnoughDisk
 from modelyard.db import session as sessions
 from modelyard.db.migrations import config, upgrade
-from modelyard.db.session import HEAD, Database, retried
+from modelyard.db.session import Database, retried
 from modelyard.db.tables import Base, Event
+from modelyard.db.versions import HEAD, WRITER
 
 
 def on(url: str, work: Callable[[Database], Awaitable[None]]) -> None:
@@ -46,7 +48,8 @@ def test_head_is_the_newest_migration() -> None:
 
 
 def differences(connection: Connection) -> list[object]:
-    found: list[object] = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    options = {"include_name": lambda name, kind, _: (kind, name) != ("table", WRITER)}
+    found: list[object] = compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
     return found
 
 
@@ -263,5 +266,85 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
         with pytest.raises(DatabaseUnavailable, match="file is not a database"):
             await database.open()
         await database.close()
+
+    asyncio.run(go())
+
+
+def test_a_function_reads_what_is_committed_and_nothing_else(database_url: str) -> None:
+    async def work(database: Database) -> None:
+        threads: set[int] = set()
+
+        def contents(connection: Connection) -> list[str]:
+            threads.add(threading.get_ident())
+            return list(connection.scalars(select(Event.content).order_by(Event.content)))
+
+        for content in ("first", "second"):
+            async with database.session() as session:
+                session.add(event(content))
+                await session.flush()
+                assert content not in await database.read(contents)
+            assert content in await database.read(contents)
+        assert await asyncio.gather(*[database.read(contents) for _ in range(8)]) == [["first", "second"]] * 8
+        if database.url.get_backend_name() == "sqlite":
+            assert threading.get_ident() not in threads
+
+    on(database_url, work)
+
+
+def test_a_function_that_reads_reports_a_database_without_its_tables(database_url: str) -> None:
+    async def work(database: Database) -> None:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(Base.metadata.drop_all)
+        with pytest.raises(DatabaseUnavailable):
+            await database.read(lambda connection: connection.scalar(select(Event.content)))
+
+    on(database_url, work)
+
+
+def test_a_function_reads_and_writes_in_one_transaction(database_url: str) -> None:
+    def add(connection: Connection) -> int:
+        found = len(connection.execute(select(Event.content).with_for_update()).all())
+        connection.execute(insert(Event), {"uid": "m", "at": 1.0, "kind": "INFO", "content": f"{found}"})
+        return found
+
+    def failing(connection: Connection) -> None:
+        add(connection)
+        raise ValueError
+
+    def refused(connection: Connection) -> None:
+        add(connection)
+        connection.execute(insert(Event), {"id": 1, "uid": "m", "at": 1.0, "kind": "INFO", "content": "taken"})
+
+    async def work(database: Database) -> None:
+        assert await database.write(add) == 0
+        with pytest.raises(ValueError):
+            await database.write(failing)
+        with pytest.raises(ChangedMeanwhile):
+            await database.write(refused)
+        async with database.writing() as session:
+            waiting = asyncio.ensure_future(database.write(add))
+            session.add(event("of a session"))
+        await waiting
+        if database_url.startswith("sqlite"):  # it excludes all other writers
+            assert waiting.result() == 2
+            assert sorted(await asyncio.gather(*[database.write(add) for _ in range(5)])) == [3, 4, 5, 6, 7]
+        contents = await database.read(lambda connection: list(connection.scalars(select(Event.content))))
+        assert contents[0] == "0" and "of a session" in contents and "taken" not in contents
+
+    on(database_url, work)
+
+
+def test_a_database_that_does_not_answer_is_a_sentence_with_its_cure() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+
+    async def go() -> None:
+        with pytest.raises(DatabaseUnavailable) as caught:
+            await Database(f"postgresql+asyncpg://nobody@127.0.0.1:{port}/x").open()
+        assert caught.value.message == (
+            f"The database cannot be used: the connection was refused (postgresql+asyncpg://nobody@127.0.0.1:{port}/x). "
+            "Start that database, or correct MODELYARD_DATABASE_URL."
+        )
 
     asyncio.run(go())

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from tools.demo_model.rounding import round_file
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "src" / "modelyard" / "catalog" / "demo"
@@ -61,6 +62,14 @@ def test_configuration_weights_and_vocabulary_agree() -> None:
     assert len(vocabulary) == config["vocab_size"]
     assert f"model.layers.{config['num_hidden_layers'] - 1}.mlp.up_proj.weight" in shapes
     assert f"model.layers.{config['num_hidden_layers']}.mlp.up_proj.weight" not in shapes
+
+
+def test_the_matrices_are_rounded_as_the_export_rounds_them(tmp_path: Path) -> None:
+    """So that the wheel compresses them well."""
+    copy = tmp_path / "model.safetensors"
+    copy.write_bytes((SHIPPED / "hf" / "model.safetensors").read_bytes())
+    round_file(copy)
+    assert copy.read_bytes() == (SHIPPED / "hf" / "model.safetensors").read_bytes()
 
 
 def test_the_gguf_says_what_it_is() -> None:

@@ -14,7 +14,7 @@ import openai
 import pytest
 from xinference_client import RESTfulClient
 
-from tests.encoder_models import bare_scores, bare_vectors, minilm
+from tests.encoder_models import bare_classes, bare_scores, bare_vectors, make_tiny, minilm
 from tests.engine_server import EngineServer
 from tests.engines.test_sentence_transformers import DOCUMENTS, MIXED, cosine, same
 from tests.live import Live, error_of
@@ -117,3 +117,52 @@ def test_a_replica_that_is_killed_comes_back_with_the_same_vectors(server: Live)
     wait_for(look, seconds=100)
     after = server.http.post("/v1/embeddings", json=body).json()["data"][0]["embedding"]
     assert cosine(before, after) > 0.99999
+
+
+def test_a_vector_store_finds_by_meaning_and_is_reranked(server: Live) -> None:
+    texts = {
+        "tea.txt": b"Green tea is a hot drink made of leaves.",
+        "bridge.txt": b"The bridge was closed for repairs.",
+    }
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
+        store = client.vector_stores.create(name="meanings", extra_body={"embedding_model": MINILM})
+        batch = client.vector_stores.file_batches.upload_and_poll(store.id, files=list(texts.items()))
+        assert (batch.status, batch.file_counts.completed) == ("completed", 2)
+        for ranking in ("none", RANKER):
+            options: Any = {"ranker": ranking}
+            found = client.vector_stores.search(store.id, query="a beverage one sips", ranking_options=options).data
+            assert {hit.filename for hit in found} == set(texts) and found[0].score >= found[1].score
+            if ranking == "none":
+                assert found[0].filename == "tea.txt"
+        assert client.vector_stores.delete(store.id).deleted
+
+
+def test_a_classifier_gives_the_probabilities_of_the_bare_library(server: Live, engine_server: EngineServer) -> None:
+    model = engine_server.model("classifier", "sentence_transformers")
+    texts = ["tea", "a lake in the hills", "杭州"]
+    found = server.http.post("/classify", json={"model": model, "input": texts}).json()["data"]
+    expected = bare_classes(engine_server.folder / "classifier", texts)
+    assert [each["probs"] for each in found] == [pytest.approx(row, abs=1e-4) for row in expected]
+    assert server.http.get(f"/v1/models/{model}").json()["model_ability"] == ["classify"]
+    refused = server.http.post("/v1/rerank", json={"model": model, "query": "a", "documents": ["b"]})
+    assert (refused.status_code, error_of(refused)["code"]) == (400, "unsupported_task")
+
+
+def test_moderation_without_a_model_is_by_the_classifier_that_runs(server: Live, engine_server: EngineServer) -> None:
+    path = make_tiny(
+        engine_server.folder / "several", names=["fine", "spam"], heads=2, problem="multi_label_classification"
+    )
+    model = engine_server.model("classifier", "sentence_transformers")
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
+        assert client.moderations.create(input="tea").model == model
+        server.launched("several", model_name="several", model_path=str(path), model_engine=None, safe_labels="fine")
+        try:
+            (made,) = client.moderations.create(input="tea", model="several").results
+        finally:
+            server.http.delete("/v1/models/several")
+    scores = made.category_scores.model_dump(exclude_unset=True)
+    [expected] = bare_classes(path, ["tea"], several=True)
+    assert [scores["fine"], scores["spam"]] == pytest.approx(expected, abs=1e-4)
+    true = {name for name, value in made.categories.model_dump(exclude_unset=True).items() if value}
+    assert true == {name for name, score in scores.items() if score >= 0.5}
+    assert made.flagged == ("spam" in true)

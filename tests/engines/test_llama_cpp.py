@@ -129,7 +129,7 @@ def test_the_command_of_a_chat_model() -> None:
     assert command.env["OMP_WAIT_POLICY"] == "passive"
     assert TOKEN not in command.env[CONFIG_VARIABLE]
     assert command.headers == ((b"authorization", b"Bearer " + TOKEN.encode()),)
-    assert command.tasks == {Task.CHAT, Task.COMPLETION, Task.DETOKENIZATION}
+    assert command.tasks == {Task.CHAT, Task.COMPLETION, Task.TOKENIZATION, Task.DETOKENIZATION}
     assert command.health_path == "/health"
     assert command.rules is RULES
 
@@ -143,6 +143,12 @@ def test_context_is_per_request_and_bounded() -> None:
     assert configured(launch(path, context_length=512)).n_ctx == 512
     embedding = configured(launch(path, ModelType.EMBEDDING, 32768))
     assert (embedding.n_ctx, embedding.n_ubatch) == (2048, 2048)
+
+
+@pytest.mark.parametrize(("trained", "n_ctx", "usable"), [(2048, 32768, 2048), (2048, 512, 512), (0, 32768, 32768)])
+def test_the_context_that_is_told_is_one_that_llama_cpp_accepts(trained: int, n_ctx: int, usable: int) -> None:
+    wanted = launch(Path("/m/x.gguf"), context=trained, n_ctx=n_ctx)
+    assert engine.command(wanted, Address(uds="/run/1.sock"), TOKEN).context_length == usable
 
 
 def test_options_are_converted_and_checked(tmp_path: Path) -> None:
@@ -428,7 +434,7 @@ def _seconds(replica: Replica, body: dict[str, Any]) -> float:
 def _abandon(replica: Replica, count: int, body: dict[str, Any]) -> None:
     """Send requests and close their connections when they have been taken in."""
     connections = _send(replica, count, body)
-    replica.json("/tokenize", content="x")  # sent after them, so answered after they were read
+    replica.json("/tokenize", prompt="x")  # sent after them, so answered after they were read
     for connection in connections:
         connection.close()
 

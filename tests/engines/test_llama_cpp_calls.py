@@ -268,3 +268,19 @@ def test_log_probabilities_of_chats(calling: Replica) -> None:
             for each in (choice.get("logprobs") or {}).get("content") or ()
         ]
         assert len(told) == 6 and all(len(token["top_logprobs"]) <= top for token in told)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_stop_string_is_reported_beside_tools(calling: Replica, streamed: bool) -> None:
+    body = {**ROOM, "max_tokens": 200, "temperature": 0, "tools": TOOLS}
+    text = calling.json(CHAT, **body)["choices"][0]["message"]["content"]
+    stop = text[3:5]
+    if streamed:
+        events = [
+            each for event in events_of(calling.post(CHAT, **body, stop=stop, stream=True)) for each in event["choices"]
+        ]
+        found, last = "".join(each["delta"].get("content") or "" for each in events), events[-1]
+    else:
+        (last,) = calling.json(CHAT, **body, stop=stop)["choices"]
+        found = last["message"]["content"]
+    assert (found, last["finish_reason"], last["stop_reason"]) == (text[: text.index(stop)], "stop", stop)

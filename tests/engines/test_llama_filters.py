@@ -189,3 +189,16 @@ def test_events_of_one_answer_have_one_time_and_each_delta_has_content(cut: int)
     assert [event["created"] for event in found] == [100] * 5
     assert [event["choices"][0]["delta"]["content"] for event in found] == ["", None, '"created":7', None, ""]
     assert found[1]["choices"][0]["delta"]["reasoning"] == 'a "created":9'
+
+
+def test_text_that_is_held_back_comes_before_a_call() -> None:
+    filter = StopStrings(["END"], 1, counted=False)
+    call = {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}]}
+    deltas: list[dict[str, Any]] = [{"content": "a EN"}, call, {}]
+    ends = [None, None, "tool_calls"]
+    choices = [{"index": 0, "delta": each, "finish_reason": end} for each, end in zip(deltas, ends, strict=True)]
+    events: list[dict[str, Any]] = [{"choices": [choice]} for choice in choices]
+    found = filter.feed(b"".join(map(encoded, events)))
+    seen = [json.loads(line[6:])["choices"][0] for line in found.decode().split("\n\n") if line.startswith("data: {")]
+    assert [each["delta"] for each in seen] == [{"content": "a "}, {"content": "EN"}, call, {}]
+    assert seen[-1]["finish_reason"] == "tool_calls"

@@ -75,7 +75,8 @@ def test_private_addresses_are_not_visited(seeing: Replica, host: Web) -> None:
     for url in (f"{host.url}/redir", f"{host.url}/secret", f"{host.url}/none"):
         answer = seeing.post(CHAT, **request(url))
         assert answer.status_code == 400 and "internal" not in answer.text
-        assert answer.json()["error"]["message"].startswith(f"The address '{url}' could not be fetched: it must be")
+        problem = f"The address '{url}' could not be fetched: it must be"
+        assert answer.json()["error"]["message"].startswith(f"Parameter 'messages': {problem}")
     assert len(host.requests) == before + 3, "what they redirect to is checked too"
 
 

@@ -162,7 +162,7 @@ def test_it_runs_nothing_else(model: Model) -> None:
 def test_the_command_is_of_the_engines_environment_and_the_token_is_not_in_it() -> None:
     command = engine.command(launch(Path("/models/m"), max_seq_length="128"), NOWHERE, "secret")
     assert command.argv == (PYTHON, "-m", "modelyard.serving")
-    assert command.tasks == {Task.EMBEDDING}
+    assert command.tasks == {Task.EMBEDDING, Task.TOKENIZATION}
     assert command.context_length == 128
     assert command.headers == ((b"authorization", b"Bearer secret"),)
 

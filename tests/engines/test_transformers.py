@@ -48,7 +48,7 @@ def test_it_fits_folders_of_language_models() -> None:
 def test_command() -> None:
     command = engine.command(launch(max_num_seqs="4", context_length=256), NOWHERE, "s3cret")
     assert command.argv == (PYTHON, "-m", "modelyard.serving")
-    assert command.tasks == {Task.CHAT, Task.COMPLETION}
+    assert command.tasks == {Task.CHAT, Task.COMPLETION, Task.TOKENIZATION}
     assert command.context_length == 256
     assert command.env[TOKEN_VARIABLE] == "s3cret"
     assert command.headers == ((b"authorization", b"Bearer s3cret"),)

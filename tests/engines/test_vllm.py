@@ -118,6 +118,13 @@ def test_the_command_on_the_processor() -> None:
     assert "VLLM_CPU_KVCACHE_SPACE" not in command(1).env
 
 
+def test_without_compiled_graphs_nothing_is_compiled_on_the_processor() -> None:
+    """Else the first request for log-probabilities waits for it."""
+    assert command().env["TORCHDYNAMO_DISABLE"] == "1"
+    for made in (command(enforce_eager=False), command(1), command(1, enforce_eager=True)):
+        assert "TORCHDYNAMO_DISABLE" not in made.env
+
+
 @pytest.mark.parametrize("gpus", [0, 1])
 def test_nobody_is_told_anything_and_the_token_is_no_argument(gpus: int) -> None:
     made = command(gpus)
@@ -152,7 +159,7 @@ def test_tools_are_refused_until_there_is_a_parser() -> None:
         (1, {"vllm_args": "--port 1"}, "vllm_args", "--port, which is decided by the server"),
         (1, {"vllm_args": ["--api_key=x"]}, "vllm_args", "--api-key"),
         (1, {"vllm_args": "'open"}, "vllm_args", "cannot be read"),
-        (1, {"gpu_memory_utilization": 2}, "gpu_memory_utilization", "<= 1"),
+        (1, {"gpu_memory_utilization": 2}, "gpu_memory_utilization", "at most 1"),
         (1, {"dtype": "int3"}, "dtype", "int3"),
         (1, {"max_model_len": 2, "n_ctx": 1}, "n_ctx", "means 'max_model_len', which is given already"),
     ],
@@ -261,11 +268,18 @@ def started(headers: Mapping[bytes, bytes]) -> MutableMapping[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/invocations", "/tokenize", "/v1/responses", "/adapters", "/health/", "/V1/models", ""]
+    "path", ["/invocations", "/pooling", "/score", "/v1/responses", "/adapters", "/health/", "/V1/models", ""]
 )
 def test_paths_that_do_not_exist_behind_the_door(path: str) -> None:
     head, body = ask(path, [started({}), {"type": "http.response.body", "body": b"secrets"}])
     assert head["status"] == 404 and b"secrets" not in body["body"]
+
+
+@pytest.mark.parametrize("path", ["/tokenize", "/detokenize", "/classify"])
+def test_paths_that_vllm_leaves_open_need_the_token(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", "s3cret")
+    head, body = ask(path, [started({}), {"type": "http.response.body", "body": b"secrets"}])
+    assert head["status"] == 401 and b"secrets" not in body["body"]
 
 
 ADAPTERS = (Adapter("a", "/adapters/a", rank=8), Adapter("b", "/adapters/b", rank=40))

@@ -174,6 +174,7 @@ def test_a_prompt_that_is_too_long_has_openais_code_and_both_numbers(
     [
         ("repetition_penalty must be greater than zero, got 0.0.", None, "repetition_penalty"),
         ("top_k must be 0 (disable), or at least 1, got -5. (parameter=top_k, value=-5)", "top_k", "top_k"),
+        ("chat-vllm is not a multimodal model", None, "messages"),
         ("The decoder prompt cannot be empty", None, None),
     ],
 )

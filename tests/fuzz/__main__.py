@@ -1,6 +1,7 @@
 """`python -m tests.fuzz --requests 20000 --seed N`: two passes, without keys and with them; exit code 1 on findings.
 
-With `--inference llama_cpp,transformers` it sends so many bodies to each inference path of these engines instead.
+With `--inference llama_cpp,transformers` it sends so many bodies to each inference path of these engines instead, and with
+`--dialects` all requests to the paths of other vendors' APIs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from tests.fuzz.dialects import fuzz_dialects, report_dialects
 from tests.fuzz.inference import fuzz_engines
 from tests.fuzz.run import Result, fuzz, table
 
@@ -26,7 +28,12 @@ def main() -> int:
     parser.add_argument("--routes", action="store_true", help="print the statuses of every route")
     parser.add_argument("--keys", choices=("both", "with", "without"), default="both", help="which passes")
     parser.add_argument("--inference", default="", help="engines whose inference paths get the requests")
+    parser.add_argument("--dialects", action="store_true", help="the paths of other vendors' APIs only")
     options = parser.parse_args()
+    if options.dialects:
+        with tempfile.TemporaryDirectory() as folder:
+            made = fuzz_dialects(Path(folder), options.requests, options.seed, options.workers)
+            return int(bool(report_dialects(made) or made.tracebacks))
     if options.inference:
         with tempfile.TemporaryDirectory() as folder:
             engines = options.inference.split(",")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.dialects import fuzz_dialects
 from tests.fuzz.requests import Maker
 from tests.fuzz.run import fuzz
 from tests.fuzz.sending import judged
@@ -37,3 +38,10 @@ def test_what_counts_as_a_finding() -> None:
     assert fault("503", "busy") == "status 503 without a code and a sentence"
     assert fault("503", '{"error": {"code": "busy", "message": "All replicas are busy."}}') == ""
     assert fault("404") == ""
+
+
+def test_made_up_requests_to_the_paths_of_other_vendors(tmp_path: Path) -> None:
+    found = fuzz_dialects(tmp_path, 300, 20)
+    assert not found.faults, "\n".join(found.faults)
+    assert not found.tracebacks and found.requests == 300
+    assert {200, 400, 404} <= {status for each in found.statuses.values() for status in each}

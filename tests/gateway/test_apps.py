@@ -45,19 +45,25 @@ def passing(gateway: Gateway) -> Callable[[Scope, Receive, Send], Any]:
         body = msgspec.json.decode((await receive())["body"])
         if body.pop("defect", False):
             raise ZeroDivisionError
-        times, breaks = body.pop("times", 1), body.pop("breaks", "")
+        times, breaks, relays = body.pop("times", 1), body.pop("breaks", ""), body.pop("relays", False)
         sender = gateway.sender(caller_of(scope))
         started = False
+
+        async def forward(part: bytes) -> None:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+            if breaks:
+                raise RateLimited("enough", 1) if breaks == "error" else ZeroDivisionError
+
         for _ in range(times):
             answer = await sender(CHAT, msgspec.json.encode({**body, "model": "m"}))
             try:
                 if not started:
                     await send({"type": "http.response.start", "status": 200, "headers": answer.headers})
                     started = True
-                while part := await answer.read():
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
-                    if breaks:
-                        raise RateLimited("enough", 1) if breaks == "error" else ZeroDivisionError
+                if relays:
+                    await answer.relay(forward)
+                while not relays and (part := await answer.read()):
+                    await forward(part)
             finally:
                 await answer.aclose()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -168,17 +174,23 @@ def test_a_path_of_an_app_has_methods_and_a_limit(yard: Yard, make_yard: Callabl
     assert small.post({"messages": MESSAGES * 100}, DIALECT).status == 413
 
 
+RELAYS = pytest.mark.parametrize("relays", [False, True], ids=["read", "relayed"])
+
+
+@RELAYS
 @pytest.mark.parametrize("stream", [False, True])
-def test_who_leaves_an_app_stops_the_model(yard: Yard, replica: Replica, stream: bool) -> None:
-    sock = open_stream(yard, chat("kb:x", stream=stream, fake=SLOW))
+def test_who_leaves_an_app_stops_the_model(yard: Yard, replica: Replica, stream: bool, relays: bool) -> None:
+    sock = open_stream(yard, chat("kb:x", stream=stream, fake=SLOW, relays=relays))
     until(lambda: replica.stats()["active"] == 1, "the generation did not begin")
     sock.close()
     until(lambda: replica.stats()["active"] == 0, "the generation goes on")
 
 
+@RELAYS
 @pytest.mark.parametrize("uid", ["kb:x", "m"])
-def test_aborting_a_stream_of_an_app(yard: Yard, replica: Replica, uid: str) -> None:
-    reply = aborting(yard, chat("kb:x", stream=True, fake=SLOW, request_id="mine"), "mine", uid=uid)
+def test_aborting_a_stream_of_an_app(yard: Yard, replica: Replica, uid: str, relays: bool) -> None:
+    body = chat("kb:x", stream=True, fake=SLOW, request_id="mine", relays=relays)
+    reply = aborting(yard, body, "mine", uid=uid)
     assert last_event(reply)["error"]["code"] == "request_aborted"
     until(lambda: replica.stats()["active"] == 0, "the engine went on")
 
@@ -189,11 +201,12 @@ def test_aborting_a_whole_answer_of_an_app(yard: Yard, replica: Replica) -> None
     until(lambda: replica.stats()["active"] == 0, "the engine went on")
 
 
-def test_what_an_app_raises_is_the_answer_or_its_last_event(yard: Yard, replica: Replica) -> None:
+@RELAYS
+def test_what_an_app_raises_is_the_answer_or_its_last_event(yard: Yard, replica: Replica, relays: bool) -> None:
     assert yard.post(body_for(DIALECT, messages="?"), DIALECT).status == 400
     assert yard.post(body_for(DIALECT, defect=True), DIALECT).status == 500
     for breaks, code in (("error", "rate_limit_exceeded"), ("defect", "internal_error")):
-        reply = yard.post(body_for(CHAT, stream=True, fake=SLOW, breaks=breaks))
+        reply = yard.post(body_for(CHAT, stream=True, fake=SLOW, breaks=breaks, relays=relays))
         assert (
             last_event(reply)["error"]["code"] == code and "ZeroDivision" in reply.body.decode()
         ) or breaks == "error"
@@ -263,6 +276,55 @@ def test_closing_an_answer_stops_the_model(yard: Yard, replica: Replica) -> None
         assert not yard.traffic.in_flight
 
     inside(yard, leave)
+    until(lambda: replica.stats()["active"] == 0, "the generation goes on")
+
+
+def test_a_relayed_answer_is_the_whole_answer(yard: Yard) -> None:
+    fake = {"tokens": 2000, "chunk_bytes": 100}
+
+    async def relayed(sender: Sender, pause: bool) -> tuple[int, bool]:
+        answer = await sender(CHAT, msgspec.json.encode(chat(stream=True, fake=fake)))
+        parts: list[bytes] = []
+
+        async def sink(part: bytes) -> None:
+            parts.append(part)
+            if pause:
+                await asyncio.sleep(0)
+
+        try:
+            await answer.relay(sink)
+        finally:
+            await answer.aclose()
+        whole = b"".join(parts)
+        return whole.count(b"data: "), whole.endswith(b"data: [DONE]\n\n")
+
+    assert inside(yard, lambda sender: relayed(sender, False)) == (2003, True)
+    assert inside(yard, lambda sender: relayed(sender, True)) == (2003, True)
+
+
+def test_a_slow_sink_makes_the_replica_wait(yard: Yard, replica: Replica) -> None:
+    async def relay(sender: Sender) -> int:
+        fake = {"tokens": 400_000, "chunk_bytes": 1000}
+        answer = await sender(CHAT, msgspec.json.encode(chat(stream=True, fake=fake)))
+        taken, full = 0, asyncio.Event()
+
+        async def sink(part: bytes) -> None:
+            nonlocal taken
+            taken += len(part)
+            await full.wait()
+
+        task = asyncio.create_task(answer.relay(sink))
+        seen = [-1]
+        while len(seen) < 60 or len(set(seen[-40:])) != 1:
+            seen.append((await asyncio.to_thread(replica.stats))["sent_bytes"])
+        task.cancel()
+        await asyncio.wait([task])
+        await answer.aclose()
+        assert 0 < taken < 10_000_000
+        return seen[-1]
+
+    start = replica.stats()["sent_bytes"]
+    assert inside(yard, relay) - start < 40_000_000  # of 500 MB
     until(lambda: replica.stats()["active"] == 0, "the generation goes on")
 
 

@@ -73,6 +73,16 @@ def test_an_unknown_name_hears_of_models_that_run_and_of_the_nearest() -> None:
     assert said.count(", ") == 19 and "quen," not in said, "twenty names at most, and only of models that run"
 
 
+@pytest.mark.parametrize(
+    ("name", "near"), [("demo", "modelyard-demo"), ("kb:dem", "kb:demo"), ("handbok", "kb:handbook"), ("zzz", None)]
+)
+def test_a_model_is_suggested_before_a_base(name: str, near: str | None) -> None:
+    known = table(route("kb:demo"), route("kb:handbook"), route("modelyard-demo"))
+    with pytest.raises(ModelNotFound) as error:
+        lookup.find(known, NO_ALIASES, name)
+    assert (f"Did you mean '{near}'?" in error.value.message) == (near is not None)
+
+
 def test_a_key_hears_of_its_own_models_alone() -> None:
     known = table(route("mine"), route("theirs"), route("kb:base"))
     with pytest.raises(PermissionDenied):

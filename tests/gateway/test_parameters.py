@@ -10,9 +10,9 @@ import pytest
 from modelyard.api.knowledge_chat import RULES as BASES
 from modelyard.core.rules import Honour, Ignore, Refuse, Rename, Replace, Rules
 from modelyard.core.types import Address, Json, Launch, Model, ReplicaState, Route, Task
+from modelyard.engines import ENGINES
 from modelyard.engines.llama_cpp.rules import RULES as LLAMA_CPP
 from modelyard.engines.rules import OF_COMPLETIONS, REQUESTS
-from modelyard.engines.sentence_transformers.rules import RULES as SENTENCE_TRANSFORMERS
 from modelyard.engines.sglang.rules import RULES as SGLANG
 from modelyard.engines.transformers.rules import RULES as TRANSFORMERS
 from modelyard.engines.vllm import engine as vllm
@@ -26,12 +26,8 @@ from modelyard.protocol.plain import PLAIN
 from modelyard.protocol.requests import read
 
 ALL = {
-    "llama_cpp": LLAMA_CPP,
-    "transformers": TRANSFORMERS,
-    "vllm": VLLM,
+    **{name: rules for name in ENGINES if (rules := ENGINES.get(name).rules).by_task},
     "vllm with adapters": WITH_ADAPTERS,
-    "sglang": SGLANG,
-    "sentence_transformers": SENTENCE_TRANSFORMERS,
     "bases": BASES,
 }
 NEEDED: dict[Task, dict[str, Any]] = {
@@ -108,10 +104,10 @@ def test_no_parameter_is_dropped_silently(engine: str, task: Task, given: dict[s
 
 
 @pytest.mark.parametrize("engine", ["llama_cpp", "transformers", "vllm", "sglang", "bases"])
-def test_older_functions_are_refused(engine: str) -> None:
+def test_older_functions_are_tools(engine: str) -> None:
     functions = [{"name": "now", "parameters": {}}]
-    assert refused(ALL[engine], Task.CHAT, functions=functions) == ["functions"]
-    assert refused(ALL[engine], Task.CHAT, function_call={"name": "now"}) == ["function_call"]
+    tools = [{"type": "function", "function": each} for each in functions]
+    assert refused(ALL[engine], Task.CHAT, functions=functions) == refused(ALL[engine], Task.CHAT, tools=tools)
     assert refused(ALL[engine], Task.CHAT, functions=[], function_call="none") == []
 
 
@@ -177,7 +173,7 @@ def test_default_values_pass(engine: str) -> None:
         (BASES, Task.CHAT, {"best_of": 2}, ["best_of"]),
         (BASES, Task.CHAT, {"logprobs": True}, ["logprobs"]),
         (BASES, Task.CHAT, {"response_format": {"type": "json_object"}}, ["response_format"]),
-        (BASES, Task.CHAT, {"tools": [{"type": "function", "function": {"name": "f"}}]}, ["tools"]),
+        (BASES, Task.CHAT, {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "auto"}, []),
         (BASES, Task.CHAT, {"stop": ["a"], "seed": 1, "top_k": 5, "frequency_penalty": 1}, []),
     ],
 )

@@ -40,12 +40,19 @@ class Models:
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         yield {}
 
+    async def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]]) -> int | None:
+        """One token for each character."""
+        return sum(len(str(each["content"])) for each in messages)
+
 
 class Running:
-    """What is known of the chat models that run: the one that every key may use, and how many tokens it reads."""
+    """What is known of the models that run: those that every key may use, and how many tokens the chat model reads."""
 
-    def __init__(self, chat_model: str | None = None, tokens: int | None = None) -> None:
+    def __init__(
+        self, chat_model: str | None = None, tokens: int | None = None, rerank_model: str | None = None
+    ) -> None:
         self.chat_model = chat_model
+        self.rerank_model = rerank_model
         self.tokens = tokens
         self.grants: list[Grant | None] = []
         """The keys for which a model was looked up."""
@@ -53,6 +60,9 @@ class Running:
     def chats(self, grant: Grant | None = None) -> str | None:
         self.grants.append(grant)
         return self.chat_model
+
+    def ranker(self, grant: Grant | None = None) -> str | None:
+        return self.rerank_model
 
     def context_length(self, name: str) -> int | None:
         return self.tokens
@@ -81,7 +91,7 @@ async def room(
 async def filled(knowledge: KnowledgeService, **more: Any) -> KnowledgeBase:
     """A base with a document of two chunks."""
     base = await knowledge.create("b", BaseSettings(chunking=SMALL, **more))
-    await knowledge.put(base, "a.txt", whole(TEXT))
+    await knowledge.documents.put(base, "a.txt", whole(TEXT))
     await knowledge.worker.wait(await knowledge.index(base, ["a.txt"]))
     return await knowledge.bases.get("b")
 
@@ -89,7 +99,7 @@ async def filled(knowledge: KnowledgeService, **more: Any) -> KnowledgeBase:
 async def written(knowledge: KnowledgeService, **more: Any) -> KnowledgeBase:
     """A base like that of `filled` whose chunks were written by hand, so that no process has to read a file."""
     base = await knowledge.create("b", BaseSettings(**more))
-    await knowledge.put(base, "a.txt", whole(TEXT))
+    await knowledge.documents.put(base, "a.txt", whole(TEXT))
     for text in TEXT.decode().split("\n\n"):
         await knowledge.edits.add_chunk(base, "a.txt", text)
     return await knowledge.bases.get("b")

@@ -104,11 +104,23 @@ def test_the_vector_of_a_long_text_is_the_mean_of_its_parts() -> None:
     assert list(vector) == list(long)
 
 
+@pytest.mark.parametrize(("long", "requests"), [(1, 12), (4, 17)])
+def test_a_few_long_texts_do_not_make_a_request_of_each_text(long: int, requests: int) -> None:
+    models = Narrow(100)
+    every = 32 // long
+    texts = ["b" * 160 if place % every == 3 else "a" * (place + 1) for place in range(32)]
+    vectors = asyncio.run(models._together("m", texts, models._one))
+    assert [list(vector) for vector in vectors] == [
+        [0, 1] if "b" in text else [len(text), 0] for place, text in enumerate(texts)
+    ]
+    assert len(models.sent) <= requests
+
+
 def test_what_is_refused_for_another_reason_is_soon_given_up() -> None:
     models = Narrow(-1)
     with pytest.raises(BadRequest, match="more than"):
         asyncio.run(models.embed("m", ["text " * 4000] * 64))
-    assert len(models.sent) < 30
+    assert len(models.sent) < 50
     assert isinstance(results(models, "text " * 2000)[0], BadRequest)
 
 

@@ -25,10 +25,10 @@ def test_bytes_that_come_while_the_last_document_that_has_them_goes(settings: Se
             base = await knowledge.create("b", BaseSettings())
             for number in range(150):
                 data = f"the same bytes {number}".encode()
-                await knowledge.put(base, "old.txt", whole(data))
+                await knowledge.documents.put(base, "old.txt", whole(data))
 
                 async def upload(data: bytes = data) -> str:
-                    return (await knowledge.put(base, "new.txt", whole(data))).row.hash
+                    return (await knowledge.documents.put(base, "new.txt", whole(data))).row.hash
 
                 late = asyncio.create_task(upload())
                 for _ in range(number % 30):
@@ -67,7 +67,7 @@ def test_a_preview_keeps_nothing_and_takes_nothing_away(settings: Settings) -> N
         async with room(settings) as knowledge:
             base = await knowledge.create("b", BaseSettings())
             async with knowledge.blobs.holding(whole(b"some bytes"), 1000) as blob:
-                kept = await knowledge.put(base, "a.txt", whole(b"some bytes"))
+                kept = await knowledge.documents.put(base, "a.txt", whole(b"some bytes"))
                 await knowledge.edits.delete(base, ["a.txt"])
                 assert await knowledge.blobs.read(blob.hash) == b"some bytes"
             await knowledge.documents.forget_blobs([kept.row.hash])
@@ -87,7 +87,7 @@ def test_an_upload_to_a_base_that_goes_meanwhile_is_not_found(settings: Settings
                 yield b"second part"
 
             with pytest.raises(KnowledgeBaseNotFound, match="'b'"):
-                await knowledge.put(base, "late.txt", slow())
+                await knowledge.documents.put(base, "late.txt", slow())
             assert [each for each in (settings.folder / "knowledge" / "files").rglob("*") if each.is_file()] == []
             with pytest.raises(KnowledgeBaseNotFound):
                 await knowledge.index(base, ["a.txt"])
@@ -148,7 +148,7 @@ def test_a_hit_shows_where_its_chunk_stands_now(settings: Settings) -> None:
                 return (await knowledge.search.search(Query(text="river", bases=[base]))).hits[0]
 
             before = await hit()
-            await knowledge.put(base, "a.txt", whole(b"A word of ten letters before.\n\n" + TEXT))
+            await knowledge.documents.put(base, "a.txt", whole(b"A word of ten letters before.\n\n" + TEXT))
             await knowledge.worker.wait(await knowledge.index(base, ["a.txt"]))
             after = await hit()
             assert (after.chunk_id, after.text) == (before.chunk_id, before.text)
@@ -162,7 +162,7 @@ def test_metadata_that_change_while_a_document_is_embedded_stay(settings: Settin
         models = Models()
         async with room(settings, models) as knowledge:
             base = await knowledge.create("b", BaseSettings(embedding_model="letters"))
-            await knowledge.put(base, "a.txt", whole(TEXT), details={"team": "old"})
+            await knowledge.documents.put(base, "a.txt", whole(TEXT), details={"team": "old"})
             models.while_embedding = lambda: knowledge.edits.configure(base, "a.txt", details={"team": "new"})
             await knowledge.worker.wait(await knowledge.index(base, ["a.txt"]))
             document = await knowledge.documents.get(base, "a.txt")

@@ -55,6 +55,27 @@ def day() -> Iterator[Day]:
     yield Day()
 
 
+def test_steps_that_are_complete_follow_without_a_gap(day: Day) -> None:
+    def complete(since: float | None, step: float) -> SeriesList:
+        return asyncio.run(day.series.read(["requests"], "model", since, step, lambda label: True, 1.5))
+
+    day.pass_by(3)
+    found = complete(None, 0)
+    sums, end = 0.0, found.since + found.steps * found.step
+    assert end <= day.now - 1.5
+    for _ in range(8):
+        day.ask()
+        day.pass_by(3)
+        found = complete(end, found.step)
+        assert (found.since, found.step) == (end, 1)
+        sums += sum(value or 0 for each in found.data for value in each.values)
+        end += found.steps * found.step
+    day.pass_by(3)
+    found = complete(end, 1)
+    assert sums + sum(value or 0 for each in found.data for value in each.values) == 8
+    assert complete(day.now, 1).steps == 0
+
+
 def values(found: SeriesList) -> dict[object, list[float | None]]:
     return {key(each): list(each.values) for each in found.data}
 
@@ -139,6 +160,18 @@ def test_too_many_models_are_counted_together(day: Day, monkeypatch: pytest.Monk
         day.ask(f"m{number}", "")
     sums = {name: sum(value or 0 for value in each) for name, each in values(day.read("requests")).items()}
     assert sums == {"m0": 1, "m1": 1, "": 3}
+
+
+def test_the_present_speed_of_answers_is_a_mean_over_three_seconds(day: Day) -> None:
+    for tokens in (90, 6, 3):
+        day.end(day.begin())
+        day.tallies.by_replica["m", "m-rep0-1"].add_tokens_out(tokens)
+        day.pass_by(1)
+    assert day.series.token_rates() == {"m": 33.0}
+    day.pass_by(1)
+    assert day.series.token_rates() == {"m": 3.0}
+    day.pass_by(2)
+    assert day.series.token_rates() == {}
 
 
 def test_only_labels_that_the_caller_sees_are_read(day: Day) -> None:

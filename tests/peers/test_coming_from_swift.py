@@ -44,7 +44,8 @@ ROW = re.compile(r"^\| `.+?` \| `(?P<here>.+?)` \| `(?P<answer>.+?)` \|$", re.MU
 ROWS = [(found["here"], found["answer"]) for found in ROW.finditer(PAGE)]
 REFUSED = [row for row in ROWS if row[1].startswith("'")]
 """Rows whose answer quotes what cannot be had."""
-TERMINAL = [row for row in ROWS if "modelyard deploy" not in row[0] and row not in REFUSED]
+PAGES = [row for row in ROWS if "modelyard app-ui" in row[0]]
+TERMINAL = [row for row in ROWS if "modelyard deploy" not in row[0] and row not in REFUSED + PAGES]
 DEPLOYED = [row for row in ROWS if "modelyard deploy" in row[0]]
 BLOCKS = re.findall(r"```(python|sh) ([\w.-]+)\n(.*?)```", PAGE, re.DOTALL)
 OFFLINE = [text for _, where, text in BLOCKS if where == "offline"]
@@ -156,7 +157,7 @@ def deployed(place: Path, command: str) -> Iterator[str]:
 
 
 def test_the_page_has_everything() -> None:
-    assert (len(TERMINAL), len(REFUSED), len(DEPLOYED), len(OFFLINE), len(TALK)) == (7, 2, 5, 3, 12)
+    assert (len(TERMINAL), len(REFUSED), len(PAGES), len(DEPLOYED), len(OFFLINE), len(TALK)) == (7, 2, 2, 5, 3, 12)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,16 @@ def test_a_deployment_answers_the_clients_of_the_page(place: Path, deployment: t
             talk(place, url, kind, text)
     near = httpx.post(f"{url}/v1/completions", json={"model": listed[-1].replace("_", "-") + "x", "prompt": "a"})
     assert near.status_code == 404 and f"Did you mean '{listed[-1]}'?" in near.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(("command", "address"), PAGES, ids=[row[0].partition("--")[2] for row in PAGES])
+def test_a_page_opens_on_the_model(place: Path, command: str, address: str) -> None:
+    with deployed(place, f"{command} --inbrowser false") as url:
+        (printed,) = re.findall(r" is ready at (\S+)", (place / f"deploy-{url.rpartition(':')[2]}.log").read_text())
+        assert printed.endswith(address)
+        assert "<title>Modelyard</title>" in httpx.get(f"{url}/ui/").text
+        body = {"model": address.partition("=")[2], "messages": [{"role": "user", "content": "你好"}], "max_tokens": 4}
+        assert httpx.post(f"{url}/v1/chat/completions", json=body, timeout=60).status_code == 200
 
 
 def talk(place: Path, url: str, kind: str, text: str) -> None:
@@ -244,8 +255,8 @@ def test_tensor_parallel_size_reaches_vllm(place: Path, size: int, monkeypatch: 
 
 
 def flags(command: str) -> str:
-    """What stands behind `infer` or `deploy`."""
-    return re.split(r"modelyard (?:infer|deploy) ", command)[1]
+    """What stands behind `infer`, `deploy` or `app-ui`."""
+    return re.split(r"modelyard (?:infer|deploy|app-ui) ", command)[1]
 
 
 ON_VLLM = [flags(command) for command, _ in ROWS if "--infer_backend vllm" in command and "-merged" not in command]
@@ -272,4 +283,4 @@ def test_a_block_without_another_backend_launches_on_vllm(place: Path) -> None:
         cwd=place,
         timeout=100,
     )
-    assert done.returncode != 0 and "'max_lora_rank': is none of 1, 8, 16" in done.stderr
+    assert done.returncode != 0 and "'max_lora_rank': it is none of 1, 8, 16" in done.stderr

@@ -7,7 +7,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.kept_server import kept_server
 from tests.live import HELLO, Live, error_of, events, live
 from tests.processes import alive, marked, wait_for
 
@@ -171,42 +172,33 @@ def test_an_engine_that_dies_at_start(server: Live) -> None:
     assert server.http.get("/v1/models/stillborn/progress").json()["stage"] == "failed"
 
 
-def serve(home: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Start a server that is expected to refuse."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MODELYARD_")}
-    return subprocess.run(
-        [sys.executable, "-m", "modelyard", "serve"],
-        env={**clean, "MODELYARD_HOME": str(home), "MODELYARD_PORT": "0", **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def refused(outcome: subprocess.CompletedProcess[str], words: str) -> None:
-    """One sentence, an exit code, no traceback."""
-    assert outcome.returncode == 1
-    assert words in outcome.stderr
-    assert "Traceback" not in outcome.stderr
-    assert len(outcome.stderr.strip().splitlines()) <= 3
+def refused(home: Path, words: str, **env: str) -> str:
+    """What a server prints that refuses to start: one sentence, an exit code, no traceback."""
+    with tempfile.NamedTemporaryFile() as log:  # not beside the home, whose disk may be full
+        settings = {"MODELYARD_HOME": str(home), "MODELYARD_PORT": "0", **env}
+        outcome = kept_server().serve({**os.environ, **settings}, Path(log.name), ()).wait()
+        printed = Path(log.name).read_text(encoding="utf-8")
+    assert outcome == 1
+    assert words in printed
+    assert "Traceback" not in printed
+    assert len(printed.strip().splitlines()) <= 3
+    return printed
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        outcome = serve(tmp_path / "home", MODELYARD_PORT=str(taken.getsockname()[1]))
-    refused(outcome, "Choose another with --port")
+        refused(tmp_path / "home", "Choose another with --port", MODELYARD_PORT=str(taken.getsockname()[1]))
     assert not (tmp_path / "home").exists()
 
 
 def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    refused(serve(tmp_path / "file" / "home"), "Set MODELYARD_HOME")
-    refused(serve(Path("/proc/nowhere")), "Set MODELYARD_HOME")
+    refused(tmp_path / "file" / "home", "Set MODELYARD_HOME")
+    refused(Path("/proc/nowhere"), "Set MODELYARD_HOME")
 
 
 def test_a_home_that_another_server_uses(server: Live) -> None:
-    refused(serve(server.home), "Another server (process")
+    refused(server.home, "Another server (process")
 
 
 def test_a_database_that_is_locked(tmp_path: Path) -> None:
@@ -215,7 +207,7 @@ def test_a_database_that_is_locked(tmp_path: Path) -> None:
     holder = sqlite3.connect(home / "modelyard.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     try:
-        refused(serve(home), "database is locked")
+        refused(home, "database is locked")
     finally:
         holder.close()
 
@@ -251,15 +243,14 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     if mounted.returncode:
         pytest.skip("needs the right to mount a file system")
     try:
-        outcome = serve(disk / "home")
-        refused(outcome, "")
-        assert any(words in outcome.stderr for words in ("is full", "No space left", "disk I/O error"))
+        printed = refused(disk / "home", "")
+        assert any(words in printed for words in ("is full", "No space left", "disk I/O error"))
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
 def test_an_address_that_others_can_reach_needs_a_word(tmp_path: Path) -> None:
-    refused(serve(tmp_path / "home", MODELYARD_HOST="0.0.0.0"), "--insecure")
+    refused(tmp_path / "home", "--insecure", MODELYARD_HOST="0.0.0.0")
 
 
 def test_an_unknown_model_gets_the_nearest_name(server: Live) -> None:

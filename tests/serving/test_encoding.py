@@ -67,7 +67,7 @@ def test_a_draw_ends_with_its_tokens_and_the_next_goes_on_from_there() -> None:
 
 def test_who_has_gone_is_not_drawn_from() -> None:
     ring = deque([job(*texts(10, 10)), job(*texts(4))])
-    ring[0].gone = True
+    ring[0].abandoned = True
     assert pieces(ring, 100) == [(1, 0)]
 
 
@@ -264,6 +264,8 @@ class Counter:
 
     limit, budget, special, width = 8, 100, 2, 0
     default_prompt = ""
+    vocabulary, multi_label = 26, True
+    labels: Sequence[str] = ("",)
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -277,6 +279,12 @@ class Counter:
 
     def read_ids(self, ids: Sequence[int], keep: int = 0) -> Any:
         return FakeText(len(ids))
+
+    def tokens(self, text: str, special: bool) -> list[int]:
+        return [ord(each) for each in text]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        return "".join(map(chr, tokens))
 
     def run(self, given: Sequence[Any]) -> Sequence[Any]:
         return [text.size for text in given]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +13,6 @@ from modelyard.core.access import Grant
 from modelyard.core.config import Settings
 from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.knowledge.answering.answer import (
-    EVIDENCE,
     Answering,
     AnswerToken,
     Event,
@@ -21,7 +20,6 @@ from modelyard.knowledge.answering.answer import (
     KnowledgeQuestion,
     Sources,
     _with_citations,
-    is_evidence,
     nothing_found,
 )
 from modelyard.knowledge.answering.excerpts import excerpts
@@ -57,9 +55,10 @@ def answered(
     settings: Settings, models: Models, text: str, any_model: str | None = None, /, **more: Any
 ) -> list[Event]:
     """The events of a question to a base with two chunks: a deep lake and a shallow river."""
+    context = more.pop("context", None)
 
     async def go() -> list[Event]:
-        async with room(settings, models, Running(any_model)) as knowledge:
+        async with room(settings, models, Running(any_model, context)) as knowledge:
             prompts = more.pop("prompts", None)
             base = await written(knowledge, chat_model=more.pop("chat_model", None), prompts=prompts)
             question = KnowledgeQuestion(text=text, bases=[base], **more)
@@ -77,7 +76,7 @@ def test_an_answer_is_its_sources_its_tokens_and_the_whole(settings: Settings) -
     assert isinstance(sources, Sources) and [each.number for each in sources.citations] == list(
         range(1, len(sources.citations) + 1)
     )
-    assert tokens == [AnswerToken("The river "), AnswerToken("is shallow in July [1].")]
+    assert tokens == [AnswerToken("The river "), AnswerToken("is shallow in July [1].", sources.citations[:1])]
     assert isinstance(last, FinalAnswer)
     assert (last.text, last.model, last.evidence) == ("The river is shallow in July [1].", "m", True)
     assert (last.usage, last.finish_reason, last.notes) == (USAGE, "length", [])
@@ -89,11 +88,39 @@ def test_an_answer_is_its_sources_its_tokens_and_the_whole(settings: Settings) -
     assert message["content"].endswith("Question: Is the river shallow in July?")
 
 
+class Spelling(Talking):
+    """Reads ten tokens in each character, as models with few words do in an alphabet they hardly know."""
+
+    async def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]]) -> int | None:
+        return sum(10 * len(str(each["content"])) for each in messages)
+
+
+@pytest.mark.parametrize(("context", "sources"), [(8000, [WHOLE]), (6600, ["The river is shallow in July."])])
+def test_the_prompt_fits_into_the_context_as_the_model_counts_it(
+    settings: Settings, context: int, sources: list[str]
+) -> None:
+    models = Spelling("Shallow.")
+    answered(settings, models, "Is the river shallow in July?", model="m", context=context)
+    [body] = models.bodies
+    [message] = body["messages"]
+    assert 10 * len(message["content"]) <= context - 1024
+    assert all(text in message["content"] for text in sources)
+
+
+def test_a_model_whose_tokens_cannot_be_counted_answers_all_the_same(settings: Settings) -> None:
+    class Uncounted(Talking):
+        async def count_tokens(self, model: str, messages: Sequence[Mapping[str, Any]]) -> int | None:
+            return None
+
+    events = answered(settings, Uncounted("Shallow [1]."), "Is the river shallow in July?", model="m", context=700)
+    assert isinstance(events[-1], FinalAnswer) and events[-1].evidence
+
+
 def test_a_mark_is_added_where_the_model_sets_none(settings: Settings) -> None:
     events = answered(settings, Talking("The river is shallow.", reason=None), "Is the river shallow?", model="m")
-    assert events[-2] == AnswerToken(" [1]")
     last = events[-1]
-    assert isinstance(last, FinalAnswer) and last.text == "The river is shallow. [1]" and last.finish_reason == "stop"
+    assert isinstance(last, FinalAnswer) and events[-2] == AnswerToken(" [1]", last.citations)
+    assert last.text == "The river is shallow. [1]" and last.finish_reason == "stop"
     assert [each.number for each in last.citations] == [1]
 
 
@@ -118,7 +145,7 @@ def test_without_evidence_no_model_is_asked(settings: Settings) -> None:
 def test_without_a_model_the_sources_answer(settings: Settings) -> None:
     sources, token, last = answered(settings, Models(), "Is the river shallow in July?")
     assert isinstance(sources, Sources) and isinstance(last, FinalAnswer)
-    assert token == AnswerToken(last.text) and "The river is shallow in July. [1]" in last.text
+    assert token == AnswerToken(last.text, last.citations) and "The river is shallow in July. [1]" in last.text
     assert (last.evidence, last.model, last.citations[0]) == (True, None, sources.citations[0])
 
 
@@ -166,20 +193,6 @@ def test_a_base_may_have_a_prompt_of_its_own(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "rerank", "evidence"),
-    [
-        (EVIDENCE, None, True),
-        (EVIDENCE - 0.001, None, False),
-        (0.1, 0.1, True),
-        (0.099, 0.099, False),
-        (1.0, None, True),
-    ],
-)
-def test_evidence_has_a_least_score(score: float, rerank: float | None, evidence: bool) -> None:
-    assert is_evidence(hit(score=score, rerank=rerank)) is evidence
-
-
-@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("why?", "I found nothing about this in a and b."),
@@ -210,7 +223,7 @@ def test_excerpts_for_a_tool_are_numbered_or_a_sentence(settings: Settings) -> N
             assert found.startswith("[1] a.txt\nThe river is shallow in July.")
             assert await excerpts(knowledge.search, base, "airline Peru") == "'b' has nothing about this."
             assert await excerpts(knowledge.search, base, "river " * 5000)
-            await knowledge.put(base, "p.md", whole(b"# Top\n\nThe glacier melts in August."))
+            await knowledge.documents.put(base, "p.md", whole(b"# Top\n\nThe glacier melts in August."))
             await knowledge.worker.wait(await knowledge.index(base, ["p.md"]))
             assert "p.md\n" in await excerpts(knowledge.search, base, "glacier melts")
 

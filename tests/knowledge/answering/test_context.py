@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk, KnowledgeDocument
-from modelyard.knowledge.answering.context import CHARACTERS, Neighbour, Passage, Room, fitting, passages, room
+from modelyard.knowledge.answering.context import (
+    CHARACTERS,
+    Neighbour,
+    Passage,
+    Room,
+    fitting,
+    passages,
+    room,
+    shortened,
+)
 from modelyard.protocol.hits import Hit
 from tests.knowledge.answering.hits import hit
 
@@ -140,3 +149,17 @@ def test_the_room_is_what_the_talk_and_the_answer_leave(
 ) -> None:
     found = room(context, "abc", [{"role": "user", "content": "defgh"}], options)
     assert found.characters == expected.characters and found.tokens == pytest.approx(expected.tokens, abs=2)
+
+
+@given(
+    st.lists(st.tuples(*[st.text("ab好 ", max_size=20)] * 3).filter(lambda each: each[1]), min_size=1, max_size=6),
+    st.integers(1, 150),
+)
+def test_shortened_passages_keep_the_best_hits(texts: list[tuple[str, str, str]], characters: int) -> None:
+    found = [Passage(hit(text, number=number), before, after) for number, (before, text, after) in enumerate(texts)]
+    chosen = shortened(found, characters)
+    assert 0 < sum(len(each.whole.text) for each in chosen) <= characters
+    assert all(each in (whole, Passage(whole.hit)) for each, whole in zip(chosen[1:], found[1:], strict=False))
+    assert found[0].hit.text.startswith(chosen[0].hit.text)
+    if sum(len(each.whole.text) for each in found) <= characters:
+        assert chosen == found

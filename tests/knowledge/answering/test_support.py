@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modelyard.knowledge.answering.support import Claim, claims, is_refusal, supports, unsupported
+from modelyard.knowledge.answering.support import CitedSoFar, Claim, claims, is_refusal, supports, unsupported
 from tests.knowledge.answering.hits import hit
 
 HITS = [
@@ -86,3 +86,22 @@ def test_a_source_that_supports_one_of_its_sentences_stays() -> None:
 )
 def test_an_answer_that_says_that_the_sources_lack_it_is_recognised(answer: str, refuses: bool) -> None:
     assert is_refusal(answer) is refuses
+
+
+def test_sources_are_found_while_an_answer_is_written() -> None:
+    hits = [hit("The pump delivers 12 litres per minute."), hit("Employees have fifteen days of leave each year.")]
+    found = CitedSoFar("How much?", hits)
+    pieces = [
+        "The pump delivers 12 litres per minute [",
+        "1",
+        "]. It delivers 99 litres per minute [1]. ",
+        "Employees have ",
+    ]
+    assert [found.add(piece) for piece in pieces] == [[], [], [1], []]
+    assert found.add("fifteen days of leave.[2][1] The pump delivers 77 litres 【2】 [7]") == [2]
+
+
+def test_a_source_without_support_is_not_cited_while_an_answer_is_written() -> None:
+    found = CitedSoFar("How much?", [hit("The pump delivers 12 litres per minute.")])
+    assert found.add("The pump delivers 77 litres per minute [1].") == []
+    assert found.add(" The pump delivers 12 litres per minute [1].") == [1]

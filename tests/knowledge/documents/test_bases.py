@@ -173,24 +173,24 @@ def test_temporary_bases_are_kept_for_a_week_after_their_last_use(
 
 def test_documents_are_stored_listed_and_counted(settings: Settings) -> None:
     async def go() -> None:
-        async with room(settings) as knowledge:
+        async with room(settings.model_copy(update={"max_document_bytes": 1000})) as knowledge:
             base = await knowledge.create("b", BaseSettings())
             other = await knowledge.create("other", BaseSettings())
-            first = await knowledge.put(
+            first = await knowledge.documents.put(
                 base, "a%_.txt", whole(TEXT), details={"year": 1}, chunking={"size": 50}, modified_at=5.0
             )
             assert (first.changed, first.row.state, first.row.version, first.row.size) == (True, "stored", 1, len(TEXT))
             assert (first.row.details, first.row.chunking, first.row.modified_at) == ({"year": 1}, {"size": 50}, 5.0)
-            again = await knowledge.put(base, "a%_.txt", whole(TEXT))
+            again = await knowledge.documents.put(base, "a%_.txt", whole(TEXT))
             assert not again.changed and again.row.details == {"year": 1} and again.row.modified_at == 5.0
-            more = await knowledge.put(base, "a%_.txt", whole(TEXT), details={"team": "x"})
+            more = await knowledge.documents.put(base, "a%_.txt", whole(TEXT), details={"team": "x"})
             assert more.changed and more.row.details == {"year": 1, "team": "x"} and more.row.version == 1
-            assert not (await knowledge.put(base, "a%_.txt", whole(TEXT), details=more.row.details)).changed
-            new = await knowledge.put(base, "a%_.txt", whole(b"new bytes"))
+            assert not (await knowledge.documents.put(base, "a%_.txt", whole(TEXT), details=more.row.details)).changed
+            new = await knowledge.documents.put(base, "a%_.txt", whole(b"new bytes"))
             assert new.changed and new.row.version == 2 and new.row.id == first.row.id and new.row.updated_at > 5
             assert not knowledge.blobs.path(first.row.hash).exists()
             for name in ("c.txt", "b.txt"):
-                await knowledge.put(base, name, whole(name.encode()))
+                await knowledge.documents.put(base, name, whole(name.encode()))
             documents = knowledge.documents
 
             async def names(**which: Any) -> tuple[list[str], int]:
@@ -216,8 +216,8 @@ def test_documents_are_stored_listed_and_counted(settings: Settings) -> None:
                 with pytest.raises(DocumentNotFound):
                     await wrong
             with pytest.raises(BodyTooLarge):
-                await documents.keep(base, "d", whole(b"12345"), 4)
-            assert (await documents.keep(base, "d", whole(b"1234"), 4)).row.size == 4
+                await documents.put(base, "d", whole(b"x" * 1001))
+            assert (await documents.put(base, "d", whole(b"x" * 1000))).row.size == 1000
             gone = await documents.get(base, "d")
             await knowledge.edits.delete(base, ["d"])
             await knowledge.edits.configure(base, "b.txt", details={"n": 1})
@@ -233,7 +233,7 @@ def test_all_documents_can_be_included_in_the_next_index(settings: Settings) -> 
             base = await written(knowledge)
             other = await knowledge.create("other", BaseSettings())
             for each in (base, other):
-                await knowledge.put(each, "stored.txt", whole(b"x"), chunking={"size": 50})
+                await knowledge.documents.put(each, "stored.txt", whole(b"x"), chunking={"size": 50})
             await knowledge.documents.include_all(base)
             rows = {each.name: each for each in (await knowledge.documents.all(base))[0]}
             assert {name: (row.state, row.chunking) for name, row in rows.items()} == {

@@ -63,7 +63,7 @@ def test_a_document_that_is_switched_off_is_not_found(settings: Settings) -> Non
 def test_documents_go_with_their_chunks(settings: Settings) -> None:
     async def work(knowledge: KnowledgeService, base: KnowledgeBase) -> None:
         for name in ("b.txt", "e\u0301.txt"):
-            await knowledge.put(base, name, whole(b"shared bytes"))
+            await knowledge.documents.put(base, name, whole(b"shared bytes"))
         shared = (await knowledge.documents.get(base, "b.txt")).hash
         assert await knowledge.edits.delete(base, ["a.txt", "none", "b.txt"]) == ["none"]
         assert await found(knowledge, base, "river") == [] and knowledge.blobs.path(shared).exists()

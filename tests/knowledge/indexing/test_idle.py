@@ -29,11 +29,11 @@ def test_a_worker_without_work_releases_writers_and_words(settings: Settings, mo
             assert _of_word.cache_info().currsize and knowledge.indexes._writers
             monkeypatch.setattr(heap, "trim", trim_and_tell)
             monkeypatch.setattr(worker, "IDLE_SECONDS", 0.001)
-            await knowledge.put(base, "b.txt", whole(b"The pond is shallow in March."))
+            await knowledge.documents.put(base, "b.txt", whole(b"The pond is shallow in March."))
             await knowledge.worker.wait(await knowledge.index(base, ["b.txt"]))
             assert await asyncio.to_thread(released.wait, 20)
             assert not _of_word.cache_info().currsize and not knowledge.indexes._writers
-            await knowledge.put(base, "c.txt", whole(b"The brook is cold in April."))
+            await knowledge.documents.put(base, "c.txt", whole(b"The brook is cold in April."))
             await knowledge.worker.wait(await knowledge.index(base, ["c.txt"]))
             found = await knowledge.search.search(Query(text="brook", bases=[base]))
             assert [hit.document for hit in found.hits] == ["c.txt"]

@@ -49,7 +49,7 @@ class Failing(Models):
 
 async def put(knowledge: KnowledgeService, base: KnowledgeBase, *names: str, data: bytes = TEXT) -> None:
     for name in names:
-        await knowledge.put(base, name, whole(data))
+        await knowledge.documents.put(base, name, whole(data))
 
 
 async def indexed(knowledge: KnowledgeService, base: KnowledgeBase, *names: str, force: bool = False) -> JobView:

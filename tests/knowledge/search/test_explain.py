@@ -23,7 +23,7 @@ def searched(settings: Settings, text: str, *, embedding: bool = True, **more: A
         async with room(settings, Models()) as knowledge:
             models = {"embedding_model": "letters", "rerank_model": more.pop("reranks", None)}
             base = await knowledge.create("b", BaseSettings(**(models if embedding else {})))
-            await knowledge.put(base, "a.txt", whole(b"bytes"))
+            await knowledge.documents.put(base, "a.txt", whole(b"bytes"))
             for each in TEXTS:
                 await knowledge.edits.add_chunk(base, "a.txt", each)
             base = await knowledge.bases.get("b")
@@ -66,6 +66,14 @@ def test_what_was_dropped_says_why(
     assert {each.hit.text: each.dropped for each in found.candidates} == expected
     assert all((each.rank is None) is (each.dropped is not None) for each in found.candidates)
     assert [base.vectors for base in found.bases] == [0.0] and "embed" not in found.milliseconds
+
+
+def test_what_a_filter_excludes_stands_behind_the_others(settings: Settings) -> None:
+    found = searched(settings, "lake", embedding=False, where={"document": "b.txt"}).explanation
+    assert found is not None and {each.dropped for each in found.candidates} == {"filter"}
+    assert {each.hit.text for each in found.candidates} == {TEXTS[0], TEXTS[2]}
+    assert {each.fused_rank for each in found.candidates} == {None} and found.candidates[0].terms == ["lake"]
+    assert (found.bases[0].candidates, found.bases[0].disabled_chunks, found.bases[0].disabled_documents) == (0, 0, 0)
 
 
 def test_reranked_candidates_have_that_rank_too(settings: Settings) -> None:

@@ -36,6 +36,13 @@ DETAILS = {
         ({"tags": "c"}, False),
         ({"tags": ["c", "b"]}, True),
         ({"year": {"eq": 2024}}, True),
+        ({"$or": [{"year": 2023}, {"team": "hr"}]}, True),
+        ({"$or": [{"year": 2023}, {"team": "it"}]}, False),
+        ({"$or": []}, False),
+        ({"$and": []}, True),
+        ({"$and": [{"year": {"gte": 2024}}, {"year": {"lt": 2024}}]}, False),
+        ({"$and": [{"year": 2024}, {"$or": [{"team": "it"}, {"done": True}]}], "price": 1.5}, True),
+        ({"$or": [{"year": 2024}], "price": 2}, False),
         ({"year": {"ne": 2024}}, False),
         ({"year": {"ne": 2023}}, True),
         ({"tags": {"ne": "a"}}, True),
@@ -100,3 +107,10 @@ def test_a_filter_has_a_thousand_values_at_most(count: int, spread: bool) -> Non
     else:
         with pytest.raises(InvalidParameter, match="more than 1,000 values"):
             matching(where)
+
+
+@pytest.mark.parametrize("part", [{"$and": []}, {"$or": [{}]}, {}, {"a": {}}, {"a": []}])
+def test_what_is_empty_counts_as_a_value(part: dict[str, Any]) -> None:
+    assert matching({"$or": [part] * 400})(DETAILS) in (True, False)
+    with pytest.raises(InvalidParameter, match="more than 1,000 values"):
+        matching({"$and": [part] * 1000})

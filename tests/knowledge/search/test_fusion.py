@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.knowledge.search.fusion import MIDDLE, RELEVANT, Weights, fused, usual
+from modelyard.knowledge.search.fusion import MIDDLE, RELEVANT, Weights, usual, weighed
 from modelyard.knowledge.types import Matches
+from modelyard.protocol.hits import Scores
 
 BACKGROUND = [0.0, 0.1, 0.2]
 MEAN, DEVIATION = usual(BACKGROUND, [])
@@ -15,11 +16,26 @@ WEIGHTS = st.builds(Weights, words=st.just(1.0), vectors=st.floats(0, 3))
 
 
 def score(weights: Weights, lexical: float | None = None, similarity: float | None = None) -> float:
-    """The score of a single chunk, of 10 that BM25 could reach."""
+    """The score of a best chunk, of 10 that BM25 could reach."""
     matches = Matches(
         {} if lexical is None else {1: lexical}, 10.0, {} if similarity is None else {1: similarity}, BACKGROUND
     )
-    return fused(matches, weights)[1].fused
+    return all_scores(matches, weights)[1].fused
+
+
+def all_scores(matches: Matches, weights: Weights) -> dict[int, Scores]:
+    """The scores of the chunks of a search."""
+    found = weighed(matches, weights)
+    best = max(each.odds for each in found.values())
+    return {number: each.scores(best) for number, each in found.items()}
+
+
+@pytest.mark.parametrize("weights", [Weights(vectors=0), Weights(words=0), Weights(), Weights(vectors=1.6)])
+def test_a_chunk_behind_the_best_has_a_lower_score_than_the_same_chunk_as_the_best(weights: Weights) -> None:
+    chunk = weighed(Matches({1: 2.0}, 10.0, {1: 0.5}, BACKGROUND), weights)[1]
+    alone, equal = chunk.scores(chunk.odds).fused, chunk.scores(chunk.odds - 3).fused
+    behind = [chunk.scores(chunk.odds + distance).fused for distance in (0.5, 1, 5, 1000)]
+    assert alone == equal > behind[0] > behind[1] > behind[2] > behind[3] >= 0
 
 
 @given(WEIGHTS, st.floats(0, 10), st.floats(-1, 1))
@@ -52,13 +68,13 @@ def test_a_weight_of_0_leaves_vectors_out() -> None:
 
 
 def test_models_whose_cosines_are_all_high_give_the_same_scores() -> None:
-    near = fused(Matches({}, 0, {1: 0.5, 2: 0.1}, [0.0, 0.2]), Weights())
-    high = fused(Matches({}, 0, {1: 0.9, 2: 0.82}, [0.8, 0.84]), Weights())
+    near = all_scores(Matches({}, 0, {1: 0.5, 2: 0.1}, [0.0, 0.2]), Weights())
+    high = all_scores(Matches({}, 0, {1: 0.9, 2: 0.82}, [0.8, 0.84]), Weights())
     assert [near[n].fused for n in (1, 2)] == pytest.approx([high[n].fused for n in (1, 2)])
 
 
 def test_a_chunk_that_only_one_side_knows_has_a_score() -> None:
-    found = fused(Matches({1: 5.0}, 10.0, {2: 0.9}, BACKGROUND), Weights())
+    found = all_scores(Matches({1: 5.0}, 10.0, {2: 0.9}, BACKGROUND), Weights())
     assert (found[1].similarity, found[2].lexical) == (None, None)
     assert 0 < found[1].fused < 1 and 0 < found[2].fused < 1
 

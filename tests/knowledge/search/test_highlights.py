@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelyard.knowledge.search.highlights import highlights
 
@@ -23,3 +25,14 @@ from modelyard.knowledge.search.highlights import highlights
 )
 def test_what_is_shown(query: str, text: str, shown: list[str]) -> None:
     assert [text[start:end] for start, end in highlights(query, text)] == shown
+
+
+SAMPLES = ("price", "prices", "PRICES", "s", "as", "class", "clas", "12", "12s", "x1", "x1s", "a", "ab", "_", "-", ",")
+
+
+@given(
+    st.lists(st.sampled_from(SAMPLES), max_size=6), st.lists(st.sampled_from(SAMPLES)), st.sampled_from(["", " ", "."])
+)
+def test_spans_of_ascii_are_those_of_any_text(query: list[str], text: list[str], between: str) -> None:
+    words, whole = " ".join(query), between.join(text)
+    assert highlights(words, whole) == highlights(words, whole + "\n文")

@@ -37,7 +37,7 @@ def schema(kind: Any) -> dict[str, Any]:
 def test_a_hit_is_sent_with_six_digits_and_without_a_number() -> None:
     assert msgspec.json.encode(HIT.rounded()).decode() == "{" + FIELDS
     answer = SearchAnswer(data=[HIT.rounded()], notes=["note"])
-    expected = '{"object":"list","data":[{' + FIELDS + '],"notes":["note"],"explanation":null}'
+    expected = '{"object":"list","data":[{' + FIELDS + '],"notes":["note"],"rerank_model":null,"explanation":null}'
     assert msgspec.json.encode(answer).decode() == expected
 
 

@@ -13,7 +13,7 @@ from modelyard.core.errors import InvalidParameter, KnowledgeBaseNotFound, Model
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.documents.bases import BaseSettings
 from modelyard.knowledge.documents.blobs import whole
-from modelyard.knowledge.search import search as search_module
+from modelyard.knowledge.search import chunk_cache
 from modelyard.knowledge.search.search import LONGEST_QUERY, MOST_HITS, Mode, Query, SearchResult
 from modelyard.knowledge.service import KnowledgeService
 from tests.knowledge.room import Models, room, written
@@ -110,7 +110,7 @@ def test_the_limits_of_a_search_are_allowed(settings: Settings) -> None:
 
 def test_filters_choose_documents_by_metadata_and_name(settings: Settings) -> None:
     async def work(knowledge: KnowledgeService, base: KnowledgeBase) -> None:
-        await knowledge.put(base, "b.md", whole(b"x"), details={"year": 2024})
+        await knowledge.documents.put(base, "b.md", whole(b"x"), details={"year": 2024})
         await knowledge.edits.add_chunk(base, "b.md", "Another river.")
         for where, found in (
             ({}, {RIVER, "Another river."}),
@@ -201,7 +201,7 @@ def test_hits_are_ranked_by_the_model_that_is_named_or_the_bases(
             ]
             assert texts(await find(knowledge, base, "lake river", min_score=0.5, **fields)) == [LAKE]
             assert (await find(knowledge, base, "zebra", **fields)).hits == []
-        assert Query(text="x", bases=[base], **fields).asks_models is ranked
+        assert knowledge.search.asks_models(Query(text="x", bases=[base], **fields)) is ranked
 
     searching(settings, models, work, rerank_model=of_base)
 
@@ -222,15 +222,14 @@ def test_hits_that_cannot_be_ranked_stay_as_they_are(settings: Settings) -> None
 def test_several_bases_are_searched_together(settings: Settings) -> None:
     async def work(knowledge: KnowledgeService, base: KnowledgeBase) -> None:
         other = await knowledge.create("other", BaseSettings())
-        await knowledge.put(other, "c.txt", whole(b"x"))
+        await knowledge.documents.put(other, "c.txt", whole(b"x"))
         await knowledge.edits.add_chunk(other, "c.txt", "A river elsewhere.")
         found = await knowledge.search.search(Query(text="river", bases=[base, other]))
         assert {(hit.knowledge_base, hit.document) for hit in found.hits} == {("b", "a.txt"), ("other", "c.txt")}
         assert [hit.score for hit in found.hits] == sorted((hit.score for hit in found.hits), reverse=True)
         assert len(found.notes) == 2
-        assert [each.asks_models for each in (Query(text="x", bases=[base]), Query(text="x", bases=[other]))] == [
-            False
-        ] * 2
+        queries = [Query(text="x", bases=[each]) for each in (base, other)]
+        assert not any(map(knowledge.search.asks_models, queries))
 
     searching(settings, Models(), work)
 
@@ -239,24 +238,24 @@ def test_several_bases_are_searched_together(settings: Settings) -> None:
     ("embeds", "mode", "asks"),
     [(True, Mode.HYBRID, True), (True, Mode.VECTOR, True), (True, Mode.LEXICAL, False), (False, Mode.HYBRID, False)],
 )
-def test_a_search_by_words_asks_no_model(embeds: bool, mode: Mode, asks: bool) -> None:
+def test_a_search_by_words_needs_no_vector(embeds: bool, mode: Mode, asks: bool) -> None:
     base = KnowledgeBase(name="b", embedding_model="e" if embeds else None, rerank_model=None)
-    assert Query(text="x", bases=[base], mode=mode).asks_models is asks
+    assert Query(text="x", bases=[base], mode=mode).embeds is asks
 
 
 def test_chunks_of_hits_are_kept_until_they_change(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(knowledge: KnowledgeService, base: KnowledgeBase) -> None:
         search = knowledge.search
         [hit] = (await find(knowledge, base, "river")).hits
-        assert list(search._known) == [hit.chunk_id]
-        monkeypatch.setattr(search_module, "MOST_KNOWN", 1)
+        assert list(search.chunks._known) == [hit.chunk_id]
+        monkeypatch.setattr(chunk_cache, "MOST_KNOWN", 1)
         await find(knowledge, base, "lake")
-        assert len(search._known) == 1 and hit.chunk_id not in search._known, "the oldest goes first"
-        search.forget(list(search._known))
-        assert not search._known
+        assert len(search.chunks._known) == 1 and hit.chunk_id not in search.chunks._known, "the oldest goes first"
+        search.chunks.forget(list(search.chunks._known))
+        assert not search.chunks._known
         await find(knowledge, base, "river")
         renamed = await knowledge.rename("b", BaseSettings(), "c")
-        assert not search._known
+        assert not search.chunks._known
         assert (await find(knowledge, renamed, "river")).hits[0].knowledge_base == "c"
 
     searching(settings, Models(), work)

@@ -109,9 +109,9 @@ def test_scanned_without_ocr_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(DocumentUnreadable, match=r"scanned. MODELYARD_OCR=1 reads"):
         load(data, "a.pdf")
     monkeypatch.setattr(ocr, "installed", lambda: False)
-    with pytest.raises(DocumentUnreadable, match=r"scanned.*pip install 'modelyard\[ocr\]'"):
+    with pytest.raises(DocumentUnreadable, match=r"scanned.*pip install rapidocr"):
         load(data, "a.pdf", ocr=True)
-    with pytest.raises(DocumentUnreadable, match=r"picture.*pip install 'modelyard\[ocr\]'"):
+    with pytest.raises(DocumentUnreadable, match=r"picture.*pip install rapidocr"):
         load(samples.picture(["x"]), "a.png")
 
 

@@ -108,8 +108,8 @@ def test_each_extension_has_its_loader() -> None:
     found = {extension: target.rpartition(".")[2] for extension, target, _ in formats()}
     for module, extensions in EXTENSIONS.items():
         for extension in extensions.split():
-            assert found.pop(extension).partition(":")[0] == module, extension
-    assert set(found.values()) == {"code:load"} and {"py", "toml", "yaml", "sql", "makefile"} <= set(found)
+            assert found[extension].partition(":")[0] == module, extension
+    assert {found[extension] for extension in ("py", "toml", "yaml", "sql", "makefile")} == {"code:load"}
 
 
 @pytest.mark.parametrize(
