@@ -16,7 +16,9 @@ from modelyard.engines.base import PYTHON, Command, Engine, Fit, Profile, read_o
 class ParrotOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The options of a launch: `modelyard launch demo --engine parrot --shout true`."""
 
-    shout: Annotated[bool, msgspec.Meta(description="Answer in capital letters")] = False
+    shout: Annotated[
+        bool, msgspec.Meta(description="Answer in capital letters", extra_json_schema={"group": "answers"})
+    ] = False
 
 
 class Parrot(Engine):
@@ -74,7 +76,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write((f"data: {data}\n\ndata: [DONE]\n\n" if stream else data).encode())
 
     def address_string(self) -> str:
-        return "the gateway"  # the peer of a Unix socket has no address
+        return "the gateway"  # the other end of a Unix socket has no address
 
 
 if __name__ == "__main__":
