@@ -41,7 +41,17 @@ FIRST = (
 )
 """The groups that take longest. They start first, so that at the end no worker is left alone with one."""
 
-SKIPS_IN_CI = ("a GPU", "the right to mount a file system", "another Python", "systemd")
+SKIPS_IN_CI = (
+    "a GPU",
+    "the right to mount a file system",
+    "another Python",
+    "systemd",
+    "zsh",
+    "fish",
+    "groff",
+    "mandoc",
+    "man",
+)
 """What a test may lack where `CI` is set; its reason then reads "needs …". Any other skip is a failure there."""
 
 

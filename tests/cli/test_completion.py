@@ -42,7 +42,7 @@ def completed(shell: str, line: str, folder: Path, **env: str) -> set[str]:
     """What a shell offers at the end of a line."""
     program = shutil.which(shell)
     if program is None:
-        pytest.skip(f"there is no {shell} here")
+        pytest.skip(f"needs {shell}")
     (folder / "bin").mkdir(exist_ok=True)
     modelyard = folder / "bin" / "modelyard"
     modelyard.write_text(f'#!/bin/sh\nexec {sys.executable} -m modelyard "$@"\n')
@@ -112,7 +112,7 @@ def test_the_manual_page_is_read_without_a_warning(reader: Callable[[str], list[
     file.write_text(done.stdout, encoding="utf-8")
     line = reader(str(file))
     if shutil.which(line[0]) is None:
-        pytest.skip(f"there is no {line[0]} here")
+        pytest.skip(f"needs {line[0]}")
     env = {
         **os.environ,
         "MANWIDTH": "120",

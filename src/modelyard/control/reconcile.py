@@ -25,20 +25,20 @@ from modelyard.control.diff import Desired, Drain, Remove, Replica, RestartPolic
 from modelyard.control.downloads import Downloads, DownloadView
 from modelyard.control.interpreters import resolved
 from modelyard.control.journal import Journal
-from modelyard.control.placement import Claims, Placement, place
+from modelyard.control.placement import Claims, place
 from modelyard.control.places import check_there
 from modelyard.control.privileges import keyed
+from modelyard.control.processes import process_spec
 from modelyard.control.views import ModelView, RunningReplica
 from modelyard.core.config import Settings
 from modelyard.core.errors import ModelyardError
-from modelyard.core.fetching import HOSTS_VARIABLE
 from modelyard.core.traffic import Traffic
 from modelyard.core.types import Adapter, Footprint, Launch, ReplicaState, RouteTable
 from modelyard.db.session import TROUBLE
 from modelyard.engines import ENGINES
-from modelyard.engines.base import Command, Remote
+from modelyard.engines.base import Remote
 from modelyard.jobs.service import Jobs
-from modelyard.runtime.base import Host, ProcessSpec, ProcessState, ProcessView
+from modelyard.runtime.base import Host, ProcessState, ProcessView
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -78,6 +78,8 @@ class Reconciler:
         self._serial = count(1)
         self._adapter_sync = AdapterSync(self._adapted, journal.event, settings.start_timeout)
         self._requested_look = 0
+        self._read_look = 0
+        """The last requested look that the rows of `_desired` answer."""
         self._looked = 0
         self._table = RouteTable()
         self._nudged = asyncio.Event()
@@ -168,8 +170,7 @@ class Reconciler:
             try:
                 await self.step()
             except TROUBLE as error:
-                log.warning("%s; the control loop goes on with what it knows", error)
-                self._reload_at = time.monotonic() + self._policy.restart_backoff
+                self._postpone(error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._nudged.wait()
@@ -188,10 +189,8 @@ class Reconciler:
     async def step(self) -> None:
         """Read the rows and the host's processes once, and carry out the resulting actions."""
         self._nudged.clear()
-        look = self._requested_look
         if time.monotonic() >= self._reload_at:
-            self._reload_at = time.monotonic() + self._settings.resync_interval
-            self._desired = {target.uid: target for target in await self._journal.load()}
+            await self._reload()
         for view in self._host.observe():
             self._absorb(view)
         self._announce()  # before the first await, so that a model that is visibly ready has its route
@@ -221,9 +220,26 @@ class Reconciler:
         try:
             await self._journal.flush()
         finally:
-            self._looked = look
+            self._looked = self._read_look
             stepped, self._stepped = self._stepped, asyncio.Event()
             stepped.set()
+
+    async def _reload(self) -> None:
+        """Read the rows. While the database cannot be used, processes are still watched, for the rows that are known."""
+        self._reload_at = time.monotonic() + self._settings.resync_interval
+        look = self._requested_look
+        try:
+            rows = await self._journal.load()
+        except TROUBLE as error:
+            self._postpone(error)
+        else:
+            self._desired = {target.uid: target for target in rows}
+            self._read_look = look
+
+    def _postpone(self, error: Exception) -> None:
+        """Read the rows again after a pause, because the database cannot be used."""
+        log.warning("%s; the control loop goes on with what it knows", error)
+        self._reload_at = time.monotonic() + self._policy.restart_backoff
 
     def _absorb(self, view: ProcessView) -> None:
         """Update a replica by the host's view of its process."""
@@ -307,7 +323,7 @@ class Reconciler:
             self._journal.event(target.uid, "INFO", f"Replica {ordinal} is the server at {plan.address}")
             return
         self._journal.event(target.uid, "INFO", f"Replica {ordinal} is starting on {launch.engine}")
-        await self._host.start(self._spec(target, name, plan, spot))
+        await self._host.start(process_spec(target, name, plan, spot, self._settings))
 
     async def _has_weights(self, target: Desired, ordinal: int) -> bool:
         """Whether the files are here; if not, they are being downloaded, or the download failed."""
@@ -335,23 +351,6 @@ class Reconciler:
             self._nudged.set()
             return False
         return True
-
-    def _spec(self, target: Desired, name: str, plan: Command, spot: Placement) -> ProcessSpec:
-        gpus = ",".join(map(str, spot.gpu_indexes))
-        return ProcessSpec(
-            replica=name,
-            uid=target.uid,
-            argv=plan.argv,
-            env={
-                **plan.env,
-                **target.launch.env,
-                **({"CUDA_VISIBLE_DEVICES": gpus} if gpus else {}),
-                HOSTS_VARIABLE: self._settings.fetch_hosts,  # last, so that the launch's own variables cannot override it
-            },
-            address=plan.address,
-            health_path=plan.health_path,
-            start_timeout=plan.start_timeout or self._settings.start_timeout,
-        )
 
     def _stop(self, name: str) -> None:
         running = self._running[name]
