@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelyard.api import metrics
-from modelyard.api.audited import REQUEST_ID, Audited
+from modelyard.api.audit import REQUEST_ID, Audited
 from modelyard.api.batches import batches_running
 from modelyard.api.bodies import BodyLimits
 from modelyard.api.checked_bodies import BodyCheck
@@ -64,8 +64,8 @@ from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
-from modelyard.knowledge.evaluating.runs import Evaluations
-from modelyard.knowledge.importing.imports import Imports
+from modelyard.knowledge.evaluations.runs import Evaluations
+from modelyard.knowledge.imports.imports import Imports
 from modelyard.monitor.service import Monitor
 from modelyard.runtime.local import LocalHost
 from modelyard.ui.app import UserInterface

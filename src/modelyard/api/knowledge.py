@@ -19,8 +19,8 @@ from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.sender import Caller
 from modelyard.jobs.service import Jobs
-from modelyard.knowledge.evaluating.runs import Evaluations
-from modelyard.knowledge.importing.imports import Imports
+from modelyard.knowledge.evaluations.runs import Evaluations
+from modelyard.knowledge.imports.imports import Imports
 from modelyard.knowledge.indexing import kinds
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import KnowledgeService

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from modelyard.cli.connecting.programs import PROGRAMS
-from modelyard.cli.connecting.settings_files import Merged, write
-from modelyard.cli.connecting.setup import KEY_VARIABLE, KeySource, Program, Setup, Target
-from modelyard.cli.connecting.targets import Choice, find_target
 from modelyard.cli.connection import connect, server_options
+from modelyard.cli.integrations.programs import PROGRAMS
+from modelyard.cli.integrations.settings_files import Merged, write
+from modelyard.cli.integrations.setup import KEY_VARIABLE, KeySource, Program, Setup, Target
+from modelyard.cli.integrations.targets import Choice, find_target
 from modelyard.cli.name_completion import launched_models
 from modelyard.cli.output import json_option, note, print_json, print_table
 from modelyard.core.wording import clean
