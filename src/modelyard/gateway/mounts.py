@@ -9,6 +9,7 @@ from modelyard.core.access import INFERENCE
 from modelyard.core.asgi import App, Headers
 from modelyard.gateway.asgi import OWN_FORM, ErrorForm
 from modelyard.gateway.middleware.limits import Allowance
+from modelyard.gateway.paths import PATHS
 from modelyard.gateway.rate_headers import rate_limits
 
 Head = Callable[[bytes, Sequence[Allowance]], Headers]
@@ -36,3 +37,28 @@ class Mount:
     style: MountStyle = field(default_factory=MountStyle)
     scope: str = INFERENCE
     """The scope that its requests need. Those for inference count against the limits of their key."""
+
+    def takes(self, method: str) -> bool:
+        """Whether the app answers requests with a method. `HEAD` is taken wherever `GET` is."""
+        return method in self.methods or (method == "HEAD" and "GET" in self.methods)
+
+
+class Mounts:
+    """The mounted apps by path."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[str, Mount] = {}
+
+    def add(self, path: str, mount: Mount) -> None:
+        """Mount an app at a path, or below it if it ends with `/`."""
+        self._by_path[path] = mount
+
+    def at(self, path: str) -> Mount | None:
+        """The app that answers at a path."""
+        return self._by_path.get(path) or self._by_path.get(path[: path.rfind("/") + 1])
+
+    def methods(self, path: str) -> list[str]:
+        """The methods of a path at which an app or a replica answers, for `Allow`."""
+        mount = self.at(path)
+        methods = [*mount.methods] if mount else [PATHS[path].method]
+        return ["OPTIONS", *methods, *(["HEAD"] if "GET" in methods else [])]
