@@ -87,7 +87,8 @@ class Gateway:
         self._app_routes: Mapping[str, Route] = {}
         self.read_files: ReadFiles = no_files
         """Replaces the files in messages by their texts."""
-        self._mounts = Mounts()
+        self.mounts = Mounts()
+        """The apps of this process by path."""
         self._access = Access()
         self._keys: frozenset[str] = frozenset()
         """Ids of the valid keys and sessions, and of the grants of users."""
@@ -173,7 +174,7 @@ class Gateway:
         They need a key with `scope`; those for inference are counted like other requests. The app uses models through `sender`,
         which refuses those that the key may not use.
         """
-        self._mounts.add(path, Mount(app, methods, style or MountStyle(), scope))
+        self.mounts.add(path, Mount(app, methods, style or MountStyle(), scope))
 
     def sender(self, caller: Caller) -> Sender:
         """A sender of requests to models on behalf of a caller, from inside this process."""
@@ -199,7 +200,7 @@ class Gateway:
 
     def handles(self, path: str) -> bool:
         """Whether the gateway answers at a path, for any method."""
-        return path in PATHS or self._mounts.at(path) is not None
+        return path in PATHS or self.mounts.at(path) is not None
 
     async def close(self) -> None:
         """Close idle connections to replicas."""
@@ -208,7 +209,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = scope["headers"]
         if scope["method"] == "OPTIONS" and self.handles(scope["path"]):
-            await send_options(send, self._mounts.methods(scope["path"]), [(b"x-request-id", request_id(headers))])
+            await send_options(send, self.mounts.methods(scope["path"]), [(b"x-request-id", request_id(headers))])
             return
         exchange = Exchange(request_id(headers), scope["method"], scope["path"], time.monotonic())
         with self._counted(exchange, headers):
@@ -357,13 +358,13 @@ class Gateway:
     ) -> None:
         """Answer with an error. If the body is still being sent, it is read for a moment before the connection is closed."""
         exchange.status = error.status
-        mount = self._mounts.at(exchange.path)
+        mount = self.mounts.at(exchange.path)
         form = OWN_FORM if mount is None else mount.style.errors
         head = rate_limits if mount is None else mount.style.head
         own = [(b"x-request-id", exchange.request_id)]
         own += head(exchange.request_id, self._allowances(exchange.grant))
         if isinstance(error, MethodNotAllowed):
-            own.append((b"allow", ", ".join(self._mounts.methods(exchange.path)).encode()))
+            own.append((b"allow", ", ".join(self.mounts.methods(exchange.path)).encode()))
         sends = header(headers, b"content-length") not in (None, b"0") or header(headers, b"transfer-encoding")
         waits = header(headers, b"expect") is not None
         unread = bool(sends) and not exchange.body_read
@@ -377,7 +378,7 @@ class Gateway:
 
     def _mount(self, exchange: Exchange) -> Mount | None:
         """The app mounted at a request's path, if there is one. Raises `MethodNotAllowed`."""
-        mount = self._mounts.at(exchange.path)
+        mount = self.mounts.at(exchange.path)
         if mount is not None:
             exchange.known_path = True
             if not mount.takes(exchange.method):
