@@ -46,7 +46,7 @@ async def knowledge_running(
 
     Raises `CannotStart` if the vector store cannot be used.
     """
-    models = ServedModels(gateway.sender(Caller(INTERNAL, background=True)))
+    models = ServedModels(gateway.sender(Caller(INTERNAL, background=True)), rankers=gateway.rankers)
     knowledge = KnowledgeService(settings, database, models, gateway)
     knowledge.worker.held.absent = lambda name: why_absent(gateway, catalog, name, ModelType.EMBEDDING)
     kinds.register(jobs, knowledge.worker, knowledge.cancel)

@@ -109,9 +109,9 @@ class Gateway:
         """The first ready chat model, by name, that a key may use; None if there is none."""
         return next(self._ready(Task.CHAT, grant), None)
 
-    def ranker(self, grant: Grant | None = None) -> str | None:
-        """The first ready rerank model, by name, that a key may use; None if there is none."""
-        return next(self._ready(Task.RERANK, grant), None)
+    def rankers(self, grant: Grant | None = None) -> Sequence[str]:
+        """The ready rerank models that a key may use, by name."""
+        return list(self._ready(Task.RERANK, grant))
 
     def classifier(self, grant: Grant | None = None) -> str | None:
         """The first ready model, by name, that a key may use and that classifies and does not rank; None if there is none."""
