@@ -168,7 +168,14 @@ def test_ids_and_names_of_files() -> None:
 
 def test_attributes_are_what_callers_set_as_far_as_they_are_plain() -> None:
     plain: dict[str, str | float | bool] = {"text": "x", "whole": 1, "part": 0.5, "yes": True, "no": False, "": ""}
-    details: dict[str, object] = {**plain, "list": [1], "object": {}, "none": None, "file_id": SOURCE, "title": "read by a loader"}
+    details: dict[str, object] = {
+        **plain,
+        "list": [1],
+        "object": {},
+        "none": None,
+        "file_id": SOURCE,
+        "title": "read by a loader",
+    }
     assert attributes(row(details=details, loaded_names=["title"])) == plain
     assert details_of(plain) == plain and details_of(None) == {} and details_of({}) == {}
     assert replaced(row(source_file_id=SOURCE), {"a": 1}) == {"a": 1, "file_id": SOURCE}
