@@ -71,6 +71,26 @@ def test_who_may_not_read_files_registers_repositories_alone(run: Callable[..., 
     run(work)
 
 
+def test_each_change_of_the_families_is_reported_once(run: Callable[..., None]) -> None:
+    async def work(server: Server) -> None:
+        changes: list[list[str]] = []
+        server.registrations.on_change = lambda: changes.append([each.name for each in server.catalog.registered(LLM)])
+        await server.registrations.register(LLM, of_hub("b"), persist=True)
+        await server.registrations.register(LLM, of_hub("a"), persist=False)
+        with pytest.raises(RegistrationExists):
+            await server.registrations.register(LLM, of_hub("a"), persist=False)
+        await server.registrations.unregister(LLM, "a")
+        with pytest.raises(NotFound):
+            await server.registrations.unregister(LLM, "a")
+        assert changes == [["b"], ["b", "a"], ["b"]]
+        changes.clear()
+        server.catalog.unregister("b", LLM)  # as in a server that starts
+        await server.registrations.load()
+        assert changes == [["b"]], "reported once all families of files are there"
+
+    run(work)
+
+
 def test_records_are_sorted_and_say_what_is_whose(run: Callable[..., None]) -> None:
     async def work(server: Server) -> None:
         for name in ("Zeta", "alpha"):

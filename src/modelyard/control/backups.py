@@ -254,8 +254,8 @@ def run_postgres(program: str, url: str | None, *options: str, keep_open: tuple[
         raise CannotStart(f"There is no {program} here; install the client programs of PostgreSQL.")
     command, environment = [program, *options], dict(os.environ)
     if url is not None:
-        place = make_url(url).set(drivername="postgresql", password=None).render_as_string(hide_password=False)
-        command.insert(1, f"--dbname={place}")
+        place = make_url(url)._replace(drivername="postgresql", password=None)  # `set` would leave the password
+        command.insert(1, f"--dbname={place.render_as_string(hide_password=False)}")
         environment |= {"PGPASSWORD": str(password)} if (password := make_url(url).password) else {}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, pass_fds=keep_open)
     if done.returncode:

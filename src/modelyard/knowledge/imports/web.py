@@ -12,6 +12,8 @@ from modelyard.knowledge.documents.web_pages import HTML_TYPES
 
 LONGEST = 300
 """Characters of a name that is made of a URL."""
+LONGEST_EXTENSION = 10
+"""Characters behind the last dot of a name that are kept where the name is cut; more are no extension."""
 EXTENSIONS = {
     "application/json": "json",
     "application/msword": "doc",
@@ -48,7 +50,8 @@ def document_name(fetched: Fetched, formats: Collection[str]) -> str:
     if len(name) <= LONGEST:
         return name
     digest = sha256(fetched.url.encode()).hexdigest()[:12]
-    suffix = f"…{digest}.{extension_of(last)}"
+    extension = extension_of(last)
+    suffix = f"…{digest}.{extension}" if "." in last and len(extension) <= LONGEST_EXTENSION else f"…{digest}"
     return name[: LONGEST - len(suffix)] + suffix
 
 
