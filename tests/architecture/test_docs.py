@@ -124,6 +124,16 @@ def test_chinese_tables_have_the_rows_and_figures_of_the_english_ones(path: Path
         ]
 
 
+def test_pages_in_chinese_link_to_each_other() -> None:
+    translated = {DOCS / path.name: path for path in CHINESE}
+    for path in [READMES[1], *CHINESE]:
+        places = Counter((path.parent / link.partition("#")[0]).resolve() for link in links(path))
+        places -= Counter(
+            [DOCS / path.name] if path in CHINESE else []
+        )  # the link at the top to the same page in English
+        assert [translated[place].name for place in places if place in translated] == [], path
+
+
 def test_a_difference_is_seen(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A title: `x` (y)\n\n```sh\n# no heading\n```\n\n## Größe & [Maß](#größe)\n", encoding="utf-8")
