@@ -41,6 +41,11 @@ def rows(path: Path) -> list[list[str]]:
     return [[cell.strip() for cell in CELLS.split(line)] for line in lines]
 
 
+def names(text: str) -> set[str]:
+    """What stands in code in lines: names of fields, settings, commands."""
+    return {" ".join(code.split()) for code in re.findall(r"`[^`]+`", text)}
+
+
 def anchors(path: Path) -> set[str]:
     """The fragments of a page's headings, as GitHub makes them."""
     names = [re.sub(r"[`*]|\]\([^)]*\)|\[", "", title).strip().lower() for _, title in HEADING.findall(prose(path))]
@@ -113,12 +118,18 @@ def test_chinese_pages_have_the_sections_commands_and_links_of_the_english_ones(
             assert f"]({other})" in "".join(page.read_text(encoding="utf-8").splitlines()[:4]), page
 
 
+@pytest.mark.parametrize("path", [READMES[1], *CHINESE], ids=lambda path: path.name)
+def test_chinese_pages_have_the_names_of_code_of_the_english_ones(path: Path) -> None:
+    english = READMES[0] if path == READMES[1] else DOCS / path.name
+    assert names(prose(path)) == names(prose(english))
+
+
 @pytest.mark.parametrize("path", CHINESE, ids=lambda path: path.name)
 def test_chinese_tables_have_the_rows_and_figures_of_the_english_ones(path: Path) -> None:
     translated, original = rows(path), rows(DOCS / path.name)
     assert len(translated) == len(original)
     for chinese, english in zip(translated, original, strict=True):
-        assert len(chinese) == len(english), chinese
+        assert len(chinese) == len(english) and names(" ".join(chinese)) == names(" ".join(english)), chinese
         assert [cell for cell in chinese if not TEXT.search(cell)] == [
             cell for cell in english if not TEXT.search(cell)
         ]
