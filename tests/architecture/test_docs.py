@@ -21,6 +21,9 @@ BLOCK = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"`((?:modelyard|make|python|pip|GET|POST|PUT|PATCH|DELETE)\s[^`]+)`")
 HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
+CELLS = re.compile(r"(?<!\\)\|")
+TEXT = re.compile(r"[^\W\d_]")
+"""A letter of any alphabet: cells without one are figures, which a translation keeps."""
 
 
 def prose(path: Path) -> str:
@@ -30,6 +33,17 @@ def prose(path: Path) -> str:
 
 def links(path: Path) -> list[str]:
     return LINK.findall(re.sub(r"`[^`\n]*`", "", prose(path)))
+
+
+def rows(path: Path) -> list[list[str]]:
+    """The rows of a page's tables, by their cells."""
+    lines = [line for line in prose(path).splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in CELLS.split(line)] for line in lines]
+
+
+def names(text: str) -> set[str]:
+    """What stands in code in lines: names of fields, settings, commands."""
+    return {" ".join(code.split()) for code in re.findall(r"`[^`]+`", text)}
 
 
 def anchors(path: Path) -> set[str]:
@@ -104,8 +118,37 @@ def test_chinese_pages_have_the_sections_commands_and_links_of_the_english_ones(
             assert f"]({other})" in "".join(page.read_text(encoding="utf-8").splitlines()[:4]), page
 
 
+@pytest.mark.parametrize("path", [READMES[1], *CHINESE], ids=lambda path: path.name)
+def test_chinese_pages_have_the_names_of_code_of_the_english_ones(path: Path) -> None:
+    english = READMES[0] if path == READMES[1] else DOCS / path.name
+    assert names(prose(path)) == names(prose(english))
+
+
+@pytest.mark.parametrize("path", CHINESE, ids=lambda path: path.name)
+def test_chinese_tables_have_the_rows_and_figures_of_the_english_ones(path: Path) -> None:
+    translated, original = rows(path), rows(DOCS / path.name)
+    assert len(translated) == len(original)
+    for chinese, english in zip(translated, original, strict=True):
+        assert len(chinese) == len(english) and names(" ".join(chinese)) == names(" ".join(english)), chinese
+        assert [cell for cell in chinese if not TEXT.search(cell)] == [
+            cell for cell in english if not TEXT.search(cell)
+        ]
+
+
+def test_pages_in_chinese_link_to_each_other() -> None:
+    translated = {DOCS / path.name: path for path in CHINESE}
+    for path in [READMES[1], *CHINESE]:
+        places = Counter((path.parent / link.partition("#")[0]).resolve() for link in links(path))
+        places -= Counter(
+            [DOCS / path.name] if path in CHINESE else []
+        )  # the link at the top to the same page in English
+        assert [translated[place].name for place in places if place in translated] == [], path
+
+
 def test_a_difference_is_seen(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A title: `x` (y)\n\n```sh\n# no heading\n```\n\n## Größe & [Maß](#größe)\n", encoding="utf-8")
     assert anchors(page) == {"a-title-x-y", "größe--maß"}
     assert BLOCK.findall(page.read_text(encoding="utf-8")) == [("sh", "# no heading\n")]
+    page.write_text("| `a\\|b` | 400 |\n", encoding="utf-8")
+    assert rows(page) == [["", "`a\\|b`", "400", ""]]

@@ -8,7 +8,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 from tools.site import build
 
 
@@ -45,5 +45,5 @@ def test_search_finds_a_term_without_another_origin(
     page.locator(".md-search__button").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("combobox").fill(term)
-    expect(dialog.locator(f"a[href*='{found}']").first).to_be_visible()
+    dialog.locator(f"a[href*='{found}']").first.wait_for()
     assert [address for address in addresses if not address.startswith((documentation, "blob:", "data:"))] == []

@@ -1,4 +1,7 @@
-"""The table of engines and features, from a real run: `python -m tests.conformance.table` writes `docs/features.md`."""
+"""The table of engines and features, from a real run: `python -m tests.conformance.table` writes `docs/features.md`.
+
+The page in Chinese is translated by hand; `tests/architecture/test_docs.py` compares its rows and cells with this one.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ Outcomes = MutableMapping[tuple[str, str], Outcome]
 """By the feature's id and the engine's name."""
 
 HEAD = f"""# What each engine does
+
+[简体中文](zh/features.md)
 
 Every cell comes from a run against the real engine, through the gateway, by the official `openai` client (`{RENEW}` renews this
 page). **yes**: a test holds it. **400**: the engine cannot do it, and a request that asks for it is refused with an error that
