@@ -35,6 +35,7 @@ hypothesis.settings.load_profile("house")
 
 for name in [name for name in os.environ if name.startswith("MODELYARD_")]:
     del os.environ[name]  # a developer's own settings must not reach the tests
+os.environ["MODELYARD_LANGUAGE"] = "en"  # nor the language of the machine
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # with it each of a thousand child processes compiles what it imports
 

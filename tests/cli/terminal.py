@@ -25,7 +25,8 @@ PATIENCE = 20.0
 def environment(**extra: str) -> dict[str, str]:
     """Ours, without what would change how the command line behaves."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MODELYARD_")}
-    return {**kept, "PYTHONWARNINGS": "default", "COLUMNS": "100", "TERM": "xterm", **extra}
+    fixed = {"MODELYARD_LANGUAGE": "en", "PYTHONWARNINGS": "default", "COLUMNS": "100", "TERM": "xterm"}
+    return {**kept, **fixed, **extra}
 
 
 def run(*arguments: str, text: str = "", **env: str) -> subprocess.CompletedProcess[str]:

@@ -116,6 +116,7 @@ def test_a_call_imports_nothing_heavy(stub: Stub) -> None:
     )
     assert done.stdout.startswith("UID")
     assert not {name.partition(".")[0] for name in done.stderr.split()} & HEAVY
+    assert "modelyard.cli.chinese" not in done.stderr.split()
 
 
 @pytest.mark.parametrize(

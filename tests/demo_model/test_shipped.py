@@ -64,6 +64,11 @@ def test_configuration_weights_and_vocabulary_agree() -> None:
     assert f"model.layers.{config['num_hidden_layers']}.mlp.up_proj.weight" not in shapes
 
 
+def test_the_tokenizer_takes_no_room_for_white_space() -> None:
+    text = (SHIPPED / "hf" / "tokenizer.json").read_text(encoding="utf-8")
+    assert text == json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+
+
 def test_the_matrices_are_rounded_as_the_export_rounds_them(tmp_path: Path) -> None:
     """So that the wheel compresses them well."""
     copy = tmp_path / "model.safetensors"

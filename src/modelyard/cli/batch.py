@@ -42,7 +42,7 @@ class BatchVerbs(click.Group):
     ) -> click.Context:
         if not args or args[0] in self.commands or args[0] in ("-h", "--help"):
             return super().make_context(info_name, args, parent, **extra)
-        return run.make_context(info_name, args, parent, **extra)
+        return self.commands["run"].make_context(info_name, args, parent, **extra)
 
 
 @click.group(cls=BatchVerbs, short_help="Have the requests of a file answered.")

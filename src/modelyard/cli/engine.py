@@ -26,7 +26,7 @@ class Verbs(click.Group):
     ) -> click.Context:
         if not args or args[0] in self.commands or args[0] in ("-h", "--help"):
             return super().make_context(info_name, args, parent, **extra)
-        return of.make_context(info_name, args, parent, **extra)
+        return self.commands["of"].make_context(info_name, args, parent, **extra)
 
 
 @click.group(cls=Verbs, short_help="Show which engines run a model; install engines.")

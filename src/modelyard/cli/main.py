@@ -11,12 +11,13 @@ import gc
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import click
 
 from modelyard import __version__
+from modelyard.cli import language
 from modelyard.cli.exit_codes import FAILED, INTERRUPTED
 from modelyard.cli.other_names import ALIASES, EPILOG, SENTENCES
 from modelyard.core.errors import ModelyardError
@@ -81,6 +82,9 @@ COMMANDS = (
 class Commands(click.Group):
     """The commands of `COMMANDS`, each imported on first use."""
 
+    translate: Callable[[click.Command], click.Command] | None = None
+    """Makes the translated copy of a command; None for English."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -88,7 +92,8 @@ class Commands(click.Group):
         name = ALIASES.get(cmd_name, cmd_name)
         if name not in COMMANDS:
             return None
-        return cast(click.Command, importlib.import_module(f"modelyard.cli.{name.replace('-', '_')}").command)
+        found = cast(click.Command, importlib.import_module(f"modelyard.cli.{name.replace('-', '_')}").command)
+        return self.translate(found) if self.translate else found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -140,23 +145,40 @@ def _drop_output() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code: 0, 1 for failure, 2 for wrong usage, 130 for Ctrl-C."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if not language.is_chinese(os.environ, words):
+        return _run(cli, words)
+    from modelyard.cli.chinese import chinese, translated
+
+    with chinese():
+        top = translated(cli)
+        top.translate = translated
+        return _run(top, words)
+
+
+def _run(top: click.Group, words: list[str]) -> int:
     colour = False if os.environ.get("NO_COLOR") else None
     try:
-        code = cli.main(
-            None if arguments is None else list(arguments), prog_name="modelyard", standalone_mode=False, color=colour
-        )
+        code = top.main(words, prog_name="modelyard", standalone_mode=False, color=colour)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except ModelyardError as error:
-        click.echo(f"{click.style('Error:', fg='red')} {error.message}", err=True, color=colour)
+        _complain(error.message, colour)
         return FAILED
     except BrokenPipeError:
         raise
     except OSError as error:
         place = f"'{error.filename}': " if error.filename else ""
-        click.echo(f"{click.style('Error:', fg='red')} {place}{reason(error)}.", err=True, color=colour)
+        _complain(f"{place}{reason(error)}.", colour)
         return FAILED
     return code if isinstance(code, int) else 0
+
+
+def _complain(sentence: str, colour: bool | None) -> None:
+    """Print an error as click prints those of usage, with a red beginning."""
+    beginning = language.say("Error: {message}").removesuffix("{message}")
+    word = beginning.rstrip()
+    click.echo(click.style(word, fg="red") + beginning.removeprefix(word) + sentence, err=True, color=colour)

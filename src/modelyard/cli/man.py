@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import click
 
 from modelyard import __version__
+from modelyard.cli.language import speaking
 
 ENVIRONMENT = (
     ("MODELYARD_ENDPOINT", "The server that commands use, instead of http://127.0.0.1:9997."),
     ("MODELYARD_API_KEY", "The key that they send."),
+    ("MODELYARD_LANGUAGE", "The language of help and messages, en or zh; else that of LC_ALL, LC_MESSAGES or LANG."),
     ("MODELYARD_CONFIG", "The file of the server's settings, instead of modelyard.toml in its home folder."),
     ("MODELYARD_<NAME>", "A setting of the server; `modelyard config show` lists them."),
     ("SSL_CERT_FILE", "Certificates of authorities that are trusted."),
@@ -30,7 +32,8 @@ def command() -> None:
     """Print the manual page, for `modelyard man | man -l -`, or `modelyard man > ~/.local/share/man/man1/modelyard.1`."""
     from modelyard.cli.main import cli
 
-    click.echo(page(cli), nl=False)
+    with speaking({}):
+        click.echo(page(cli), nl=False)
 
 
 def page(top: click.Group) -> str:

@@ -18,7 +18,8 @@ HEAD = """\
 <!-- Written by `python -m modelyard.cli.reference`; a test checks that it is current. -->
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C.
-`NO_COLOR` turns colours off.
+`NO_COLOR` turns colours off. `MODELYARD_LANGUAGE` is the language of help and messages, `en` or `zh`; without it, they are
+Chinese where `LC_ALL`, `LC_MESSAGES` or `LANG` begins with `zh`. This page, the manual page and output with `--json` are English.
 """
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 PREFIX = "MODELYARD_"
-NO_SETTINGS = ("endpoint", "api_key", "config")
-"""Variables of clients, and the one that names the file; without their prefix."""
+NO_SETTINGS = ("endpoint", "api_key", "language", "config")
+"""Variables of clients and of the command line, and the one that names the file; without their prefix."""
 HIDDEN = "(set, not shown)"
 DEFAULT = "default"
 

@@ -1,0 +1,49 @@
+"""The language of the command line: English, or Chinese by `MODELYARD_LANGUAGE` or the locale.
+
+Texts are written in English where they are used; `chinese.json` has their translations, and is read only for Chinese.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+VARIABLE = "MODELYARD_LANGUAGE"
+LOCALES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+"""Variables of the locale, in the order in which gettext reads them; the first that is set decides."""
+
+_translations: Mapping[str, str] = {}
+
+
+def is_chinese(environment: Mapping[str, str], arguments: Sequence[str]) -> bool:
+    """Whether a command speaks Chinese: by the environment, and not where programs read its output (`--json`)."""
+    chosen = next((value for name in (VARIABLE, *LOCALES) if (value := environment.get(name, "").strip())), "")
+    return chosen.lower().startswith("zh") and "--json" not in arguments and _can_print("中")
+
+
+def say(text: str, **values: object) -> str:
+    """A text in the language of the command line; `values` are put into its placeholders."""
+    found = _translations.get(text, text)
+    return found.format(**values) if values else found
+
+
+@contextmanager
+def speaking(translations: Mapping[str, str]) -> Iterator[None]:
+    """Let `say` use these translations of English texts in a block; none of them for English."""
+    global _translations
+    before, _translations = _translations, translations
+    try:
+        yield
+    finally:
+        _translations = before
+
+
+def _can_print(text: str) -> bool:
+    """Whether stdout and stderr have an encoding with these characters."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
