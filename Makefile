@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+UPGRADE ?=
 
 .PHONY: run test check bench docs wheel lock vendor clean help
 
@@ -32,15 +33,15 @@ docs: $(VENV)/dev ## write docs/reference/ and the types of the web page from th
 wheel: $(VENV)/default ## build dist/modelyard-….whl and say how large it is
 	@$(BIN)/python -m tools.wheel
 
-lock: $(VENV)/dev ## pin every dependency, of engines too, with hashes
+lock: $(VENV)/dev ## pin every dependency, of engines too, with hashes, and keep the versions; UPGRADE=--upgrade takes the newest
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
-		--no-emit-index-url --upgrade pyproject.toml -o requirements/default.txt
+		--no-emit-index-url $(UPGRADE) pyproject.toml -o requirements/default.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
-		--no-emit-index-url --upgrade pyproject.toml --extra postgres -o requirements/server.txt
+		--no-emit-index-url $(UPGRADE) pyproject.toml --extra postgres -o requirements/server.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate \
-		--no-emit-index-url --upgrade pyproject.toml --group dev --extra mcp --extra ocr --extra otel --extra postgres -o requirements/dev.txt
-	$(BIN)/python -m tools.locks --upgrade
-	$(BIN)/python -m tests.client_environments --lock
+		--no-emit-index-url $(UPGRADE) pyproject.toml --group dev --extra mcp --extra ocr --extra otel --extra postgres -o requirements/dev.txt
+	$(BIN)/python -m tools.locks $(UPGRADE)
+	$(BIN)/python -m tests.client_environments --lock $(UPGRADE)
 
 vendor: $(VENV)/dev ## fetch the libraries of the web page that vendor.json lists
 	$(BIN)/python -m tools.vendor

@@ -70,7 +70,7 @@ def options(model: Path) -> dict[str, Any]:
 @contextlib.contextmanager
 def bare(model: Path) -> Iterator[str]:
     """llama.cpp's own server, with the settings that ours has; yields its URL."""
-    from modelyard.control.launching import plan_launch
+    from modelyard.control.launch_plans import plan_launch
     from modelyard.control.placement import Machine
     from modelyard.core.types import Address
     from modelyard.engines import ENGINES

@@ -1,18 +1,24 @@
 """Knowledge bases: searches a second and their latency, ingestion, and searching while ingesting, over HTTP on a whole server.
 
-Models take no time here, but where a row names a real one: texts are embedded by the fake engine, 384 numbers each. The figures
-of Langchain-Chatchat 0.3.1.3 were measured on a machine of this kind, with a fake embedder too.
+Three parts, each alone with `--only`: `server`, where models take no time, as texts are embedded by the fake engine, 384 numbers
+each; `model`, with all-MiniLM-L6-v2; `store`, the embedded store without a server. The figures of Langchain-Chatchat 0.3.1.3
+were measured on a machine of this kind, with a fake embedder too.
+
+The texts of `model` are sentences of `knowledge_set`. Made-up words would not do: a model's tokenizer cuts each into three or
+four pieces, so that nearly every chunk is longer than the model reads, is refused by it and embedded in parts.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,11 +27,12 @@ import httpx
 import msgspec
 import numpy as np
 import psutil
-from tests.encoder_models import minilm
+from tests.encoder_models import ENGINE, minilm
 
 from benchmarks.cold import environment
+from benchmarks.embedding import Bare
 from benchmarks.load import Plan, Result, measure
-from benchmarks.servers import MODEL, Running, environments, ours
+from benchmarks.servers import MODEL, Running, environments, ours, python_of
 from modelyard.knowledge.indexing.stores.embedded import EmbeddedStore
 from modelyard.knowledge.types import IndexEntry
 
@@ -36,6 +43,12 @@ CHUNK = 480
 CHATCHAT = "0.58/s, p95 18 s"
 BATCH = 40
 """Documents of one upload."""
+PROSE = (200, 320)
+"""Characters of a chunk of real sentences: no two fit into one."""
+BARE_TEXTS = 1000
+"""Chunks that the bare library embeds."""
+MOST_QUERIES = 500
+"""More than a server answers in a second, so that none comes again."""
 POLL = 0.2
 """Seconds between two looks at a job. At 0.05, the server spent a tenth of a core on telling that a job runs."""
 
@@ -79,7 +92,36 @@ class Words:
         return self.english(self._random.randint(3, 7)).rstrip(".")
 
 
-def documents(chunks: int, words: Words) -> Iterator[tuple[str, bytes]]:
+class Prose:
+    """Texts of English sentences that people wrote, put together anew. Seeded."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._random = random.Random(seed)
+        lines = (Path(__file__).parent / "knowledge_set" / "passages.jsonl").read_text(encoding="utf-8").splitlines()
+        passages = [each["text"] for each in map(msgspec.json.decode, lines) if each["language"] == "en"]
+        sentences = [each for text in passages for each in re.split(r"(?<=[.!?]) ", text)]
+        self._sentences = [each for each in sentences if len(each) < PROSE[1] - PROSE[0]]
+        self._known: set[str] = set()
+
+    def chunk(self, number: int) -> str:
+        """A chunk of text with a number of its own."""
+        text = f"Note {number}."
+        while len(text) < PROSE[0]:
+            text += " " + self._random.choice(self._sentences)
+        return text
+
+    def query(self) -> str:
+        """A few words of a sentence, which were no query before."""
+        while True:
+            words = self._random.choice(self._sentences).rstrip(".").split()
+            first = self._random.randrange(max(1, len(words) - 3))
+            query = " ".join(words[first : first + self._random.randint(4, 9)])
+            if query not in self._known:
+                self._known.add(query)
+                return query
+
+
+def documents(chunks: int, words: Words | Prose) -> Iterator[tuple[str, bytes]]:
     """Documents that are cut into that many chunks, or nearly."""
     for first in range(0, chunks, CHUNKS_PER_DOCUMENT):
         parts = [words.chunk(first + number) for number in range(CHUNKS_PER_DOCUMENT)]
@@ -128,9 +170,9 @@ def kb_add_twice(running: Running, http: httpx.Client, files: list[tuple[str, by
     )
 
 
-def create(http: httpx.Client, base: str, model: str | None) -> None:
-    """A base for chunks of `CHUNK` characters."""
-    body: dict[str, Any] = {"name": base, "chunking": {"size": CHUNK, "overlap": 0}}
+def create(http: httpx.Client, base: str, model: str | None, size: int = CHUNK) -> None:
+    """A base for chunks of `size` characters."""
+    body: dict[str, Any] = {"name": base, "chunking": {"size": size, "overlap": 0}}
     http.post("/v1/knowledge_bases", json={**body, **({"embedding_model": model} if model else {})}).raise_for_status()
 
 
@@ -138,15 +180,18 @@ def search(running: Running, base: str, clients: int, seconds: float, mode: str,
     """Load the search route. Where the queries are few they come again, as users' do, and their vectors are then remembered."""
     words = Words(queries)
     bodies = [{"query": words.query(), "top_k": 5, "mode": mode} for _ in range(queries)]
-    path = f"/v1/knowledge_bases/{base}/search"
+    return loaded(running, f"/v1/knowledge_bases/{base}/search", bodies, clients, seconds)
+
+
+def loaded(running: Running, path: str, bodies: list[dict[str, Any]], clients: int, seconds: float) -> Result:
+    """Load a route, after a second with the last bodies."""
     plan = Plan(body={}, bodies=bodies, path=path, streams=clients, requests=0, seconds=seconds, **running.address)
     measure(msgspec.structs.replace(plan, bodies=bodies[::-1], seconds=1.0))
     return measure(plan)
 
 
-def latency(running: Running, base: str, seconds: float, seed: int) -> Result:
-    """One client that searches with pauses, from a process of its own; no query comes again, nor with another seed."""
-    words = Words(seed)
+def latency(running: Running, base: str, seconds: float, words: Words | Prose) -> Result:
+    """One client that searches with pauses, from a process of its own."""
     bodies = [{"query": words.query()} for _ in range(int(seconds * 50))]
     path = f"/v1/knowledge_bases/{base}/search"
     found = measure(Plan(body={}, bodies=bodies, path=path, requests=0, seconds=seconds, pause=0.02, **running.address))
@@ -200,12 +245,12 @@ def while_ingesting(running: Running, http: httpx.Client, quick: bool, words: Wo
     """A base of words alone that grows, and searches of another one meanwhile."""
     count = 10_000 if quick else 100_000
     seconds = 5.0 if quick else 30.0
-    idle = latency(running, "small", seconds, 6)
+    idle = latency(running, "small", seconds, Words(6))
     create(http, "large", MODEL)
     files = list(documents(count, words))
     with ThreadPoolExecutor(1) as pool:
         filling = pool.submit(fill, http, "large", files)
-        during = latency(running, "small", seconds, 7)
+        during = latency(running, "small", seconds, Words(7))
         assert not filling.done(), "it was ingested before the searches ended"
         took, chunks = filling.result()
     yield Row(what="search p50 (p95) while ingesting, against idle", value=against(during, idle), goal="≤ 2 ×")
@@ -223,29 +268,60 @@ def while_ingesting(running: Running, http: httpx.Client, quick: bool, words: Wo
     yield Row(what=f"memory of the server with {count + 5000:,} vectors", value=f"{memory:,.0f} MB")
 
 
-def while_embedding(quick: bool) -> Iterator[Row]:
-    """Searches of one base while a real model is busy with the passages of another one, on the same cores."""
-    launch = {"model_type": "embedding", "model_path": str(minilm()), "model_engine": "sentence_transformers"}
-    words, seconds = Words(5), 5.0 if quick else 15.0
-    with ours(launch, environments()) as running, httpx.Client(base_url=running.url, timeout=600) as http:
-        create(http, "small", MODEL)
-        fill(http, "small", list(documents(100, words)))
-        idle = latency(running, "small", seconds, 6)
-        create(http, "large", MODEL)
-        sent = [("files", each) for each in documents(2000, words)]
-        job = http.post("/v1/knowledge_bases/large/documents", files=sent).raise_for_status().json()["job"]
-        during = latency(running, "small", seconds, 7)
-        state = http.get(f"/v1/knowledge_bases/large/jobs/{job}").raise_for_status().json()["state"]
-        assert state == "running", "it was ingested before the searches ended"
-        http.delete("/v1/knowledge_bases/large").raise_for_status()
-    yield Row(
+def with_model(quick: bool) -> Iterator[Row]:
+    """Indexing and searching with a real model, beside the model alone."""
+    launch = {"model_type": "embedding", "model_path": str(minilm()), "model_engine": ENGINE}
+    folder, prose = environments(), Prose(5)
+    count, seconds = (1000, 4.0) if quick else (5000, 15.0)
+    with ours(launch, folder) as running, httpx.Client(base_url=running.url, timeout=600) as http:
+        create(http, "real", MODEL, PROSE[1])
+        files = list(documents(count, prose))
+        texts = [text for _, data in files for text in data.decode().split("\n\n")]
+        with contextlib.closing(Bare(python_of(ENGINE, folder), minilm(), "cpu")) as bare:
+            bare.seconds(texts[:64])
+            alone = BARE_TEXTS / bare.seconds(texts[:BARE_TEXTS])
+        took, chunks = fill(http, "real", files)
+        assert chunks == count, chunks
+        length = sum(map(len, texts)) // count
+        yield Row(
+            what=f"indexing of {chunks:,} chunks of {length} characters with all-MiniLM-L6-v2, against the bare library",
+            value=f"{chunks / took:.0f}/s against {alone:.0f}/s",
+        )
+        sent = int(MOST_QUERIES * (seconds + 1))
+        queries = [prose.query() for _ in range(2 * sent)]
+        bodies: list[dict[str, Any]] = [{"model": MODEL, "input": each} for each in queries[:sent]]
+        model = loaded(running, "/v1/embeddings", bodies, 8, seconds)
+        bodies = [{"query": each, "top_k": 5, "mode": "hybrid"} for each in queries[sent:]]
+        found = loaded(running, "/v1/knowledge_bases/real/search", bodies, 8, seconds)
+        yield Row(
+            what=f"hybrid search of {chunks:,} chunks with it, 8 clients, no query twice, against `/v1/embeddings` of as many",
+            value=" against ".join(
+                f"{each.requests_per_second:.0f}/s, p95 {milliseconds(each.latency_p95)}, {each.errors} errors"
+                for each in (found, model)
+            ),
+        )
+        yield while_embedding(running, http, prose, seconds)
+
+
+def while_embedding(running: Running, http: httpx.Client, prose: Prose, seconds: float) -> Row:
+    """Searches of one base while the model is busy with the passages of another one, on the same cores."""
+    idle = latency(running, "real", seconds, prose)
+    create(http, "large", MODEL, PROSE[1])
+    sent = [("files", each) for each in documents(10_000, Prose(6))]
+    job = http.post("/v1/knowledge_bases/large/documents", files=sent).raise_for_status().json()["job"]
+    during = latency(running, "real", seconds, prose)
+    state = http.get(f"/v1/knowledge_bases/large/jobs/{job}").raise_for_status().json()["state"]
+    assert state == "running", "it was ingested before the searches ended"
+    http.delete("/v1/knowledge_bases/large").raise_for_status()
+    return Row(
         what="search p50 (p95) while all-MiniLM-L6-v2 embeds passages on the same cores, against idle",
         value=against(during, idle),
     )
 
 
-def million(count: int) -> Iterator[Row]:
+def million(quick: bool) -> Iterator[Row]:
     """The embedded store alone."""
+    count = 100_000 if quick else 1_000_000
     words, made = Words(4), np.random.default_rng(4)
     with tempfile.TemporaryDirectory() as folder:
         store = EmbeddedStore(Path(folder), WIDTH)
@@ -274,11 +350,14 @@ def million(count: int) -> Iterator[Row]:
         store.close()
 
 
-def measure_all(quick: bool) -> list[Row]:
-    """Every row, shown as it comes."""
+PARTS = {"server": over_http, "model": with_model, "store": million}
+
+
+def measure_all(quick: bool, parts: Sequence[str] = tuple(PARTS)) -> list[Row]:
+    """Every row of these parts, shown as it comes."""
     rows = []
-    for part in (over_http(quick), while_embedding(quick), million(100_000 if quick else 1_000_000)):
-        for each in part:
+    for name in parts:
+        for each in PARTS[name](quick):
             rows.append(each)
             print(f"{each.what}: {each.value}", file=sys.stderr, flush=True)
     return rows
@@ -293,7 +372,9 @@ def table(rows: list[Row]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller bases, shorter runs")
-    print(table(measure_all(parser.parse_args().quick)))
+    parser.add_argument("--only", choices=PARTS, help="this part alone")
+    given = parser.parse_args()
+    print(table(measure_all(given.quick, [given.only] if given.only else list(PARTS))))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Environments for other projects' clients, test suites and site builder, whose requirements disagree with those of the tests.
 
-`python -m tests.client_environments` makes them before the tests begin, which `make test` does; `--lock` renews their lock files
-in `requirements/`.
+`python -m tests.client_environments` makes them before the tests begin, which `make test` does. `--lock` compiles their lock
+files in `requirements/` before, and keeps the versions that they list unless `--upgrade` asks for the newest.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import fcntl
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,22 +86,25 @@ def lock_file(name: str) -> Path:
     return ROOT / "requirements" / f"{name}.txt"
 
 
-def compile_lock(name: str) -> None:
-    """Write the lock file: the requirements with all that they need, then the packages without."""
-    recipe = RECIPES[name]
-    options = ("--universal", "--python-version", "3.11", "--generate-hashes", "--upgrade")
+def compile_lock(recipe: Recipe, lock: Path, *, upgrade: bool) -> None:
+    """Write a lock file: the requirements with all that they need, then the packages without."""
+    options = ("--universal", "--python-version", "3.11", "--generate-hashes", *(["--upgrade"] if upgrade else []))
     silent = ("--quiet", "--no-header", "--no-annotate", "--no-emit-index-url")
     parts = []
-    for requirements, more in ((recipe.requirements, ()), (recipe.bare, ("--no-deps",))):
-        if requirements:
-            argv = [*uv(), "pip", "compile", *options, *silent, *more, "-"]
-            text = "\n".join(requirements)
-            parts.append(subprocess.run(argv, input=text, check=True, stdout=subprocess.PIPE, text=True).stdout)
-    lock_file(name).write_text("".join(parts), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        for requirements, more in ((recipe.requirements, ()), (recipe.bare, ("--no-deps",))):
+            part = Path(folder, "part.txt")
+            if requirements:
+                part.write_bytes(lock.read_bytes() if lock.is_file() else b"")  # uv keeps the versions that it lists
+                argv = [*uv(), "pip", "compile", *options, *silent, *more, "-", "-o", str(part)]
+                text = "\n".join(requirements)
+                subprocess.run(argv, input=text, check=True, stdout=subprocess.DEVNULL, text=True)
+                parts.append(part.read_text(encoding="utf-8"))
+    lock.write_text("".join(parts), encoding="utf-8")
 
 
 if __name__ == "__main__":
     for each in RECIPES:
         if "--lock" in sys.argv[1:]:
-            compile_lock(each)
+            compile_lock(RECIPES[each], lock_file(each), upgrade="--upgrade" in sys.argv[1:])
         print(f"{each}: {client_python(each)}", file=sys.stderr)

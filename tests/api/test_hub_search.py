@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.catalog.hubs.found import formats_of
+from modelyard.catalog.hubs.search_results import formats_of
 from modelyard.client import Client
 from modelyard.core.errors import HubsOffline, HubUnavailable, InvalidParameter
 from tests.cli.terminal import run

@@ -13,6 +13,7 @@ from openai.types import VectorStore
 from openai.types.vector_stores import VectorStoreFile
 
 from tests.api.knowing import Base, embedding, ok
+from tests.knowledge.reading_ranker import BEST, OTHER, reading_ranker
 from tests.live import Live, error_of, live
 
 LIMIT = 100_000
@@ -266,6 +267,25 @@ def test_searches_filter_rank_and_take_several_queries(client: openai.OpenAI) ->
         assert "filters" in message
     refused(lambda: found(client, store, "  "), 400, "invalid_parameter")
     refused(lambda: found(client, store, "x", max_num_results=51), 400, "invalid_parameter")
+
+
+def test_a_rerank_model_that_runs_ranks_a_store(server: Live, client: openai.OpenAI) -> None:
+    store = client.vector_stores.create(name="ranked")
+    ids = [stored(client, "leave.md", LEAVE), stored(client, "pump.md", PUMP)]
+    client.vector_stores.file_batches.create_and_poll(store.id, file_ids=ids)
+    by_words = found(client, store, "pump leave days")
+    assert len(by_words) == 2
+    last = by_words[-1].content[0].text
+    with reading_ranker(server, "ranked", last):
+        for more in ({}, {"ranking_options": {"ranker": "auto"}}):
+            ranked = found(client, store, "pump leave days", **more)
+            assert [hit.score for hit in ranked] == [BEST, OTHER] and ranked[0].content[0].text == last
+        assert found(client, store, "pump leave days", ranking_options={"ranker": "none"}) == by_words
+        assert len(found(client, store, "pump leave days", ranking_options={"score_threshold": 0.5})) == 1
+        assert {hit.score for hit in found(client, store, ["pump leave days", "leave"])} == {BEST, OTHER}
+        mixed = found(client, store, ["pump leave days", "насос pump"])
+        assert not {hit.score for hit in mixed} & {BEST, OTHER}, "nobody knows whether it reads Russian"
+    assert found(client, store, "pump leave days") == by_words
 
 
 def test_pages_in_both_orders_and_directions(client: openai.OpenAI) -> None:

@@ -37,7 +37,7 @@ BROAD_EXCEPTS: set[str] = {
     "knowledge/indexing/change_queue.py:_write",
     "jobs/runner.py:_run",
     "files/sweeps.py:run",
-    "batches/asking.py:answer",
+    "batches/model_requests.py:answer",
     "generations/service.py:_made",
 }
 """Functions at the top of a loop or a process that may catch everything, as `path:name`, each with its reason beside it."""

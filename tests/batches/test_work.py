@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from modelyard.batches import asking
+from modelyard.batches import model_requests
 from modelyard.batches.rows import ENDED
 from modelyard.batches.service import BatchService, BatchView
 from modelyard.batches.types import Capacity, Identity
@@ -138,8 +138,8 @@ async def room(home: Path, url: str, models: ScriptedModels, **settings: Any) ->
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses between attempts, short."""
-    monkeypatch.setattr(asking, "FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(asking, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(model_requests, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(model_requests, "LONGEST_PAUSE", 0.01)
 
 
 def on(work: Callable[[], Awaitable[None]]) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import modelyard
+from modelyard.catalog.adapter_checks import check_suits
 from modelyard.catalog.adapters import base_of, is_adapter, read_adapter
 from modelyard.catalog.files import describe
-from modelyard.catalog.suiting import check_suits
 from modelyard.core.errors import AdapterInvalid, AdapterNotFound
 from tests.adapter_files import gguf_adapter, peft_adapter, safetensors
 

@@ -78,6 +78,9 @@ class Script:
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         raise AssertionError
 
+    def rankers(self) -> Sequence[str]:
+        return ()
+
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[Chunk]:
         self.asked.append(copy.deepcopy(dict(body)))
         try:

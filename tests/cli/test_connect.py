@@ -14,8 +14,8 @@ import pytest
 from click.shell_completion import ShellComplete
 from ruamel.yaml import YAML
 
-from modelyard.cli.connecting.programs import PROGRAMS
-from modelyard.cli.connecting.setup import KeySource, Target
+from modelyard.cli.integrations.programs import PROGRAMS
+from modelyard.cli.integrations.setup import KeySource, Target
 from modelyard.cli.main import cli
 from tests.cli.conftest import Printed
 from tests.client.stub import Stub, error_answer, json_answer, model

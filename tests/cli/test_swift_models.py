@@ -14,7 +14,7 @@ from modelyard.cli.swift_models import run_options
 from modelyard.compat.swift.flags import parse
 from modelyard.core.errors import BadRequest
 from modelyard.infer.dataset import questions
-from modelyard.infer.launching import body
+from modelyard.infer.launch_request import body
 
 BASE = "LLM-Research/Meta-Llama-3-8B-Instruct"
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.knowledge.reading_ranker import reading_ranker
 from tests.live import Live, live
 
 HANDBOOK = ("files", ("员工手册.md", "# 年假\n\n员工每年有十五天年假。".encode()))
@@ -112,6 +113,21 @@ def test_search_gives_distances(server: Live, base: str) -> None:
     assert post(server, "search_docs", strict) == []
     same = {"query": first["page_content"], "knowledge_base_name": base, "score_threshold": 0.01}
     assert [each["id"] for each in post(server, "search_docs", same)] == [first["id"]]
+
+
+def test_a_rerank_model_that_runs_ranks_and_leaves_distances(server: Live, base: str) -> None:
+    query = {"query": "年假 pump", "knowledge_base_name": base}
+    first, second = post(server, "search_docs", query)
+    direct = {"query": "年假 pump", "kb_name": base, "return_direct": True, "stream": False}
+    with reading_ranker(server, base, second["page_content"]):
+        assert post(server, "search_docs", query) == [second, first], "each with the score that it had"
+        assert post(server, "search_docs", {**query, "top_k": 1}) == [second]
+        first_source, second_source = server.http.post("/chat/kb_chat", json=direct).json()["docs"]
+        assert second["page_content"] in first_source and first["page_content"] in second_source
+        near = {**query, "query": first["page_content"], "score_threshold": 0.01, "top_k": 1}
+        assert [each["id"] for each in post(server, "search_docs", near)] == [first["id"]], (
+            "the best within the distance"
+        )
 
 
 def test_uploading_an_existing_file_needs_override(server: Live, base: str) -> None:

@@ -13,7 +13,7 @@ from modelyard.control.catalog_list import CatalogFilter, catalog_page, entry_of
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import ModelType
 from modelyard.protocol.catalog import CatalogPage
-from tests.control.test_choosing import GIB, machine
+from tests.control.test_engine_choice import GIB, machine
 from tests.hubs.test_cache import put
 
 RERANK = ModelType.RERANK

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelyard.control.launching import plan_launch
+from modelyard.control.launch_plans import plan_launch
 from modelyard.control.placement import Machine
 from modelyard.control.privileges import Permit, keyed, privileges
 from modelyard.core.config import Settings

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.cli.connecting.programs import PROGRAMS
-from modelyard.cli.connecting.setup import Target
+from modelyard.cli.integrations.programs import PROGRAMS
+from modelyard.cli.integrations.setup import Target
 from tests.agent_environment import continue_cli, lacks
 from tests.client_environments import client_python
 from tests.dialects.conftest import Served

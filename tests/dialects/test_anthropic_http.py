@@ -245,13 +245,13 @@ def test_a_prompt_beyond_the_context_is_counted(served: Served) -> None:
     assert post(served.live, COUNT, model="demo", messages=long).json()["input_tokens"] > 2048
 
 
-def logged(server: Live, identity: str) -> list[Json]:
-    """The two entries of a request in the list of requests: of the dialect, and of the chat completion behind it."""
+def logged(server: Live, identity: str, count: int = 2) -> list[Json]:
+    """The entries of a request in the list of requests: of the dialect, and of the chat completion behind it."""
 
     def look() -> list[Json] | None:
         listed: list[Json] = server.http.get("/v1/requests").json()["data"]
         found = [each for each in listed if each["id"] == identity]
-        return sorted(found, key=lambda each: bool(each["inside"])) if len(found) == 2 else None
+        return sorted(found, key=lambda each: bool(each["inside"])) if len(found) == count else None
 
     return wait_for(look)
 

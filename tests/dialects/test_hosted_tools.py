@@ -16,6 +16,7 @@ from openai import OpenAI
 from tests.api.knowing import Base
 from tests.dialects.conftest import HANDBOOK, Upstream
 from tests.dialects.scripts import Json, ModelAnswer
+from tests.knowledge.reading_ranker import BEST, OTHER, reading_ranker
 from tests.knowledge.web_server import Reply, Web, web
 from tests.live import Live, live
 
@@ -320,6 +321,22 @@ def test_approvals_that_name_tools(hosting: Hosting, client: OpenAI) -> None:
     client.responses.create(model="script", input="x", tools=[tool])
     assert [each["function"]["name"] for each in bodies[0]["tools"]] == ["tests__add"]
     assert "broken" in refused(client, {**MCP, "server_label": "broken"}, 502)
+
+
+def test_a_rerank_model_that_runs_ranks_what_a_search_finds(hosting: Hosting, client: OpenAI) -> None:
+    script(hosting, call("file_search", query="pump leave days"), ModelAnswer(text=["ok"]))
+
+    def scores(**ranking: Any) -> list[float]:
+        tool: Any = {"type": "file_search", "vector_store_ids": ["handbook"], "ranking_options": ranking}
+        include: Any = ["file_search_call.results"]
+        made = client.responses.create(model="script", input="x", tools=[tool], include=include)
+        [searched] = [item for item in made.output if item.type == "file_search_call"]
+        return [each.score or 0.0 for each in searched.results or []]
+
+    with reading_ranker(hosting.live, "handbook", "pump"):
+        assert scores() == scores(ranker="auto") == [BEST, OTHER]
+        by_words = scores(ranker="none")
+        assert len(by_words) == 2 and not {*by_words} & {BEST, OTHER}
 
 
 def test_searches_that_are_refused(hosting: Hosting, client: OpenAI) -> None:

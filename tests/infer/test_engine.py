@@ -14,7 +14,7 @@ import pytest
 
 from modelyard.core.errors import AdapterNotFound, BadRequest, CannotStart, InvalidParameter, NotFound
 from modelyard.infer import AdapterRequest, Engine, InferRequest, InferStats, LlamaEngine, RequestConfig, child
-from modelyard.infer.launching import LaunchSpec, body, engine_of
+from modelyard.infer.launch_request import LaunchSpec, body, engine_of
 from tests.processes import alive, wait_for
 
 QUESTIONS = ("What is the capital of France?", "浙江的省会在哪？")

@@ -13,7 +13,7 @@ import pytest
 from modelyard.core.access import Owner
 from modelyard.core.config import Settings
 from modelyard.core.errors import Conflict, JobNotFound, ModelFilesInvalid
-from modelyard.jobs.running import RunningJob
+from modelyard.jobs.running_job import RunningJob
 from modelyard.jobs.service import new_id
 from modelyard.jobs.types import Job, JobKind, JobProgress, JobState, ProcessPlan, ProcessWork, Recovery
 from tests.jobs.board import board, coroutine, process, run

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from modelyard.core.errors import Conflict, JobLost, NotEnoughDisk, UpstreamFailed
 from modelyard.jobs import states
 from modelyard.jobs.output import ProcessOutput, reported
-from modelyard.jobs.running import RunningJob
+from modelyard.jobs.running_job import RunningJob
 from modelyard.jobs.types import FINISHED, CoroutineWork, Job, JobKind, JobProgress, JobState, Recovery
 
 

@@ -24,6 +24,8 @@ class Models:
 
     def __init__(self) -> None:
         self.while_embedding: Callable[[], Awaitable[object]] | None = None
+        self.rerank_models: list[str] = []
+        """Those that run."""
 
     async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         if self.while_embedding is not None:
@@ -37,6 +39,9 @@ class Models:
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         return [0.5 for _ in texts]
 
+    def rankers(self) -> Sequence[str]:
+        return self.rerank_models
+
     async def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         yield {}
 
@@ -48,11 +53,8 @@ class Models:
 class Running:
     """What is known of the models that run: those that every key may use, and how many tokens the chat model reads."""
 
-    def __init__(
-        self, chat_model: str | None = None, tokens: int | None = None, rerank_model: str | None = None
-    ) -> None:
+    def __init__(self, chat_model: str | None = None, tokens: int | None = None) -> None:
         self.chat_model = chat_model
-        self.rerank_model = rerank_model
         self.tokens = tokens
         self.grants: list[Grant | None] = []
         """The keys for which a model was looked up."""
@@ -60,9 +62,6 @@ class Running:
     def chats(self, grant: Grant | None = None) -> str | None:
         self.grants.append(grant)
         return self.chat_model
-
-    def ranker(self, grant: Grant | None = None) -> str | None:
-        return self.rerank_model
 
     def context_length(self, name: str) -> int | None:
         return self.tokens

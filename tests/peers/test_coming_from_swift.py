@@ -25,12 +25,12 @@ import pytest
 
 from modelyard.cli.swift_models import run_options
 from modelyard.compat.swift.flags import parse
-from modelyard.control.launching import plan_launch
+from modelyard.control.launch_plans import plan_launch
 from modelyard.control.placement import Machine
 from modelyard.core.types import Address, Device, Hardware, Launch
 from modelyard.engines import ENGINES
 from modelyard.engines.base import Command
-from modelyard.infer.launching import body
+from modelyard.infer.launch_request import body
 from modelyard.protocol.models import LaunchRequest
 from tests.adapters import trained
 from tests.causal_models import DEMO

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelyard.api import metrics
-from modelyard.api.audited import REQUEST_ID, Audited
+from modelyard.api.audit import Audited
 from modelyard.api.batches import batches_running
 from modelyard.api.bodies import BodyLimits
 from modelyard.api.checked_bodies import BodyCheck
@@ -28,7 +28,7 @@ from modelyard.api.knowledge import knowledge_running
 from modelyard.api.knowledge_address import plain
 from modelyard.api.management import management_app
 from modelyard.api.other_addresses import moved
-from modelyard.api.paths import PathCheck
+from modelyard.api.paths import REQUEST_ID, PathCheck
 from modelyard.batches.service import BatchService
 from modelyard.catalog.hubs import queries
 from modelyard.catalog.index import FAMILIES, Catalog
@@ -64,8 +64,8 @@ from modelyard.gateway.headers import request_id
 from modelyard.jobs.service import Jobs
 from modelyard.knowledge.documents.states import IndexingKind
 from modelyard.knowledge.documents.web_pages import parse_page
-from modelyard.knowledge.evaluating.runs import Evaluations
-from modelyard.knowledge.importing.imports import Imports
+from modelyard.knowledge.evaluations.runs import Evaluations
+from modelyard.knowledge.imports.imports import Imports
 from modelyard.monitor.service import Monitor
 from modelyard.runtime.local import LocalHost
 from modelyard.ui.app import UserInterface
@@ -91,7 +91,7 @@ class Application:
         guarded = Guard(
             BodyLimits(ContentTypeCheck(checked), parts.settings), parts.keys, parts.sessions, monitor.usage.use
         )
-        management = PathCheck(Audited(guarded, parts.keys, monitor.audit))
+        management = PathCheck(Audited(guarded, parts.keys, monitor.audit), parts.gateway.mounts.unknown)
         self._management = AnthropicModels(management, lambda scope: scope["state"][REQUEST_ID])
         origins = parts.settings.cors_origins
         self._inner: App = Cors(self._dispatch, origins) if origins else self._dispatch

@@ -19,8 +19,8 @@ from modelyard.db.session import Database
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.sender import Caller
 from modelyard.jobs.service import Jobs
-from modelyard.knowledge.evaluating.runs import Evaluations
-from modelyard.knowledge.importing.imports import Imports
+from modelyard.knowledge.evaluations.runs import Evaluations
+from modelyard.knowledge.imports.imports import Imports
 from modelyard.knowledge.indexing import kinds
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import KnowledgeService
@@ -46,7 +46,7 @@ async def knowledge_running(
 
     Raises `CannotStart` if the vector store cannot be used.
     """
-    models = ServedModels(gateway.sender(Caller(INTERNAL, background=True)))
+    models = ServedModels(gateway.sender(Caller(INTERNAL, background=True)), rankers=gateway.rankers)
     knowledge = KnowledgeService(settings, database, models, gateway)
     knowledge.worker.held.absent = lambda name: why_absent(gateway, catalog, name, ModelType.EMBEDDING)
     kinds.register(jobs, knowledge.worker, knowledge.cancel)

@@ -7,7 +7,7 @@ then errors of the body, and last objects in the path that do not exist. `HEAD` 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,8 +17,9 @@ from starlette.routing import Match as Fit
 
 from modelyard.api.routes import ROUTES
 from modelyard.core.asgi import App, Message, Receive, Scope, Send
-from modelyard.core.errors import MethodNotAllowed, ModelyardError, PathNotFound
+from modelyard.core.errors import MethodNotAllowed, PathNotFound
 from modelyard.gateway.asgi import send_error, send_options
+from modelyard.gateway.mounts import UnknownPaths
 from modelyard.gateway.paths import PATHS
 from modelyard.web.router import ManagementRoute
 
@@ -27,6 +28,8 @@ DOCUMENTATION = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs")
 
 MATCH = "match"
 """Key in `scope["state"]` of the request's `Match`, which is None for documentation."""
+REQUEST_ID = "request_id"
+"""Key in `scope["state"]` of a management request's id."""
 INTEGER = re.compile(r"[+-]?[0-9]+(\.0*)?")
 SENDFILE = "http.response.pathsend"
 
@@ -42,8 +45,9 @@ class Match:
 class PathCheck:
     """Middleware that checks paths and methods, and sets the `Match` of a request for the layers after it."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, unknown: Callable[[str], UnknownPaths]) -> None:
         self._app = app
+        self._unknown = unknown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,8 +58,12 @@ class PathCheck:
         allowed = allowed_methods(path, candidates)
         if method == "OPTIONS" and allowed:
             await send_options(send, allowed, [])
-        elif error := refusal(method, path, allowed):
-            await send_error(send, error, [(b"allow", ", ".join(allowed).encode())] if allowed else [])
+        elif not allowed:
+            await self._answer_unknown(scope, send)
+        elif method not in allowed:
+            supported = [each for each in allowed if each not in ("HEAD", "OPTIONS")]
+            error = MethodNotAllowed(method, path, supported)
+            await send_error(send, error, [(b"allow", ", ".join(allowed).encode())])
         else:
             as_method = "GET" if method == "HEAD" else method
             match = next((each for each in candidates if as_method == each.route.method), None)
@@ -64,6 +72,14 @@ class PathCheck:
                 scope["extensions"] = {**scope.get("extensions", {}), SENDFILE: {}}
                 send = headless(send)
             await self._app(scope, receive, send)
+
+    async def _answer_unknown(self, scope: Scope, send: Send) -> None:
+        """Answer with the 404 of the interface that the path belongs to."""
+        path, identity = scope["path"], scope["state"][REQUEST_ID]
+        unknown = self._unknown(path)
+        error = PathNotFound(scope["method"], path, meant(path), unknown.hint(path))
+        head = unknown.style.head(identity, ())
+        await send_error(send, error, head, form=unknown.style.errors, identity=identity.decode())
 
 
 class MatchedRoute(BaseRoute):
@@ -84,15 +100,6 @@ class MatchedRoute(BaseRoute):
     def url_path_for(self, name: str, /, **path_params: Any) -> Any:
         """Raises `NoMatchFound`: it has no path of its own."""
         raise NoMatchFound(name, path_params)
-
-
-def refusal(method: str, path: str, allowed: Sequence[str]) -> ModelyardError | None:
-    """The reason why a request has no route, by the methods of its path; None if it has one."""
-    if not allowed:
-        return PathNotFound(method, path, meant(path))
-    if method in allowed:
-        return None
-    return MethodNotAllowed(method, path, [each for each in allowed if each not in ("HEAD", "OPTIONS")])
 
 
 def is_documentation(path: str) -> bool:

@@ -24,7 +24,7 @@ from modelyard.db.batch_tables import BatchRow
 from modelyard.db.reserve import full_disk_named
 from modelyard.db.session import TROUBLE, Database, retried
 from modelyard.files.service import FileService
-from modelyard.jobs.running import RunningJob
+from modelyard.jobs.running_job import RunningJob
 from modelyard.jobs.service import Jobs
 from modelyard.jobs.types import CoroutineWork, Job, JobKind, JobProgress, JobState, Recovery
 from modelyard.protocol.batches import NewBatch

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from modelyard.batches import rows
-from modelyard.batches.asking import Asking, unanswered
 from modelyard.batches.input_check import check_input
 from modelyard.batches.journal import AnswerJournal, AnswerRecord
 from modelyard.batches.lines import BLOCK, InputLine, portion, read_input, request_of
+from modelyard.batches.model_requests import Asking, unanswered
 from modelyard.batches.pace import Pace, RequestSlot
 from modelyard.batches.recorder import Recorder
 from modelyard.batches.rows import BatchState
@@ -30,7 +30,7 @@ from modelyard.db.session import Database, retried
 from modelyard.files.rows import FileDetails
 from modelyard.files.service import FileService, new_file_id
 from modelyard.files.stores import whole_step
-from modelyard.jobs.running import RunningJob
+from modelyard.jobs.running_job import RunningJob
 
 OUTPUT = "batch_output"
 """The purpose of the files."""

@@ -93,7 +93,7 @@ class Family(Data, kw_only=True, frozen=True):
     a chat template."""
     aliases: list[str] = []
     description: str = ""
-    """A description of one line; if it is empty, `describing.py` composes one from the other fields."""
+    """A description of one line; if it is empty, `descriptions.py` composes one from the other fields."""
     description_zh: str = ""
     purpose: str = ""
     """The purpose if the abilities do not state it, such as `programming`."""

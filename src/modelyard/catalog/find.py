@@ -10,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from modelyard.catalog.describing import one_line
+from modelyard.catalog.descriptions import one_line
 from modelyard.catalog.family import Size
+from modelyard.catalog.family_defaults import with_family
 from modelyard.catalog.files import describe, described_as
 from modelyard.catalog.hubs import HUBS, REMOTE
 from modelyard.catalog.hubs.cache import in_cache, snapshot_of
@@ -20,7 +21,6 @@ from modelyard.catalog.hubs.queries import AUTO, RepositoryQuery, ask, hubs_to_a
 from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.catalog.projectors import beside
 from modelyard.catalog.resolve import FORMATS, Variant, resolve
-from modelyard.catalog.shaping import with_family
 from modelyard.core.errors import (
     BadRequest,
     HubsOffline,

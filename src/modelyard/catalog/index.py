@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 
 from modelyard.catalog.family import Family, load
 from modelyard.core.errors import NotFound, RegistrationExists
+from modelyard.core.nearest import similar
 from modelyard.core.types import ModelType
 
 
@@ -115,9 +115,8 @@ ADVICE = " Give a family of the catalog, `owner/name` of a hub, or a path to a .
 
 def not_found(name: str, type: ModelType | None, known: list[str], advice: str = "") -> NotFound:
     """The error for an unknown name, with the similar ones among `known`."""
-    near = difflib.get_close_matches(name[:200].lower(), [one.lower() for one in known], n=3)
-    spelled = [one for one in known if one.lower() in near]
-    hint = f" Did you mean {' or '.join(spelled)}?" if spelled else ""
+    near = similar(name, known)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
     kind = f" of type {type}" if type else ""
     error = NotFound(f"There is no model '{name}'{kind} in the catalog.{hint}{advice}")
     error.param = "model_name"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from modelyard.catalog.describing import one_line
+from modelyard.catalog.descriptions import one_line
 from modelyard.catalog.family import Dimensions, Family
 from modelyard.catalog.resolve import Variant, size_of
 from modelyard.core.types import Model, Shape

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from modelyard.catalog.describing import one_line
+from modelyard.catalog.descriptions import one_line
 from modelyard.catalog.family import Family, ModelSource, Spec
 from modelyard.catalog.prompt_styles import CHAT_TEMPLATE, PromptStyle
 from modelyard.core.types import ModelType

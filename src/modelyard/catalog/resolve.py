@@ -59,7 +59,7 @@ def resolve(
 ) -> Variant:
     """The variant that satisfies the criteria; of several, the one with the preferred format, then the first in the file.
 
-    The machine is not considered; `control/choosing.py` does that. Raises `InvalidParameter`.
+    The machine is not considered; `control/engine_choice.py` does that. Raises `InvalidParameter`.
     """
     order = {name: place for place, name in enumerate(formats)}
     found = matching(family, size=size, format=format, quantization=quantization)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from modelyard.catalog.hubs.cache import in_cache
 from modelyard.catalog.hubs.queries import hubs_to_ask
 from modelyard.catalog.index import FAMILIES
 from modelyard.core.errors import NotFound
+from modelyard.core.nearest import similar
 
 FILE = Path(__file__).parent / "swift_models.json"
 """Name → id on Hugging Face (may be empty), id on ModelScope, name of swift's template."""
@@ -83,8 +83,7 @@ def is_known(name: str) -> bool:
 
 def unknown(name: str) -> NotFound:
     """The error for an unknown `model_type`, with similar names."""
-    known = [*swift_models(), *FAMILIES.names()]
-    near = difflib.get_close_matches(name.lower(), known, n=3)
+    near = similar(name, [*swift_models(), *FAMILIES.names()])
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     error = NotFound(f"There is no model_type '{name}'.{hint} An id of a hub or a path is given as --model.")
     error.param = "model_type"

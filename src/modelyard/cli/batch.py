@@ -16,7 +16,7 @@ from modelyard.cli.connection import with_client
 from modelyard.cli.exit_codes import INTERRUPTED
 from modelyard.cli.jobs import events_of
 from modelyard.cli.output import agrees, counting, json_option, note, print_json, print_list, print_table, printable
-from modelyard.cli.writing import replacing
+from modelyard.cli.output_files import replacing
 from modelyard.core.errors import BadRequest, ServerUnreachable
 from modelyard.core.wording import clean
 

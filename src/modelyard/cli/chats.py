@@ -13,7 +13,7 @@ from modelyard.cli.chat_files import ExportedChats, portions, read_export
 from modelyard.cli.connection import with_client
 from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.output import counting, json_option, note, print_json, print_table, printable
-from modelyard.cli.writing import replacing
+from modelyard.cli.output_files import replacing
 from modelyard.core.errors import ModelyardError, ServerUnreachable
 from modelyard.core.wording import clean
 

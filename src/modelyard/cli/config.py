@@ -76,7 +76,7 @@ def unknown_names() -> Iterator[str]:
     from modelyard.chats.search_engines import SEARCH_ENGINES
     from modelyard.chats.tools import mcp_config
     from modelyard.core.config import Settings
-    from modelyard.infer.launching import engine_of
+    from modelyard.infer.launch_request import engine_of
 
     settings = Settings()
     if settings.infer_backend:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from modelyard.cli.connecting.programs import PROGRAMS
-from modelyard.cli.connecting.settings_files import Merged, write
-from modelyard.cli.connecting.setup import KEY_VARIABLE, KeySource, Program, Setup, Target
-from modelyard.cli.connecting.targets import Choice, find_target
 from modelyard.cli.connection import connect, server_options
+from modelyard.cli.integrations.programs import PROGRAMS
+from modelyard.cli.integrations.settings_files import Merged, write
+from modelyard.cli.integrations.setup import KEY_VARIABLE, KeySource, Program, Setup, Target
+from modelyard.cli.integrations.targets import Choice, find_target
 from modelyard.cli.name_completion import launched_models
 from modelyard.cli.output import json_option, note, print_json, print_table
+from modelyard.core.nearest import nearest
 from modelyard.core.wording import clean
 
 TITLES = ("NAME", "PROGRAM", "WRITES", "NEEDS")
@@ -89,8 +89,7 @@ def _list(as_json: bool) -> None:
 def _program(name: str) -> Program:
     if name in PROGRAMS:
         return PROGRAMS[name]
-    near = difflib.get_close_matches(name, PROGRAMS, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
+    hint = f" Did you mean '{near}'?" if (near := nearest(name, PROGRAMS)) else ""
     raise click.UsageError(f"There is no program '{clean(name)}'.{hint} Known: {', '.join(PROGRAMS)}.")
 
 

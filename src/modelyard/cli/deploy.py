@@ -56,7 +56,7 @@ def serve_one(flags: Flags, port: int, announce: Announce) -> int:
     own = flags.own
     from modelyard.core.config import Settings
     from modelyard.infer.child import private_home
-    from modelyard.infer.launching import body
+    from modelyard.infer.launch_request import body
 
     launch = body(run_options(flags, Settings().infer_backend))
     home = private_home()

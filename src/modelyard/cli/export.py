@@ -56,9 +56,9 @@ def command(words: tuple[str, ...]) -> int:
 
 def base_folder(adapter: Path, named: str | None) -> str:
     """The folder of the base's weights on this machine. Raises `BadRequest` if it cannot be found."""
+    from modelyard.catalog.adapter_checks import check_suits
     from modelyard.catalog.adapters import base_of, read_adapter
     from modelyard.catalog.find import find
-    from modelyard.catalog.suiting import check_suits
     from modelyard.core.errors import BadRequest
 
     checked = read_adapter("merged", adapter)

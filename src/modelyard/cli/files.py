@@ -13,7 +13,7 @@ from modelyard.cli.connection import with_client
 from modelyard.cli.durations import Duration
 from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.output import counting, in_bytes, json_option, note, print_json, print_table, printable
-from modelyard.cli.writing import replacing
+from modelyard.cli.output_files import replacing
 from modelyard.core.errors import BadRequest
 from modelyard.core.wording import clean
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-
 import click
+
+from modelyard.core.nearest import nearest
 
 SAME = {
     "add": ("create", "upload"),
@@ -29,7 +29,6 @@ class SubcommandGroup(click.Group):
         name, known = args[0], self.list_commands(ctx)
         if ctx.resilient_parsing or name in known or name.startswith("-"):
             return super().resolve_command(ctx, args)
-        same = [each for each in SAME.get(name, ()) if each in known]
-        near = same or difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(known)}."
+        near = next((each for each in SAME.get(name, ()) if each in known), None) or nearest(name, known)
+        hint = f"Did you mean '{near}'?" if near else f"There are: {', '.join(known)}."
         raise click.UsageError(f"There is no command '{name}' of `{ctx.command_path}`. {hint}", ctx)

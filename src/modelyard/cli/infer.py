@@ -74,7 +74,7 @@ def dataset(flags: Flags, checkpoint: str | None) -> list[str]:
     files = flags.own.get("val_dataset") or []
     if files or not truth(str(flags.own.get("load_dataset_config", "false"))):
         return list(files)
-    from modelyard.infer.launching import training
+    from modelyard.infer.launch_request import training
 
     notes = training(flags.model.get("ckpt_dir") or checkpoint)
     noted = notes.get("val_dataset") or notes.get("dataset") or []

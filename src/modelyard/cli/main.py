@@ -7,7 +7,6 @@ is called, and imports large libraries only when it needs them, so that a call c
 from __future__ import annotations
 
 import atexit
-import difflib
 import gc
 import importlib
 import os
@@ -21,6 +20,7 @@ from modelyard import __version__
 from modelyard.cli.exit_codes import FAILED, INTERRUPTED
 from modelyard.cli.other_names import ALIASES, EPILOG, SENTENCES
 from modelyard.core.errors import ModelyardError
+from modelyard.core.nearest import nearest
 from modelyard.core.wording import reason
 
 COMMANDS = (
@@ -99,8 +99,7 @@ class Commands(click.Group):
         if name in SENTENCES:
             raise click.UsageError(f"There is no command '{name}' here: {SENTENCES[name]}.", ctx)
         if name not in COMMANDS and name not in ALIASES and not name.startswith("-"):
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
+            hint = f" Did you mean '{near}'?" if (near := nearest(name, COMMANDS)) else ""
             raise click.UsageError(f"There is no command '{name}'.{hint}", ctx)
         return super().resolve_command(ctx, args)
 

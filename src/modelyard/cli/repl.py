@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from contextlib import suppress
 from pathlib import Path
 
 from modelyard.cli.conversation import ChatSession
 from modelyard.cli.output import note
 from modelyard.core.errors import ModelyardError
+from modelyard.core.nearest import nearest
 from modelyard.core.wording import clean, reason
 
 HELP = """\
@@ -73,8 +73,8 @@ def run_slash_line(conversation: ChatSession, line: str) -> None:
     elif name == "/save":
         note("No file name: /save FILE", fg="red")
     else:
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
-        note(f"There is no {name}; {f'did you mean {near[0]}?' if near else '/help lists the commands.'}", fg="red")
+        near = nearest(name, COMMANDS)
+        note(f"There is no {name}; {f'did you mean {near}?' if near else '/help lists the commands.'}", fg="red")
 
 
 def _answer(conversation: ChatSession, question: str) -> None:

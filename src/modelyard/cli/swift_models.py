@@ -10,12 +10,12 @@ import click
 from modelyard.compat.swift.flags import Flags, options, truth
 
 if TYPE_CHECKING:
-    from modelyard.infer.launching import LaunchSpec
+    from modelyard.infer.launch_request import LaunchSpec
 
 
 def run_options(flags: Flags, default_backend: str = "") -> LaunchSpec:
     """The model to run and its options. Raises `click.UsageError` for `--merge_lora true`, which `modelyard export` does."""
-    from modelyard.infer.launching import LaunchSpec, engine_of
+    from modelyard.infer.launch_request import LaunchSpec, engine_of
 
     model = flags.model
     if truth(str(model.get("merge_lora", "false"))):
@@ -39,7 +39,7 @@ def _weights(model: Mapping[str, Any]) -> tuple[str | None, str | None, list[tup
     from modelyard.catalog.adapters import is_adapter
     from modelyard.catalog.swift_models import name_of
     from modelyard.infer.engine import named_adapters
-    from modelyard.infer.launching import training
+    from modelyard.infer.launch_request import training
 
     name, weights, checkpoint = model.get("model_type"), model.get("model"), model.get("ckpt_dir")
     given = model.get("adapters", [])

@@ -16,7 +16,7 @@ from modelyard.catalog.swift_models import swift_models
 from modelyard.compat.swift.flags import options, parse
 from modelyard.control.command_line import IMAGE_PAIRS, OPTIONS, PAIRS, REPEATED
 from modelyard.core.errors import InvalidParameter
-from modelyard.infer.launching import DEFAULT_ADAPTER, engine_of
+from modelyard.infer.launch_request import DEFAULT_ADAPTER, engine_of
 
 SHORT: Mapping[str, str] = {
     "-n": "model_name",

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from modelyard.catalog.adapter_checks import check_suits
 from modelyard.catalog.adapters import base_of, is_adapter, is_folder, read_adapter
-from modelyard.catalog.suiting import check_suits
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Adapter, Json, Launch
 from modelyard.engines import ENGINES

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from modelyard.catalog.adapters import read_adapter
 from modelyard.control import adapter_files
 from modelyard.control.deployments import Deployments
-from modelyard.control.launching import checked_uid
+from modelyard.control.launch_plans import checked_uid
 from modelyard.control.places import packed, unpacked
 from modelyard.control.reconcile import Reconciler
 from modelyard.control.views import AdapterView, ModelView

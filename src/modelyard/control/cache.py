@@ -16,7 +16,7 @@ from modelyard.catalog.resolve import FORMATS
 from modelyard.control.downloads import KIND as DOWNLOAD
 from modelyard.control.downloads import DownloadView
 from modelyard.control.hub_search import HubSearch
-from modelyard.control.launching import model_type
+from modelyard.control.launch_plans import model_type
 from modelyard.control.reconcile import Reconciler
 from modelyard.core.access import Owner
 from modelyard.core.errors import Conflict, NotFound

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from modelyard.catalog.describing import one_line
+from modelyard.catalog.descriptions import one_line
 from modelyard.catalog.family import Family
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.record import Cached
 from modelyard.catalog.resolve import variants
-from modelyard.control.choosing import (
+from modelyard.control.engine_choice import (
     Candidate,
     Offer,
     Requirements,

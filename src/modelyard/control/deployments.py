@@ -16,7 +16,7 @@ from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.control.downloads import check_disk
 from modelyard.control.dry_run import DryRun, measured
 from modelyard.control.journal import is_elsewhere
-from modelyard.control.launching import ALIASES, plan_launch
+from modelyard.control.launch_plans import ALIASES, plan_launch
 from modelyard.control.placement import Machine, Placement, place
 from modelyard.control.places import packed
 from modelyard.control.privileges import Permit, keyed

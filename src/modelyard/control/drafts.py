@@ -10,7 +10,7 @@ from modelyard.catalog.files import describe
 from modelyard.catalog.find import HUB_ID, by_id, looks_like_path
 from modelyard.catalog.index import Catalog
 from modelyard.catalog.registration import parse
-from modelyard.control.launching import checked_hub, model_type
+from modelyard.control.launch_plans import checked_hub, model_type
 from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.core.types import Model, ModelType
 from modelyard.protocol.registrations import DraftRequest

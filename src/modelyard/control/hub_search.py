@@ -13,7 +13,7 @@ import msgspec
 
 from modelyard.catalog.hubs import REMOTE, cache, queries
 from modelyard.catalog.hubs.complete import repository
-from modelyard.catalog.hubs.found import TAGS, FoundPage, FoundRepository, SearchQuery
+from modelyard.catalog.hubs.search_results import TAGS, FoundPage, FoundRepository, SearchQuery
 from modelyard.catalog.hubs.searches import HubSearches
 from modelyard.catalog.index import Catalog
 from modelyard.core.errors import InvalidParameter, ModelyardError

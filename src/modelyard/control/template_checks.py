@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from modelyard.catalog.shaping import with_template
+from modelyard.catalog.family_defaults import with_template
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.types import Launch, ModelType
 

@@ -14,9 +14,11 @@ from modelyard.db.file_tables import FileRow
 from modelyard.files.service import FileService
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol.anthropic import Base64Data
+from modelyard.protocol.responses_items import FileInput
 
 FILES = "files:read"
 """The scope of stored files."""
+LINKED = "documents are not fetched from other servers; send their content, or upload them to /v1/files."
 MOST_DOCUMENTS = 100
 """How many documents the loaders read for one request."""
 
@@ -75,6 +77,25 @@ class RequestFiles:
         """The text of a document in base64. Raises `InvalidParameter` and `DocumentUnreadable`."""
         self._count(place)
         return await self.attachments.text(await asyncio.to_thread(decoded, data, place), name)
+
+    async def document(self, part: FileInput, place: str) -> str:
+        """The text of a document that a part contains or names. A stored one gives the part its name.
+
+        Raises what `text` and `encoded` raise.
+        """
+        if part.file_url:
+            raise InvalidParameter(f"{place}.file_url", LINKED)
+        if part.file_id:
+            text, name = await self.text(part.file_id, f"{place}.file_id")
+            part.filename = part.filename or name
+            return text
+        if not part.file_data:
+            raise InvalidParameter(f"{place}.file_data", "it is required: the document; or give 'file_id'.")
+        kind, data = "", part.file_data
+        if data.startswith("data:"):
+            head, _, data = data.partition(",")
+            kind = head.removeprefix("data:").partition(";")[0]
+        return await self.encoded(data, f"{place}.file_data", part.filename or file_name(None, kind or "text/plain"))
 
     def _count(self, place: str) -> None:
         self.documents += 1

@@ -6,6 +6,7 @@ import shlex
 
 from modelyard.dialects.anthropic.app import AnthropicApi
 from modelyard.dialects.attachments import Attachments
+from modelyard.dialects.chat_files import ChatFiles
 from modelyard.dialects.chat_input import ChatInput
 from modelyard.dialects.ollama.app import OllamaApi
 from modelyard.dialects.ollama.names import launch_command
@@ -28,6 +29,7 @@ def mount_dialects(parts: Parts) -> None:
     AnthropicApi(parts.gateway, attachments).mount()
     ScoringApi(parts.gateway).mount()
     ChatInput(parts.gateway).mount()
+    ChatFiles(parts.gateway, attachments).mount()
     ModerationsApi(parts.gateway).mount()
 
 

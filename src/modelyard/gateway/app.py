@@ -29,6 +29,7 @@ from modelyard.core.types import Preset, ReplicaState, Route, RouteTable, Task
 from modelyard.gateway import lookup
 from modelyard.gateway.apps import AppCall, arriving
 from modelyard.gateway.asgi import OWN_FORM, ClientLeft, header, linger, send_error, send_options
+from modelyard.gateway.chat_files import ReadFiles, has_files, no_files, with_texts
 from modelyard.gateway.client import RequestClient, watched
 from modelyard.gateway.defaults import with_defaults, with_presets
 from modelyard.gateway.exchange import LEFT, Exchange
@@ -45,7 +46,7 @@ from modelyard.gateway.model_call import (
     read_body,
     read_call,
 )
-from modelyard.gateway.mounts import Mount, MountStyle
+from modelyard.gateway.mounts import Mount, Mounts, MountStyle
 from modelyard.gateway.old_functions import OldFunctions, is_old
 from modelyard.gateway.open_requests import OpenRequests, names
 from modelyard.gateway.paths import PATHS, InferencePath
@@ -84,8 +85,10 @@ class Gateway:
         self._table = self._models = self._published = RouteTable()
         self._presets: Sequence[Preset] = ()
         self._app_routes: Mapping[str, Route] = {}
-        self._mounts: dict[str, Mount] = {}
-        """Path → mounted app."""
+        self.read_files: ReadFiles = no_files
+        """Replaces the files in messages by their texts."""
+        self.mounts = Mounts()
+        """The apps of this process by path."""
         self._access = Access()
         self._keys: frozenset[str] = frozenset()
         """Ids of the valid keys and sessions, and of the grants of users."""
@@ -106,9 +109,9 @@ class Gateway:
         """The first ready chat model, by name, that a key may use; None if there is none."""
         return next(self._ready(Task.CHAT, grant), None)
 
-    def ranker(self, grant: Grant | None = None) -> str | None:
-        """The first ready rerank model, by name, that a key may use; None if there is none."""
-        return next(self._ready(Task.RERANK, grant), None)
+    def rankers(self, grant: Grant | None = None) -> Sequence[str]:
+        """The ready rerank models that a key may use, by name."""
+        return list(self._ready(Task.RERANK, grant))
 
     def classifier(self, grant: Grant | None = None) -> str | None:
         """The first ready model, by name, that a key may use and that classifies and does not rank; None if there is none."""
@@ -171,7 +174,7 @@ class Gateway:
         They need a key with `scope`; those for inference are counted like other requests. The app uses models through `sender`,
         which refuses those that the key may not use.
         """
-        self._mounts[path] = Mount(app, methods, style or MountStyle(), scope)
+        self.mounts.add(path, Mount(app, methods, style or MountStyle(), scope))
 
     def sender(self, caller: Caller) -> Sender:
         """A sender of requests to models on behalf of a caller, from inside this process."""
@@ -197,7 +200,7 @@ class Gateway:
 
     def handles(self, path: str) -> bool:
         """Whether the gateway answers at a path, for any method."""
-        return path in PATHS or self._mount_at(path) is not None
+        return path in PATHS or self.mounts.at(path) is not None
 
     async def close(self) -> None:
         """Close idle connections to replicas."""
@@ -206,7 +209,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = scope["headers"]
         if scope["method"] == "OPTIONS" and self.handles(scope["path"]):
-            await send_options(send, self._methods(scope["path"]), [(b"x-request-id", request_id(headers))])
+            await send_options(send, self.mounts.methods(scope["path"]), [(b"x-request-id", request_id(headers))])
             return
         exchange = Exchange(request_id(headers), scope["method"], scope["path"], time.monotonic())
         with self._counted(exchange, headers):
@@ -317,6 +320,8 @@ class Gateway:
         if older is not None:
             send, headers = older.send, [pair for pair in headers if pair[0] != b"accept-encoding"]
         with self._open.track(route.uid, names(exchange, call), client, exchange.grant):
+            if has_files(call):
+                call = await with_texts(self.read_files, call, PATHS[exchange.path], exchange.grant, client)
             if route.app is not None:  # the tokens are counted when the app sends requests to models
                 self.tallies.begin(exchange)
                 app = AppCall(route.app, exchange, client, send, head=exchange.limits)
@@ -353,13 +358,13 @@ class Gateway:
     ) -> None:
         """Answer with an error. If the body is still being sent, it is read for a moment before the connection is closed."""
         exchange.status = error.status
-        mount = self._mount_at(exchange.path)
+        mount = self.mounts.at(exchange.path)
         form = OWN_FORM if mount is None else mount.style.errors
         head = rate_limits if mount is None else mount.style.head
         own = [(b"x-request-id", exchange.request_id)]
         own += head(exchange.request_id, self._allowances(exchange.grant))
         if isinstance(error, MethodNotAllowed):
-            own.append((b"allow", ", ".join(self._methods(exchange.path)).encode()))
+            own.append((b"allow", ", ".join(self.mounts.methods(exchange.path)).encode()))
         sends = header(headers, b"content-length") not in (None, b"0") or header(headers, b"transfer-encoding")
         waits = header(headers, b"expect") is not None
         unread = bool(sends) and not exchange.body_read
@@ -371,23 +376,14 @@ class Gateway:
         if unread and not waits:
             await linger(receive, send)
 
-    def _methods(self, path: str) -> list[str]:
-        """The methods of a path that the gateway handles, for `Allow`."""
-        mount = self._mount_at(path)
-        methods = [*mount.methods] if mount else [PATHS[path].method]
-        return ["OPTIONS", *methods, *(["HEAD"] if "GET" in methods else [])]
-
     def _mount(self, exchange: Exchange) -> Mount | None:
         """The app mounted at a request's path, if there is one. Raises `MethodNotAllowed`."""
-        mount = self._mount_at(exchange.path)
+        mount = self.mounts.at(exchange.path)
         if mount is not None:
             exchange.known_path = True
-            if exchange.method not in mount.methods and not (exchange.method == "HEAD" and "GET" in mount.methods):
+            if not mount.takes(exchange.method):
                 raise MethodNotAllowed(exchange.method, exchange.path, mount.methods)
         return mount
-
-    def _mount_at(self, path: str) -> Mount | None:
-        return self._mounts.get(path) or self._mounts.get(path[: path.rfind("/") + 1])
 
     def _path(self, exchange: Exchange) -> InferencePath:
         """The path's row in the table. Raises `PathNotFound` or `MethodNotAllowed`."""

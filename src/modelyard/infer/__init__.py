@@ -2,7 +2,7 @@
 
 `Engine` launches a model and answers requests; `InferClient` sends requests to a server. Names and results are those of
 ms-swift's inference, on which `modelyard.llm` builds. A name is imported when it is first used, because a server needs only
-`launching` of this package, and the client that the others import takes 5 MB.
+`launch_request` of this package, and the client that the others import takes 5 MB.
 """
 
 from importlib import import_module

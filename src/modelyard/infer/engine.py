@@ -11,7 +11,7 @@ from modelyard.catalog.adapters import is_adapter
 from modelyard.catalog.files import describe
 from modelyard.core.errors import AdapterNotFound, BadRequest
 from modelyard.infer.child import PrivateServer
-from modelyard.infer.launching import DEFAULT_ADAPTER, LaunchSpec, body
+from modelyard.infer.launch_request import DEFAULT_ADAPTER, LaunchSpec, body
 from modelyard.infer.remote import InferClient
 from modelyard.infer.requests import AdapterRequest
 

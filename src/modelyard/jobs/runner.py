@@ -17,7 +17,7 @@ from modelyard.core.errors import InternalError, JobFailed, ModelyardError
 from modelyard.db.session import TROUBLE
 from modelyard.jobs import states
 from modelyard.jobs.output import ProcessOutput
-from modelyard.jobs.running import RunningJob
+from modelyard.jobs.running_job import RunningJob
 from modelyard.jobs.store import JobStore, as_json
 from modelyard.jobs.types import ACTIVE, CoroutineWork, Job, JobKind, JobState, ProcessEnd, ProcessWork, WorkerWork
 from modelyard.runtime.base import Host, ProcessSpec, ProcessState, ProcessView

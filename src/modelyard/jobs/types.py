@@ -13,7 +13,7 @@ from modelyard.core.access import LOCAL, Owner
 from modelyard.core.errors import ModelyardError
 
 if TYPE_CHECKING:
-    from modelyard.jobs.running import RunningJob
+    from modelyard.jobs.running_job import RunningJob
 
 
 class JobState(StrEnum):

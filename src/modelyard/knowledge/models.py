@@ -65,8 +65,12 @@ class Questions:
 class ServedModels:
     """`Models` that run on this server."""
 
-    def __init__(self, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, ask: Ask, clock: Callable[[], float] = time.monotonic, rankers: Callable[[], Sequence[str]] = lambda: ()
+    ) -> None:
+        """`rankers` finds the rerank models that run, one of which ranks hits where none is named."""
         self._ask = ask
+        self.rankers = rankers
         self._clock = clock
         self._batch_size = AdaptiveSize(FIRST_TEXTS, TEXTS_AT_ONCE)
         """Texts in a model's next request: few for slow models, so that a query does not wait long behind it."""
@@ -75,9 +79,9 @@ class ServedModels:
         """Model and query → its vector."""
         self._questions = Questions()
 
-    def on_behalf_of(self, ask: Ask, *, alone: bool) -> ServedModels:
+    def on_behalf_of(self, ask: Ask, *, alone: bool, rankers: Callable[[], Sequence[str]] = lambda: ()) -> ServedModels:
         """These models, called through another function. With `alone`, queries never share a request with those of others."""
-        other = ServedModels(ask)
+        other = ServedModels(ask, rankers=rankers)
         other._vectors = self._vectors  # cached vectors cost no tokens
         if not alone:
             other._questions = self._questions

@@ -192,6 +192,9 @@ class Models(Protocol):
     async def rerank(self, model: str, query: str, texts: Sequence[str]) -> Sequence[float]:
         """Return a relevance for each text, higher is better."""
 
+    def rankers(self) -> Sequence[str]:
+        """The rerank models that run and that the caller may use."""
+
     def chat(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
         """Yield the chunks of a streamed `/v1/chat/completions` in OpenAI's format. Raises our own errors."""
 

@@ -24,6 +24,7 @@ from modelyard.core.errors import InvalidParameter
 Body = dict[str, Any]
 
 NEEDS_CONTENT = frozenset({"system", "developer", "user"})
+FILE_FIELDS = ("file_id", "file_data", "file_url", "filename")
 INVALID = "INVALID_JSON"
 """The key under which arguments stand that are no JSON object."""
 
@@ -160,6 +161,17 @@ def _audio(original: Body, place: str) -> Body:
     return original
 
 
+def _file(original: Body, place: str) -> Body:
+    """A file, whose text replaces it before an engine gets the message."""
+    file = original.get("file")
+    if not isinstance(file, dict):
+        raise InvalidParameter(f"{place}.file", "it is required: an object with 'file_data' or 'file_id'.")
+    for name in FILE_FIELDS:
+        if not isinstance(file.get(name), str | None):
+            raise InvalidParameter(f"{place}.file.{name}", "it must be a text.")
+    return original
+
+
 def _unchanged(original: Body, place: str) -> Body:
     return original
 
@@ -170,6 +182,7 @@ PARTS: Mapping[str, Callable[[Body, str], Body]] = {
     "input_audio": _audio,
     "audio_url": _address_in("audio_url", "audio_url"),
     "video_url": _address_in("video_url", "video_url"),
+    "file": _file,
     "input_text": _text_in("text"),
     "output_text": _text_in("text"),
     "refusal": _text_in("refusal"),
@@ -178,7 +191,7 @@ PARTS: Mapping[str, Callable[[Body, str], Body]] = {
     **dict.fromkeys(("audio_embeds", "image_embeds", "thinking", "tool_reference"), _unchanged),
 }
 """Type of a part → how it is read. The last ones are vLLM's own."""
-COMMON_PARTS = ("text", "image_url", "input_audio", "audio_url", "video_url")
+COMMON_PARTS = ("text", "image_url", "input_audio", "audio_url", "video_url", "file")
 
 
 def tools(original: Sequence[Body]) -> Sequence[Body]:

@@ -264,7 +264,7 @@ class RankingOptions(Body):
     """How hits are ranked."""
 
     ranker: str | None = Field(None, max_length=200)
-    """`auto`: by the base's rerank model if it has one; `none`: by words and vectors alone; else the uid of a rerank model."""
+    """`auto`: by the base's rerank model, else one that runs; `none`: by words and vectors alone; else a rerank model's uid."""
     score_threshold: float = Field(0.0, ge=0, le=1, allow_inf_nan=False)
 
 

@@ -78,11 +78,11 @@ def models_for(parts: Parts, grant: Grant | None, *, admitted: bool = True) -> S
     models = parts.knowledge.models
     assert isinstance(models, ServedModels)
     if grant is None:  # nobody's tokens are counted, so queries may share a request; what models answer is listed
-        return models.on_behalf_of(parts.gateway.sender(Caller()), alone=False)
+        return models.on_behalf_of(parts.gateway.sender(Caller()), alone=False, rankers=parts.gateway.rankers)
     return models_of(parts.gateway, models, Caller(grant, admitted=admitted))
 
 
 def models_of(gateway: Gateway, models: ServedModels, caller: Caller) -> ServedModels:
     """Models for a caller. Embedding requests of a caller with a token limit are not merged with others, so that all count."""
     alone = not caller.admitted or (caller.grant is not None and caller.grant.counts_tokens)
-    return models.on_behalf_of(gateway.sender(caller), alone=alone)
+    return models.on_behalf_of(gateway.sender(caller), alone=alone, rankers=lambda: gateway.rankers(caller.grant))

@@ -30,8 +30,8 @@ from modelyard.files.uploads import UploadService
 from modelyard.gateway.app import Gateway
 from modelyard.generations.service import Generations
 from modelyard.jobs.service import Jobs
-from modelyard.knowledge.evaluating.runs import Evaluations
-from modelyard.knowledge.importing.imports import Imports
+from modelyard.knowledge.evaluations.runs import Evaluations
+from modelyard.knowledge.imports.imports import Imports
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.monitor.service import Monitor
 from modelyard.responses.service import Responses

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from modelyard.core.access import READ, Grant, Owner
@@ -20,7 +21,7 @@ from modelyard.web.deps import Parts
 
 FILES_READ = "files:read"
 OPENAI_RANKERS = ("none", "auto", "default-2024-11-15", "default_2024_08_21")
-"""Names of OpenAI's rankers; `none` leaves ranking to words and vectors, and the others mean the base's own model."""
+"""Names of OpenAI's rankers; `none` leaves ranking to words and vectors, the others mean the one of a search that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def chunk_settings(strategy: bodies.Chunking | None) -> Mapping[str, Any] | None
 
 
 def ranking_of(ranker: str | None) -> tuple[bool | None, str | None]:
-    """Whether hits are reranked, and by which model; None for both leaves it to the base."""
+    """Whether hits are reranked, and by which model; None for both is that of the base, else one that runs."""
     if ranker is None or ranker in OPENAI_RANKERS:
         return False if ranker == "none" else None, None
     return True, ranker
@@ -113,12 +114,17 @@ def ranking_of(ranker: str | None) -> tuple[bool | None, str | None]:
 async def found_by(
     knowledge: KnowledgeService, query: Query, texts: Sequence[str]
 ) -> list[tuple[Hit, KnowledgeDocument]]:
-    """The best hits of several texts together, each with its document. Raises the errors of a search."""
+    """The best hits of several texts together, each with its document. Raises the errors of a search.
+
+    Where not one model ranked the hits of all texts, none ranks, because scores of different models cannot be compared.
+    """
+    results = [await knowledge.search.search(query.of(text)) for text in texts]
+    if len({result.rerank_model for result in results if result.hits}) > 1:
+        results = [await knowledge.search.search(replace(query, text=text, rerank=False)) for text in texts]
     best: dict[int, Hit] = {}
-    for text in texts:
-        for hit in (await knowledge.search.search(query.of(text))).hits:
-            if hit.chunk_id not in best or best[hit.chunk_id].score < hit.score:
-                best[hit.chunk_id] = hit
+    for hit in chain.from_iterable(result.hits for result in results):
+        if hit.chunk_id not in best or best[hit.chunk_id].score < hit.score:
+            best[hit.chunk_id] = hit
     hits = sorted(best.values(), key=lambda hit: -hit.score)[: query.k]
     documents = await knowledge.store_files.numbered([hit.document_id for hit in hits])
     return [(hit, documents[hit.document_id]) for hit in hits if hit.document_id in documents]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -10,12 +11,13 @@ import pytest
 from modelyard.core.config import Settings
 from modelyard.core.errors import ModelNotReady
 from modelyard.knowledge.answering.answer import KnowledgeQuestion, Sources
+from modelyard.knowledge.answering.excerpts import excerpts
 from modelyard.knowledge.indexing.probes import reading_test
 from modelyard.knowledge.indexing.scripts import Script
-from modelyard.knowledge.search.reranking import PAUSE, TEST_AGAIN, Ranker, Reranking
+from modelyard.knowledge.search.reranking import PAUSE, TEST_AGAIN, Ranker, ReadingResult, Reranking
 from modelyard.knowledge.search.search import Query
 from tests.knowledge.answering.hits import hit
-from tests.knowledge.room import Models, Running, room, written
+from tests.knowledge.room import Models, room, written
 
 ANSWERS = {(item.question, item.passage) for item in reading_test()}
 SCRIPTS = {item.question: item.script for item in reading_test()}
@@ -54,7 +56,7 @@ class Clock:
 
 async def take_test(reranking: Reranking, model: str = "r") -> None:
     """Wait for the reading test that the first query begins."""
-    assert reranking.ranker(None, model, LATIN, None) is None
+    assert reranking.ranker(None, [model], LATIN, None) is None
     await asyncio.gather(*reranking._tests.values())
 
 
@@ -67,17 +69,24 @@ async def take_test(reranking: Reranking, model: str = "r") -> None:
         (None, "r", None, Ranker("r", named=False)),
         (None, "r", True, Ranker("r", named=True)),
         (None, "r", False, None),
-        (None, None, None, None),
-        (None, None, True, None),
+        (None, "xr", None, Ranker("r", named=False)),
+        (None, "xr", True, Ranker("r", named=True)),
+        (None, "x", None, None),
+        (None, "x", True, Ranker("x", named=True)),
+        (None, "", None, None),
+        (None, "", True, None),
     ],
 )
-def test_the_named_model_goes_before_the_running_one(
-    named: str | None, running: str | None, rerank: bool | None, chosen: Ranker | None
+def test_the_named_model_goes_before_the_running_ones(
+    named: str | None, running: str, rerank: bool | None, chosen: Ranker | None
 ) -> None:
+    """Of the models that run, `r` reads the query."""
+
     async def go() -> None:
         reranking = Reranking(Reader(*Script), 1.0)
         await take_test(reranking)
-        assert reranking.ranker(named, running, LATIN, rerank) == chosen
+        reranking._results["x"] = ReadingResult({}, time.monotonic())
+        assert reranking.ranker(named, list(running), LATIN, rerank) == chosen
 
     asyncio.run(go())
 
@@ -89,7 +98,7 @@ def test_a_running_model_ranks_the_scripts_that_it_reads(scripts: tuple[Script, 
     async def go() -> None:
         reranking = Reranking(Reader(*scripts), 1.0)
         await take_test(reranking)
-        assert [text for text in (LATIN, HAN, "Где река?") if reranking.ranker(None, "r", text, None)] == used
+        assert [text for text in (LATIN, HAN, "Где река?") if reranking.ranker(None, ["r"], text, None)] == used
 
     asyncio.run(go())
 
@@ -98,7 +107,7 @@ def test_without_time_for_it_a_running_model_takes_no_test() -> None:
     async def go() -> None:
         models = Reader(*Script)
         reranking = Reranking(models, 0)
-        assert reranking.ranker(None, "r", LATIN, None) is None and not reranking._tests and not models.queries
+        assert reranking.ranker(None, ["r"], LATIN, None) is None and not reranking._tests and not models.queries
 
     asyncio.run(go())
 
@@ -110,10 +119,10 @@ def test_a_model_that_fails_its_test_takes_it_again_later() -> None:
         models.failing = True
         await take_test(reranking)
         models.failing = False
-        assert reranking.ranker(None, "r", LATIN, None) is None and not reranking._tests
+        assert reranking.ranker(None, ["r"], LATIN, None) is None and not reranking._tests
         clock.now += TEST_AGAIN + 1
         await take_test(reranking)
-        assert reranking.ranker(None, "r", LATIN, None) is not None
+        assert reranking.ranker(None, ["r"], LATIN, None) is not None
         await reranking.close()
 
     asyncio.run(go())
@@ -126,15 +135,15 @@ def test_a_model_that_is_too_slow_is_left_out_for_a_while() -> None:
         await take_test(reranking)
         models.slow = True
         hits = [hit("shallow", number=1), hit("deep", number=2)]
-        ranker = reranking.ranker(None, "r", LATIN, None)
+        ranker = reranking.ranker(None, ["r"], LATIN, None)
         assert ranker is not None
         found = await reranking.rank(ranker, None, LATIN, hits, strict=False)
         assert (found.hits, found.model) == (hits, None)
         assert found.notes == ["The hits were not ranked by 'r': it was too slow."]
-        assert reranking.ranker(None, "r", LATIN, None) is None
+        assert reranking.ranker(None, ["r"], LATIN, None) is None
         clock.now += PAUSE
         models.slow = False
-        assert reranking.ranker(None, "r", LATIN, None) == ranker
+        assert reranking.ranker(None, ["r"], LATIN, None) == ranker
         ranked = await reranking.rank(ranker, None, LATIN, hits, strict=False)
         assert [each.text for each in ranked.hits] == ["deep", "shallow"] and ranked.model == "r"
 
@@ -144,9 +153,10 @@ def test_a_model_that_is_too_slow_is_left_out_for_a_while() -> None:
 def test_searches_and_answers_say_which_model_ranked_them(settings: Settings) -> None:
     async def go() -> None:
         models = Reader(Script.LATIN)
-        async with room(settings, models, Running(rerank_model="r")) as knowledge:
+        models.rerank_models = ["r"]
+        async with room(settings, models) as knowledge:
             base = await written(knowledge)
-            query = Query(text="river lake shallow", bases=[base], ranker="r")
+            query = Query(text="river lake shallow", bases=[base])
             assert not knowledge.search.asks_models(query), "it has not been tested"
             before = await knowledge.search.search(query)
             await asyncio.gather(*knowledge.search.reranking._tests.values())
@@ -158,5 +168,7 @@ def test_searches_and_answers_say_which_model_ranked_them(settings: Settings) ->
             answers = knowledge.answering.answer(KnowledgeQuestion(text="Is the river shallow?", bases=[base]))
             [sources] = [event async for event in answers if isinstance(event, Sources)]
             assert sources.rerank_model == "r" and models.queries[-1] == "Is the river shallow?"
+            found = await excerpts(knowledge.search, base, "river lake shallow")
+            assert found.startswith("[1] a.txt\nThe lake is deep")
 
     asyncio.run(go())

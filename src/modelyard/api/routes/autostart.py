@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pydantic import ValidationError
 
 from modelyard.control.autostart import AutostartRow, Autostarts
-from modelyard.control.launching import checked_uid
+from modelyard.control.launch_plans import checked_uid
 from modelyard.core.access import Grant
 from modelyard.core.errors import InvalidParameter, MalformedBody, ModelyardError, PermissionDenied
 from modelyard.core.mismatches import field_problem

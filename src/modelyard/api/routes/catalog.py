@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Query
 
 from modelyard.control.catalog_list import CatalogFilter, catalog_page
-from modelyard.control.launching import model_type
+from modelyard.control.launch_plans import model_type
 from modelyard.protocol.catalog import CatalogPage
 from modelyard.web.deps import TheGrant, TheParts
 from modelyard.web.router import Router

@@ -11,7 +11,7 @@ from modelyard.api.routes.jobs import create_job
 from modelyard.compat.command_lines import meaning
 from modelyard.control.engine_installs import KIND, unfinished
 from modelyard.control.engine_list import engine_list
-from modelyard.control.estimating import Entry, Estimate, cache_type, engines_of, estimate_memory
+from modelyard.control.estimates import Entry, Estimate, cache_type, engines_of, estimate_memory
 from modelyard.core.access import ADMIN
 from modelyard.core.types import ModelType
 from modelyard.engines.names import title_of

@@ -12,8 +12,8 @@ from modelyard.core.access import Owner
 from modelyard.core.errors import InvalidParameter
 from modelyard.db.evaluation_tables import EvaluationQuestionRow, EvaluationRunRow, EvaluationSetRow
 from modelyard.db.tables import KnowledgeBase
-from modelyard.knowledge.evaluating.exchange import NewQuestion, QuestionFormat, read_questions, written
-from modelyard.knowledge.evaluating.runs import RunSetting, compared
+from modelyard.knowledge.evaluations.exchange import NewQuestion, QuestionFormat, read_questions, written
+from modelyard.knowledge.evaluations.runs import RunSetting, compared
 from modelyard.knowledge.search.search import Mode
 from modelyard.protocol import evaluations as bodies
 from modelyard.protocol.knowledge import Deleted, JobStarted

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import Query
 
-from modelyard.catalog.hubs.found import MOST_FOUND
+from modelyard.catalog.hubs.search_results import MOST_FOUND
 from modelyard.control.hub_search import HubFilter, HubHit
-from modelyard.control.launching import model_type
+from modelyard.control.launch_plans import model_type
 from modelyard.protocol.hubs import HubFailure, HubModel, HubModelPage
 from modelyard.web.deps import TheCaching
 from modelyard.web.router import Router

@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelyard.core.access import ADMIN, Owner
 from modelyard.core.errors import InvalidParameter, PermissionDenied
 from modelyard.knowledge.documents.bases import chunking_of
-from modelyard.knowledge.importing.imports import ImportPlan, UrlSource
+from modelyard.knowledge.imports.imports import ImportPlan, UrlSource
 from modelyard.protocol import document_imports as bodies
 from modelyard.web.base_access import NamedBase
 from modelyard.web.deps import TheGrant, TheParts, TheTrust

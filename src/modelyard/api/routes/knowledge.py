@@ -160,7 +160,6 @@ async def _search(
         where=body.filter,
         rerank=body.rerank,
         rerank_model=body.rerank_model,
-        ranker=parts.gateway.ranker(grant),
         min_score=body.min_score,
         models=models_for(parts, grant),
         explain=body.explain,

@@ -154,7 +154,7 @@ async def search_vector_store(
         min_score=ranking.score_threshold,
         models=models_for(parts, grant),
     )
-    if parts.knowledge.search.asks_models(query):
+    if any(parts.knowledge.search.asks_models(query.of(text)) for text in texts):
         parts.gateway.count(grant)
     found = await found_by(parts.knowledge, query, texts)
     return bodies.StoreSearchAnswer(search_query=texts, data=[store_hit(hit, row) for hit, row in found])

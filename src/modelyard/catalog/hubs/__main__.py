@@ -23,8 +23,8 @@ from modelyard.catalog.hf_folder import DESCRIBING, read_folder
 from modelyard.catalog.hubs import remote
 from modelyard.catalog.hubs.base import RemoteHub, RepositoryListing
 from modelyard.catalog.hubs.complete import UNFINISHED
-from modelyard.catalog.hubs.found import FoundPage, SearchQuery
 from modelyard.catalog.hubs.queries import RepositoryQuery
+from modelyard.catalog.hubs.search_results import FoundPage, SearchQuery
 from modelyard.catalog.hubs.select import by_names, choose_folder, choose_gguf, choose_projector, ggufs, in_order
 from modelyard.catalog.projectors import with_projector
 from modelyard.core.errors import MissingLibrary, ModelFilesInvalid, ModelyardError

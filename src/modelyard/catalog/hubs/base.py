@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from modelyard.catalog.family import ModelSource
-from modelyard.catalog.hubs.found import FoundPage, SearchQuery
+from modelyard.catalog.hubs.search_results import FoundPage, SearchQuery
 from modelyard.core.types import Download, RemoteFile
 
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from modelyard.catalog.family import ModelSource
 from modelyard.catalog.hubs.base import RepositoryListing, Snapshot
 from modelyard.catalog.hubs.complete import first_place
-from modelyard.catalog.hubs.found import TAGS, FoundPage, FoundRepository, SearchQuery, formats_of, type_of
+from modelyard.catalog.hubs.search_results import TAGS, FoundPage, FoundRepository, SearchQuery, formats_of, type_of
 from modelyard.core.errors import DownloadFailed, HubUnavailable, ModelyardError, NotFound, PermissionDenied
 from modelyard.core.types import Download, ModelType, RemoteFile
 

@@ -8,8 +8,8 @@ import time
 
 import msgspec
 
-from modelyard.catalog.hubs.found import FoundPage, SearchQuery
 from modelyard.catalog.hubs.queries import CHILD_ENVIRONMENT, REMEMBER, command, last_object, raise_error
+from modelyard.catalog.hubs.search_results import FoundPage, SearchQuery
 from modelyard.core.environment import FOR_DOWNLOADS, cleaned
 from modelyard.core.errors import HubUnavailable
 

@@ -28,6 +28,7 @@ from modelyard.core.access import WRITE, Grant
 from modelyard.core.errors import DocumentNotFound, DocumentUnreadable, InvalidParameter, ModelyardError
 from modelyard.db.tables import KnowledgeBase, KnowledgeChunk
 from modelyard.knowledge.documents.bases import BaseSettings
+from modelyard.knowledge.search.reranking import CANDIDATES
 from modelyard.knowledge.search.search import LONGEST_QUERY, MOST_HITS, Query
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol.bounds import Fields
@@ -237,27 +238,28 @@ async def near(
 ) -> list[Hit]:
     """Return the best chunks within a distance. Raises the search's errors, and `RateLimited`.
 
-    A search that calls a model counts as one of the key's requests, unless `counts` is false because a chat follows.
+    A rerank model decides on their order and not on their distance. A search that calls a model counts as one of the key's
+    requests, unless `counts` is false because a chat follows.
     """
     if top_k < 1:
         return []
     search_query = Query(
         text=query[:LONGEST_QUERY],
         bases=[base],
-        k=min(top_k, MOST_HITS),
+        k=min(top_k if threshold >= UNFILTERED else max(top_k, CANDIDATES), MOST_HITS),
         similarities=True,
         models=models_for(parts, grant),
     )
     if counts and parts.knowledge.search.asks_models(search_query):
         parts.gateway.count(grant)
     results = await parts.knowledge.search.search(search_query)
-    return [each for each in results.hits if threshold >= UNFILTERED or distance(each) <= threshold]
+    return [each for each in results.hits if threshold >= UNFILTERED or distance(each) <= threshold][:top_k]
 
 
 def distance(hit: Hit) -> float:
-    """Return the squared distance of unit vectors, 2 - 2 cos; a hit without a vector has its score in place of the cosine."""
+    """Return the squared distance of unit vectors, 2 - 2 cos; a hit without a vector has its fused score for the cosine."""
     similarity = hit.scores.similarity
-    return 2 * (1 - hit.score) if similarity is None else max(0.0, 2 - 2 * similarity)
+    return 2 * (1 - hit.scores.fused) if similarity is None else max(0.0, 2 - 2 * similarity)
 
 
 async def _hit_docs(knowledge: KnowledgeService, hits: Sequence[Hit]) -> list[FoundDoc]:

@@ -26,7 +26,7 @@ from modelyard.compat.swift.client import (
 from modelyard.core.config import Settings
 from modelyard.core.errors import InvalidParameter, NotFound
 from modelyard.infer.engine import Engine
-from modelyard.infer.launching import engine_of
+from modelyard.infer.launch_request import engine_of
 from modelyard.infer.progress import bar
 from modelyard.infer.requests import AdapterRequest, InferRequest, RequestConfig
 from modelyard.infer.stats import six

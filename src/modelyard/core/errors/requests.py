@@ -157,9 +157,9 @@ class PathNotFound(NotFound):
 
     code = "path_not_found"
 
-    def __init__(self, method: str, path: str, meant: str | None = None) -> None:
-        hint = f" Did you mean {meant}?" if meant else ""
-        super().__init__(f"There is no {method} {path} here.{hint} /docs lists the routes.")
+    def __init__(self, method: str, path: str, meant: str | None = None, hint: str = "") -> None:
+        hints = [f"Did you mean {meant}?"] if meant else [hint] if hint else []
+        super().__init__(" ".join([f"There is no {method} {path} here.", *hints, "/docs lists the routes."]))
 
 
 class MethodNotAllowed(ModelyardError):

@@ -20,7 +20,7 @@ from modelyard.dialects.counting import prompt_tokens
 from modelyard.gateway.app import Gateway
 from modelyard.gateway.apps import caller_of
 from modelyard.gateway.middleware.limits import Allowance
-from modelyard.gateway.mounts import MountStyle
+from modelyard.gateway.mounts import MountStyle, UnknownPaths
 from modelyard.protocol.anthropic import CountedMessages, MessagesRequest, TokensCounted
 
 
@@ -38,6 +38,9 @@ def head(identity: bytes, allowances: Sequence[Allowance]) -> Headers:
 
 
 STYLE = MountStyle(errors=FORM, head=head)
+HINTS = {
+    "/v1/messages/batches": "Batches are at /v1/batches here, in OpenAI's form, with requests for /v1/chat/completions."
+}
 
 
 class AnthropicApi:
@@ -51,6 +54,7 @@ class AnthropicApi:
         """Mount the apps at their paths."""
         self._gateway.mount("/v1/messages", self.messages, style=STYLE)
         self._gateway.mount("/v1/messages/count_tokens", self.count_tokens, style=STYLE)
+        self._gateway.mounts.add_unknown("/v1/messages/", UnknownPaths(STYLE, HINTS))
 
     async def messages(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a conversation, whole or as a stream."""

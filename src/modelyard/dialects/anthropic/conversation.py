@@ -9,7 +9,7 @@ import msgspec
 from modelyard.core.errors import InvalidParameter
 from modelyard.dialects.alternating import AlternatingMessages, Body
 from modelyard.dialects.anthropic.signatures import thought_of
-from modelyard.dialects.parts import plain, text_part
+from modelyard.dialects.parts import document_text, plain, text_part
 from modelyard.protocol.anthropic import (
     AnyBlock,
     Base64Data,
@@ -188,5 +188,4 @@ def _document(block: DocumentBlock, place: str) -> list[Body]:
         pictures = [_picture(each, place) for each in inner if isinstance(each, ImageBlock)]
     else:
         raise InvalidParameter(f"{place}.source", "documents must be read before a request is translated.")
-    head = [f"{name}: {value}" for name, value in (("Title", block.title), ("Context", block.context)) if value]
-    return [text_part("\n".join(["<document>", *head, *([""] if head else []), text, "</document>"])), *pictures]
+    return [text_part(document_text(text, block.title, block.context)), *pictures]

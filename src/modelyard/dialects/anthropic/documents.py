@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelyard.core.access import Grant
 from modelyard.core.errors import InvalidParameter
 from modelyard.dialects.anthropic.request import blocks_of
-from modelyard.dialects.attachments import Attachments, RequestFiles, file_name
+from modelyard.dialects.attachments import LINKED, Attachments, RequestFiles, file_name
 from modelyard.protocol.anthropic import (
     Base64Data,
     BlockData,
@@ -16,8 +16,6 @@ from modelyard.protocol.anthropic import (
     PlainData,
     StoredData,
 )
-
-LINKED = "documents are not fetched from other servers; send their content, or upload them to /v1/files."
 
 
 async def with_content(request: CountedMessages, attachments: Attachments, grant: Grant | None) -> None:

@@ -30,7 +30,7 @@ from modelyard.dialects.ollama.request import (
 )
 from modelyard.gateway.apps import caller_of
 from modelyard.gateway.asgi import ErrorForm
-from modelyard.gateway.mounts import MountStyle
+from modelyard.gateway.mounts import MountStyle, UnknownPaths
 from modelyard.protocol.models import ModelInfo
 from modelyard.protocol.ollama import (
     OllamaChatRequest,
@@ -92,6 +92,7 @@ class OllamaApi:
         self._gateway.mount("/api/tags", self.tags, read, STYLE, LISTING)
         self._gateway.mount("/api/ps", self.running, read, STYLE, LISTING)
         self._gateway.mount("/api/version", self.version, read, STYLE, LISTING)
+        self._gateway.mounts.add_unknown("/api/", UnknownPaths(STYLE))
         creations = OllamaCreations(self._parts, self._origins, LINE_HEADERS)
         creations.mount(STYLE)
         OllamaPulls(self._parts, self._origins, creations, LINE_HEADERS).mount(STYLE)

@@ -17,7 +17,7 @@ from modelyard.core.asgi import Headers, Receive, Scope, Send
 from modelyard.core.errors import InvalidParameter, NotFound
 from modelyard.core.trust import Trust, counts_as_owner, trust_of
 from modelyard.core.types import ModelType
-from modelyard.dialects.audited import AuditedApp
+from modelyard.dialects.audit import AuditedApp
 from modelyard.dialects.calling import send_json
 from modelyard.dialects.ollama.blobs import WeightBlobs
 from modelyard.dialects.ollama.blueprint import derived

@@ -15,7 +15,7 @@ from modelyard.core.asgi import Headers, Receive, Scope, Send
 from modelyard.core.errors import BadRequest, Conflict, InternalError, InvalidParameter, ModelNotFound, ModelyardError
 from modelyard.core.names import BASE
 from modelyard.core.trust import counts_as_owner, trust_of
-from modelyard.dialects.audited import AuditedApp
+from modelyard.dialects.audit import AuditedApp
 from modelyard.dialects.calling import send_json
 from modelyard.dialects.ollama import listing
 from modelyard.dialects.ollama.creating import REGISTERING, OllamaCreations

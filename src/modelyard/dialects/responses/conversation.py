@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from modelyard.core.errors import InvalidParameter
 from modelyard.dialects.alternating import AlternatingMessages, Body
 from modelyard.dialects.anthropic.conversation import REMINDER
-from modelyard.dialects.parts import text_part
+from modelyard.dialects.parts import document_text, text_part
 from modelyard.dialects.responses.custom import arguments_of
 from modelyard.dialects.responses.earlier_calls import HOSTED, call_and_result, without_answered
 from modelyard.dialects.responses.reasoning import unpacked
 from modelyard.dialects.responses.tools import flat_name
+from modelyard.protocol.messages import FILE_FIELDS
 from modelyard.protocol.responses_items import (
     AgentMessageItem,
     AnyItem,
@@ -170,7 +171,7 @@ def _texts(parts: Iterable[AnyPart]) -> Iterable[str]:
         elif isinstance(part, EarlierRefusal):
             yield part.refusal
         elif isinstance(part, FileInput) and part.text is not None:
-            yield _document(part)
+            yield document_text(part.text, part.filename)
 
 
 def content_parts(content: str | Sequence[AnyPart], place: str) -> list[Body]:
@@ -193,12 +194,8 @@ def _part(part: AnyPart, place: str) -> Body:
         sound = part.input_audio
         return {"type": "input_audio", "input_audio": {"data": sound.data, "format": sound.format}}
     if isinstance(part, FileInput):
-        if part.text is None:
-            raise InvalidParameter(f"{place}.file_data", "it is required: the document; or give 'file_id'.")
-        return text_part(_document(part))
+        if part.text is None:  # the gateway reads it (`dialects/chat_files.py`)
+            named = {name: value for name in FILE_FIELDS if (value := getattr(part, name)) is not None}
+            return {"type": "file", "file": named}
+        return text_part(document_text(part.text, part.filename))
     return text_part(part.refusal if isinstance(part, EarlierRefusal) else part.text)
-
-
-def _document(part: FileInput) -> str:
-    head = f"Title: {part.filename}\n\n" if part.filename else ""
-    return f"<document>\n{head}{part.text}\n</document>"

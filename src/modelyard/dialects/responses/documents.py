@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modelyard.core.access import Grant
-from modelyard.core.errors import InvalidParameter
-from modelyard.dialects.attachments import Attachments, RequestFiles, file_name
+from modelyard.dialects.attachments import Attachments
 from modelyard.dialects.responses.conversation import OUTPUTS, TEXTS, Placed
 from modelyard.protocol.responses_items import (
     AnyPart,
@@ -14,8 +13,6 @@ from modelyard.protocol.responses_items import (
     ImageInput,
     MessageItem,
 )
-
-LINKED = "documents are not fetched from other servers; send their content, or upload them to /v1/files."
 
 
 async def with_content(items: Sequence[Placed], attachments: Attachments, grant: Grant | None) -> None:
@@ -26,7 +23,7 @@ async def with_content(items: Sequence[Placed], attachments: Attachments, grant:
             data = await files.picture(part.file_id, f"{place}.file_id")
             part.image_url = f"data:{data.media_type};base64,{data.data}"
         elif isinstance(part, FileInput):
-            part.text = await _text(part, place, files)
+            part.text = await files.document(part, place)
 
 
 def _parts(items: Sequence[Placed]) -> Iterator[tuple[AnyPart, str]]:
@@ -40,20 +37,3 @@ def _parts(items: Sequence[Placed]) -> Iterator[tuple[AnyPart, str]]:
             for index, each in enumerate(item.output):
                 if not isinstance(each, TEXTS):
                     yield each, f"{place}.output[{index}]"
-
-
-async def _text(part: FileInput, place: str, files: RequestFiles) -> str:
-    if part.file_url:
-        raise InvalidParameter(f"{place}.file_url", LINKED)
-    if part.file_id:
-        text, name = await files.text(part.file_id, f"{place}.file_id")
-        part.filename = part.filename or name
-        return text
-    if not part.file_data:
-        raise InvalidParameter(f"{place}.file_data", "it is required: the document; or give 'file_id'.")
-    kind, data = "", part.file_data
-    if data.startswith("data:"):
-        head, _, data = data.partition(",")
-        kind = head.removeprefix("data:").partition(";")[0]
-    name = part.filename or file_name(None, kind or "text/plain")
-    return await files.encoded(data, f"{place}.file_data", name)

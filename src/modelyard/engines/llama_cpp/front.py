@@ -20,7 +20,7 @@ from modelyard.core.errors import InvalidParameter
 from modelyard.core.fetching import hosts_of_replica
 from modelyard.core.types import Address
 from modelyard.core.wording import reason
-from modelyard.engines.llama_cpp import figures, tokenizing, tokens
+from modelyard.engines.llama_cpp import figures, tokenizer, tokens
 from modelyard.engines.llama_cpp.dialect import PLANNERS, plan
 from modelyard.engines.llama_cpp.faults import envelope, mended, sentence
 from modelyard.engines.llama_cpp.links import EventRelay, Link, Pipe, WholeAnswer
@@ -190,7 +190,7 @@ class ClientConnection(asyncio.Protocol):
         if request.path == tokens.PATH and request.method == b"POST":
             await self._convert(request)
             return
-        if request.path in tokenizing.PATHS and request.method == b"POST":
+        if request.path in tokenizer.PATHS and request.method == b"POST":
             await self._tokenize(request)
             return
         if request.path == figures.PATH and request.method == b"GET":
@@ -284,7 +284,7 @@ class ClientConnection(asyncio.Protocol):
         def ask(target: bytes, body: Body) -> Awaitable[tuple[int, bytes]]:
             return self._ask(replace(request, target=target).wire(msgspec.json.encode(body)))
 
-        found = await tokenizing.answer(request.path, bytes(request.body), ask, front.context, front.vocabulary)
+        found = await tokenizer.answer(request.path, bytes(request.body), ask, front.context, front.vocabulary)
         self._respond(*found)
 
     async def _check_empty(self, request: FrontRequest, place: str) -> None:

@@ -101,9 +101,6 @@ class RunningModels(Protocol):
     def chats(self, grant: Grant | None = None) -> str | None:
         """A chat model that a key may use; None if none runs."""
 
-    def ranker(self, grant: Grant | None = None) -> str | None:
-        """A rerank model that a key may use; None if none runs."""
-
     def context_length(self, name: str) -> int | None:
         """Tokens of prompt and answer that a model reads at most; None if that is not known."""
 
@@ -128,7 +125,6 @@ class Answering:
                 mode=question.mode,
                 where=question.where,
                 rerank=question.rerank,
-                ranker=self._running.ranker(question.grant),
                 min_score=question.min_score,
                 models=question.models,
             )

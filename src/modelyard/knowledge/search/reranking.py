@@ -81,16 +81,19 @@ class Reranking:
         self._paused: dict[str, float] = {}
         """Model → when it may be used again."""
 
-    def ranker(self, named: str | None, running: str | None, text: str, rerank: bool | None) -> Ranker | None:
-        """The model for a query: the one that the query or its base names, else the running one, if it is good enough."""
+    def ranker(self, named: str | None, running: Sequence[str], text: str, rerank: bool | None) -> Ranker | None:
+        """The model for a query: the one that the query or its base names, else the first running one that is good enough.
+
+        A query that demands to be ranked (`rerank`) gets the first running one also if none is good enough.
+        """
         if rerank is False:
             return None
         if named is not None:
             return Ranker(named, named=True)
-        if running is None or rerank:
-            return None if running is None else Ranker(running, named=True)
-        usable = self._seconds > 0 and self._paused.get(running, 0.0) <= self._clock()
-        return Ranker(running, named=False) if usable and self._reads(running, script_of(text)) else None
+        good = next((model for model in running if self._is_good(model, script_of(text))), None)
+        if rerank:
+            return Ranker(good or running[0], named=True) if running else None
+        return None if good is None else Ranker(good, named=False)
 
     async def rank(
         self, ranker: Ranker, models: Models | None, text: str, hits: list[Hit], *, strict: bool
@@ -117,6 +120,11 @@ class Reranking:
         for task in self._tests.values():
             task.cancel()
         await asyncio.gather(*self._tests.values(), return_exceptions=True)
+
+    def _is_good(self, model: str, script: Script) -> bool:
+        """Whether a model that nobody named may rank: there is time for it, it was not too slow lately, and reads the script."""
+        usable = self._seconds > 0 and self._paused.get(model, 0.0) <= self._clock()
+        return usable and self._reads(model, script)
 
     def _reads(self, model: str, script: Script) -> bool:
         """Whether a model reads a script. It begins to take the test if it has not, and reads nothing until then."""

@@ -74,9 +74,7 @@ class Query:
     rerank: bool | None = None
     """None reranks if there is a rerank model that answers; True raises that model's errors."""
     rerank_model: str | None = None
-    """None for that of a base, else `ranker`."""
-    ranker: str | None = None
-    """A rerank model that runs and that the caller may use. It ranks if none is named, it reads the query and is quick."""
+    """None for that of a base, else one that runs, if it reads the query and is quick."""
     min_score: float = 0.0
     similarities: bool = False
     """Whether hits found by words only also get a cosine similarity."""
@@ -192,7 +190,8 @@ class Search:
 
     def _ranker(self, query: Query) -> Ranker | None:
         """The rerank model of a query; None if none ranks its hits."""
-        ranker = self.reranking.ranker(query.named_ranker, query.ranker, query.text, query.rerank)
+        running = (query.models or self._models).rankers()
+        ranker = self.reranking.ranker(query.named_ranker, running, query.text, query.rerank)
         return None if ranker is not None and not ranker.named and query.k > MOST_RANKED else ranker
 
     async def _ranked(

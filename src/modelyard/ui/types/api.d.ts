@@ -3031,7 +3031,7 @@ export interface RankedText {
 
 /** How hits are ranked. */
 export interface RankingOptions {
-  /** `auto`: by the base's rerank model if it has one; `none`: by words and vectors alone; else the uid of a rerank model. */ ranker?: string | null;
+  /** `auto`: by the base's rerank model, else one that runs; `none`: by words and vectors alone; else a rerank model's uid. */ ranker?: string | null;
   score_threshold?: number;
 }
 

@@ -16,10 +16,10 @@ from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.db.evaluation_tables import EvaluationQuestionRow, EvaluationRunRow
 from modelyard.db.session import Database
 from modelyard.db.tables import KnowledgeBase
-from modelyard.jobs.running import RunningJob
+from modelyard.jobs.running_job import RunningJob
 from modelyard.jobs.service import Jobs, new_id
 from modelyard.jobs.types import CoroutineWork, Job, JobKind, Recovery
-from modelyard.knowledge.evaluating.sets import EvaluationSets
+from modelyard.knowledge.evaluations.sets import EvaluationSets
 from modelyard.knowledge.search import metrics
 from modelyard.knowledge.search.evaluation import difference
 from modelyard.knowledge.search.judgments import JudgedQuestion, grades, judged, ranking

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from modelyard.catalog.describing import one_line
+from modelyard.catalog.descriptions import one_line
 from modelyard.catalog.family import Family, ModelSource, Spec
 from modelyard.catalog.index import FAMILIES
 from modelyard.catalog.record import record

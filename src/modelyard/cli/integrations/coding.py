@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from modelyard.cli.connecting.settings_files import SettingsFile
-from modelyard.cli.connecting.setup import KEY_VARIABLE, Program, Setup, Target, assignment
+from modelyard.cli.integrations.settings_files import SettingsFile
+from modelyard.cli.integrations.setup import KEY_VARIABLE, Program, Setup, Target, assignment
 
 AGENT_CONTEXT = 16_384
 """Tokens that the first requests of Codex (9,000), Claude Code (6,000) and opencode (10,000) leave room in."""

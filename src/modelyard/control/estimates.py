@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from modelyard.catalog.find import find, locate
 from modelyard.catalog.index import Catalog
-from modelyard.control.choosing import UNKNOWN_CONTEXT, USUAL_CONTEXT, Offer, Requirements, choose, runnable, weigh
-from modelyard.control.launching import checked_hub, family_offers, is_here, model_type
+from modelyard.control.engine_choice import UNKNOWN_CONTEXT, USUAL_CONTEXT, Offer, Requirements, choose, runnable, weigh
+from modelyard.control.launch_plans import checked_hub, family_offers, is_here, model_type
 from modelyard.control.placement import Machine, fits_on
 from modelyard.core.errors import BadRequest, InvalidParameter
 from modelyard.core.memory import CACHE_TYPES, footprint

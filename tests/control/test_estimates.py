@@ -9,8 +9,8 @@ import pytest
 
 from modelyard.catalog.index import FAMILIES
 from modelyard.control.architectures import supported_architectures
-from modelyard.control.choosing import Offer
-from modelyard.control.estimating import Estimate, cache_type, engines_of, entries, estimate_memory, offers_of
+from modelyard.control.engine_choice import Offer
+from modelyard.control.estimates import Estimate, cache_type, engines_of, entries, estimate_memory, offers_of
 from modelyard.control.placement import Claims, Machine
 from modelyard.core.errors import HubUnavailable, InvalidParameter, NotFound
 from modelyard.core.memory import CACHE_TYPES
@@ -19,7 +19,7 @@ from modelyard.engines import ENGINES
 from modelyard.protocol.engines import EstimateRequest
 from modelyard.protocol.models import LaunchRequest
 from tests import make_gguf
-from tests.control.test_choosing import machine
+from tests.control.test_engine_choice import machine
 from tests.engine_environments import give_environments
 
 GIB = 2**30

@@ -11,7 +11,7 @@ import pytest
 from modelyard.core.errors import AdapterInvalid, BadRequest, InvalidParameter
 from modelyard.infer import Engine
 from modelyard.infer.engine import named_adapters
-from modelyard.infer.launching import LaunchSpec, absolute, body, engine_of, training
+from modelyard.infer.launch_request import LaunchSpec, absolute, body, engine_of, training
 from tests.adapter_files import gguf_adapter, peft_adapter
 
 QWEN = "qwen/Qwen2-0.5B-Instruct"

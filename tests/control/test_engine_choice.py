@@ -11,7 +11,7 @@ import pytest
 from modelyard.catalog.family import Dimensions, Family, ModelSource, Spec
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import matching, variants
-from modelyard.control.choosing import Candidate, Offer, Requirements, choose, decide, gpu_counts, runnable
+from modelyard.control.engine_choice import Candidate, Offer, Requirements, choose, decide, gpu_counts, runnable
 from modelyard.control.placement import Claims, Machine
 from modelyard.core.errors import InvalidParameter, NoEngineFits, NotEnoughMemory
 from modelyard.core.types import Device, Footprint, Hardware, Model, ModelType

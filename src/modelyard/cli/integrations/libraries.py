@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 
-from modelyard.cli.connecting.setup import Lines, Program, Setup, Target
+from modelyard.cli.integrations.setup import Lines, Program, Setup, Target
 
 
 def _openai(target: Target) -> Setup:

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelyard.cli.connecting.setup import KeySource, Program, Target
+from modelyard.cli.integrations.setup import KeySource, Program, Target
 from modelyard.core.errors import BadRequest, NotFound
 from modelyard.core.names import BASE
 

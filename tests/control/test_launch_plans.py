@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from modelyard.control.launching import checked_hub, checked_uid, plan_launch
+from modelyard.control.launch_plans import checked_hub, checked_uid, plan_launch
 from modelyard.control.other_engines import naming_others
 from modelyard.control.placement import Machine
 from modelyard.control.privileges import Permit

@@ -29,14 +29,14 @@ from modelyard.core.fetching import Hosts, fetch
 from modelyard.core.names import composed
 from modelyard.core.wording import reason
 from modelyard.db.tables import KnowledgeBase
-from modelyard.jobs.running import RunningJob
+from modelyard.jobs.running_job import RunningJob
 from modelyard.jobs.service import Jobs, new_id
 from modelyard.jobs.types import CoroutineWork, Job, JobKind, Recovery
 from modelyard.knowledge.documents.blobs import whole
 from modelyard.knowledge.documents.documents import StoredContent
 from modelyard.knowledge.documents.loaders import extensions
-from modelyard.knowledge.importing import web
-from modelyard.knowledge.importing.folders import OpenedFile, collect, open_file, portions
+from modelyard.knowledge.imports import web
+from modelyard.knowledge.imports.folders import OpenedFile, collect, open_file, portions
 from modelyard.knowledge.service import KnowledgeService
 
 KIND = "document_import"

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from modelyard.cli.connecting.settings_files import SettingsFile
-from modelyard.cli.connecting.setup import KEY_VARIABLE, Lines, Program, Setup, Target
+from modelyard.cli.integrations.settings_files import SettingsFile
+from modelyard.cli.integrations.setup import KEY_VARIABLE, Lines, Program, Setup, Target
 
 
 def _continue(target: Target) -> Setup:

@@ -14,7 +14,7 @@ from modelyard.catalog.index import FAMILIES, Catalog
 from modelyard.catalog.memory import sketch
 from modelyard.catalog.resolve import Variant, matching
 from modelyard.control import adapter_files
-from modelyard.control.choosing import EngineChoice, Offer, Requirements, decide
+from modelyard.control.engine_choice import EngineChoice, Offer, Requirements, decide
 from modelyard.control.family_options import options_of_family
 from modelyard.control.other_engines import naming_others
 from modelyard.control.placement import Machine, show

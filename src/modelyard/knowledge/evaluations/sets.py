@@ -15,7 +15,7 @@ from modelyard.db.evaluation_tables import EvaluationQuestionRow, EvaluationRunR
 from modelyard.db.session import Database, retried
 from modelyard.db.tables import KnowledgeBase
 from modelyard.jobs.service import new_id
-from modelyard.knowledge.evaluating.exchange import NewQuestion
+from modelyard.knowledge.evaluations.exchange import NewQuestion
 
 MOST_SETS = 100
 """Sets of a base."""

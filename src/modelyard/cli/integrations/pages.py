@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from modelyard.cli.connecting.setup import KEY_VARIABLE, Lines, Program, Setup, Target, assignment
+from modelyard.cli.integrations.setup import KEY_VARIABLE, Lines, Program, Setup, Target, assignment
 
 
 def _open_webui(target: Target) -> Setup:

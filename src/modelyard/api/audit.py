@@ -6,15 +6,13 @@ import time
 
 import msgspec
 
-from modelyard.api.paths import match_of
+from modelyard.api.paths import REQUEST_ID, match_of
 from modelyard.control.keys import KeyStore
 from modelyard.core.access import Access, Grant
 from modelyard.core.asgi import App, Message, Receive, Scope, Send
 from modelyard.core.errors import InvalidKey
 from modelyard.monitor.audit import AuditLog, Change
 
-REQUEST_ID = "request_id"
-"""Key in `scope["state"]` of a management request's id."""
 READ_BYTES = 64 * 1024
 """Bytes of a body in which the name of what is changed is looked for."""
 NAMES = ("model_uid", "lora_name", "knowledge_base_name", "username", "name", "model_name", "kind")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelyard.cli.writing import replacing
+from modelyard.cli.output_files import replacing
 from modelyard.core.errors import BadRequest
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelyard.cli.connecting.settings_files import SettingsFile, render
+from modelyard.cli.integrations.settings_files import SettingsFile, render
 from modelyard.core.names import BASE
 
 KEY_VARIABLE = "MODELYARD_API_KEY"
