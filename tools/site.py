@@ -31,14 +31,23 @@ CHINESE = "中文"
 
 
 def navigation() -> list[dict[str, Any]]:
-    """The sections of the index with the title and the path of each page, as Zensical's `nav` has them."""
+    """The sections and groups of the index with the title and the path of each page, as Zensical's `nav` has them."""
     sections: list[dict[str, Any]] = [{"Modelyard": "README.md"}, {"All pages": INDEX}]
     for part in (ROOT / INDEX).read_text(encoding="utf-8").split("\n## ")[1:]:
         heading, _, body = part.partition("\n")
-        rows = [row for row in body.splitlines() if row.startswith("|")]
-        pages = [_entry(title, _path(link)) for row in rows for title, link in ROW_LINK.findall(row)]
+        first, *groups = body.split("\n### ")
+        pages = _entries(first)
+        for group in groups:
+            title, _, rows = group.partition("\n")
+            pages.append({title: _entries(rows)})
         sections.append({CHINESE if CHINESE in heading else heading: pages})
     return sections
+
+
+def _entries(text: str) -> list[dict[str, Any]]:
+    """The pages that the rows of a table name."""
+    rows = [row for row in text.splitlines() if row.startswith("|")]
+    return [_entry(title, _path(link)) for row in rows for title, link in ROW_LINK.findall(row)]
 
 
 def _entry(title: str, path: str) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from modelyard.core.errors import CannotStart
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The settings file of the home folder that a variable names; it does not exist yet."""
     monkeypatch.setenv("MODELYARD_HOME", str(tmp_path))
-    monkeypatch.delenv("MODELYARD_CONFIG", raising=False)
+    for name in ("MODELYARD_CONFIG", "MODELYARD_LANGUAGE"):
+        monkeypatch.delenv(name, raising=False)
     yield tmp_path / "modelyard.toml"
 
 
@@ -75,7 +76,7 @@ def test_nothing_is_wrong_with_nothing(file: Path) -> None:
     assert list(origins.problems()) == []
 
 
-@pytest.mark.parametrize("name", ["endpoint", "api_key", "config"])
+@pytest.mark.parametrize("name", ["endpoint", "api_key", "language", "config"])
 def test_variables_of_clients_are_no_wrong_settings(file: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write(file, "")
     monkeypatch.setenv(f"MODELYARD_{name.upper()}", str(file))
