@@ -28,7 +28,8 @@ def made(kind: type[Any], **fields: Any) -> Any:
 
 
 def message(role: str) -> MessageItem:
-    return made(MessageItem, type="message", role=role, content="words")
+    found: MessageItem = made(MessageItem, type="message", role=role, content="words")
+    return found
 
 
 USER, AGENT, SYSTEM = message("user"), message("assistant"), message("system")
