@@ -38,6 +38,8 @@ from tools.mutants import Mutant, mutants
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("control", "gateway", "knowledge", "compat", "cli")
 STATE = ROOT / ".mutants"
+SUITES = "contract.py"
+"""Files of tests that plug-ins inherit. They are left out: a test need not notice changes of tests."""
 COPIED = ("src", "tests", "tools", "docs", "requirements")
 KILLED, TIMEOUT, SURVIVED, UNTESTED = "killed", "timeout", "survived", "untested"
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line",
@@ -236,7 +238,9 @@ def sample(folder: Path, packages: Sequence[str], count: int, seed: int) -> Iter
     for place, package in enumerate(packages):
         share = count // len(packages) + (place < count % len(packages))
         base = folder / "src" / "modelyard" / package
-        paths = sorted(base.rglob("*.py")) or [path for path in [base.with_suffix(".py")] if path.is_file()]
+        paths = sorted(path for path in base.rglob("*.py") if path.name != SUITES) or [
+            path for path in [base.with_suffix(".py")] if path.is_file()
+        ]
         if not paths:
             raise SystemExit(f"There is no package '{package}' in src/modelyard.")
         found = [

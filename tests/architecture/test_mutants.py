@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tools.mutants import mutants
-from tools.mutate import SURVIVED, TIMEOUT, Result, imports, mirrored, picked, report
+from tools.mutate import SURVIVED, TIMEOUT, Result, imports, mirrored, picked, report, sample
 
 CHANGES = {
     "x = a < b": ["x = (a <= b)"],
@@ -62,6 +62,16 @@ def test_the_same_seed_picks_the_same_mutants_and_kinds_take_turns() -> None:
     found = mutants("x.py", "x = [1, 2, 3, 4, 5, 6, 7, 8]\ny = a < b")
     first, again = (picked(found, 2, random.Random(7)) for _ in range(2))
     assert first == again and {each.kind for each in first} == {"constant changed", "comparison flipped"}
+
+
+def test_suites_of_tests_for_plug_ins_have_no_mutants(tmp_path: Path) -> None:
+    for name in ("a.py", "deep/b.py", "deep/contract.py"):
+        path = tmp_path / "src/modelyard/cli" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x = [1, 2]\ny = a < b\n")
+    found = list(sample(tmp_path, ["cli"], 100, 1))
+    assert {Path(mutant.path).name for _, mutant in found} == {"a.py", "b.py"} and len(found) == 10
+    assert [mutant for _, mutant in sample(tmp_path, ["cli"], 4, 1)] == [mutant for _, mutant in found][:4]
 
 
 def test_a_file_is_tested_by_its_package_and_its_namesakes_or_else_by_importers(tmp_path: Path) -> None:

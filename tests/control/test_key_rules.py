@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import select, update
 
 from modelyard.control import passwords
+from modelyard.control.key_owners import joined_makers, limited_makers, quotas
 from modelyard.control.key_specs import KeySpec
 from modelyard.control.keys import (
     ACCESS_SECONDS,
@@ -24,7 +25,7 @@ from modelyard.control.keys import (
     KeyStore,
     new_secret,
 )
-from modelyard.core.access import Access, Grant
+from modelyard.core.access import Access, Grant, Quota
 from modelyard.core.errors import (
     BadRequest,
     Conflict,
@@ -211,6 +212,40 @@ def test_a_key_shares_the_limits_of_those_that_made_it(on: On) -> None:
         shared = {quota.id: (quota.requests_per_minute, quota.tokens_per_minute) for quota in grant.above}
         assert shared == {maker.id: (5, 50), middle.id: (3, 50)}, "also those of a key that was revoked"
         assert free.makers is None
+
+    on(work)
+
+
+@pytest.mark.parametrize(
+    ("own", "above", "makers"),
+    [
+        ((None, None), [], None),
+        ((5, None), [], ["1"]),
+        ((None, 5), [], ["1"]),
+        ((None, None), [Quota("2", 5, None), Quota("3", None, None)], ["2"]),
+        ((5, 5), [Quota("2", None, 5)], ["1", "2"]),
+    ],
+)
+def test_only_limits_that_exist_are_shared(
+    own: tuple[int | None, int | None], above: list[Quota], makers: list[str] | None
+) -> None:
+    maker = Grant("1", "maker", frozenset(), None, *own, above=tuple(above))
+    assert limited_makers(maker) == makers and limited_makers(None) is None
+    assert joined_makers(Key(id="9", makers=None), maker) == makers
+    assert joined_makers(Key(id="9", makers=["2", "4"]), maker) == ["2", "4", *({*(makers or ())} - {"2"})]
+    assert joined_makers(Key(id="1", makers=None), maker) == ([each for each in makers or () if each != "1"] or None)
+    assert joined_makers(Key(id="9", makers=["4"]), None) == ["4"] and joined_makers(Key(id="9"), None) is None
+
+
+def test_limits_are_those_of_keys_that_made_others(on: On) -> None:
+    async def work(keys: KeyStore) -> None:
+        maker, _ = await keys.create(KeySpec("maker", requests_per_minute=5, tokens_per_minute=50))
+        other, _ = await keys.create(KeySpec("other"))
+        made = [Key(makers=None), Key(makers=[]), Key(makers=[maker.id, "gone"]), Key(makers=[other.id])]
+        async with keys._database.session() as session:
+            assert await quotas(session, made[:2]) == await quotas(session, []) == {}
+            found = await quotas(session, made)
+        assert found == {maker.id: Quota(maker.id, 5, 50), other.id: Quota(other.id, None, None)}
 
     on(work)
 
