@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from modelyard.cli.environments import home_option
-from modelyard.cli.output import in_bytes, json_option, note, print_json
+from modelyard.cli.output import ProgressLines, in_bytes, json_option, note, print_json
 
 
 @click.command(short_help="Save a server's data in one file.")
@@ -24,7 +24,10 @@ def command(file: Path, home: Path | None, as_json: bool) -> None:
     from modelyard.control.backups import back_up
 
     chosen = settings({"home": home})
-    summary = back_up(chosen, file)
+    lines = ProgressLines()
+    summary = back_up(
+        chosen, file, lambda now: lines.offer(lambda: f"Saving: {now.files} files, {in_bytes(now.bytes)}")
+    )
     if as_json:
         print_json({"file": str(file), "files": summary.files, "bytes": file.stat().st_size})
         return

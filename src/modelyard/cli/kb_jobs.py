@@ -5,13 +5,23 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.exit_codes import INTERRUPTED
-from modelyard.cli.output import about, json_option, note, print_json, print_list, print_table, printable
+from modelyard.cli.output import (
+    ProgressLines,
+    about,
+    json_option,
+    note,
+    print_json,
+    print_list,
+    print_table,
+    printable,
+)
 from modelyard.core.errors import ConnectionLost
 from modelyard.core.wording import clean
 
@@ -186,9 +196,12 @@ def _with_remarks(views: Iterator[KnowledgeJobDict]) -> Iterator[KnowledgeJobDic
 
 
 def _with_bar(views: Iterator[KnowledgeJobDict]) -> Iterator[KnowledgeJobDict]:
-    """Pass views on, with a progress bar on a terminal."""
+    """Pass views on, with a progress bar on a terminal and lines elsewhere."""
     if not sys.stderr.isatty():
-        yield from views
+        lines = ProgressLines()
+        for view in views:
+            lines.offer(partial(_progress, view))
+            yield view
         return
     from rich.console import Console
     from rich.markup import escape
@@ -199,12 +212,26 @@ def _with_bar(views: Iterator[KnowledgeJobDict]) -> Iterator[KnowledgeJobDict]:
     with Progress(*columns, *more, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=None, chunks=0)
         for view in views:
-            over = view["done"] + view["failed"] + view["cancelled"]
-            now = ", ".join(f"{name}: {stage}" for name, stage in view["working"].items())
-            progress.update(
-                task, total=view["total"], completed=over, chunks=view["chunks"], description=escape(printable(now))
-            )
+            now = escape(_working(view))
+            progress.update(task, total=view["total"], completed=_ended(view), chunks=view["chunks"], description=now)
             yield view
+
+
+def _ended(view: KnowledgeJobDict) -> int:
+    """How many documents a job has finished, whatever came of them."""
+    return view["done"] + view["failed"] + view["cancelled"]
+
+
+def _working(view: KnowledgeJobDict) -> str:
+    """The documents that a job works on."""
+    return printable(", ".join(f"{name}: {stage}" for name, stage in view["working"].items()))
+
+
+def _progress(view: KnowledgeJobDict) -> str:
+    """The progress of a job in a line."""
+    failed = f", {view['failed']} failed" if view["failed"] else ""
+    line = f"Indexing: {_ended(view)} of {view['total']} documents{failed}, {view['chunks']} chunks"
+    return f"{line}; {_working(view)}" if view["working"] else line
 
 
 def _row(view: KnowledgeJobDict) -> list[str]:

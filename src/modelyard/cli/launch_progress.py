@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from modelyard.cli.output import in_bytes, note, printable
+from modelyard.cli.output import ProgressLines, in_bytes, note, printable
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -36,13 +37,22 @@ def _steps(client: Client, uid: str) -> Iterator[LaunchProgressDict]:
 
 
 def _lines(client: Client, uid: str) -> LaunchProgressDict:
-    last_line = ""
+    last_line, lines = "", ProgressLines()
     for step in _steps(client, uid):
         line = f"{uid}: {_stage(step)}"
         if line != last_line:
             note(line)
             last_line = line
+        else:
+            lines.offer(partial(_with_amount, line, step))
     return step
+
+
+def _with_amount(line: str, step: LaunchProgressDict) -> str:
+    """A line about a launch, with the bytes of its downloads."""
+    files = downloads(step)
+    total = sum(file.total or file.downloaded for file in files)
+    return f"{line}, {in_bytes(sum(file.downloaded for file in files))} of {in_bytes(total)}" if files else line
 
 
 def _bar(client: Client, uid: str) -> LaunchProgressDict:

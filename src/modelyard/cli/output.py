@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import select
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ T = TypeVar("T")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
+FIRST_LINE, NEXT_LINE = 2.0, 10.0
+"""Seconds before the first line about the progress of a command, and between further ones."""
 COLOURS = {
     "READY": "green",
     "LOADING": "yellow",
@@ -34,11 +37,32 @@ def note(text: str, **style: Any) -> None:
     click.echo(click.style(text, **style) if style else text, err=True)
 
 
+class ProgressLines:
+    """Lines about the progress of a command, for where stderr is no terminal, such as the log of a CI job.
+
+    The first one comes soon, further ones seldom; with `--json` there are none.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        context = click.get_current_context(silent=True)
+        self._silent = context is not None and bool(context.params.get("as_json"))
+        self._clock = clock
+        self._began = clock()
+        self._next = self._began + FIRST_LINE
+
+    def offer(self, text: Callable[[], str]) -> None:
+        """Print a text with the seconds so far, if it is time for a line."""
+        now = self._clock()
+        if not self._silent and now >= self._next:
+            self._next = now + NEXT_LINE
+            note(f"{text()}, {now - self._began:.0f} s")
+
+
 @contextmanager
 def counting(what: str, total: int, unit: Literal["things", "bytes"] = "things") -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on a terminal; the value is a function that adds to the count."""
+    """Show a progress bar on a terminal, and lines elsewhere; the value is a function that adds to the count."""
     if not sys.stderr.isatty() or not total:
-        yield lambda _: None
+        yield _line_counter(what, total, in_bytes if unit == "bytes" else str)
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -48,6 +72,19 @@ def counting(what: str, total: int, unit: Literal["things", "bytes"] = "things")
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=total)
         yield lambda count: progress.advance(task, count)
+
+
+def _line_counter(what: str, total: int, text: Callable[[int], str]) -> Callable[[int], None]:
+    """A function that adds to a count and prints lines about it; it prints nothing if there is no total."""
+    lines, done = ProgressLines(), 0
+
+    def add(count: int) -> None:
+        nonlocal done
+        done += count
+        if total:
+            lines.offer(lambda: f"{what}: {text(done)} of {text(total)}")
+
+    return add
 
 
 def agrees(question: str) -> bool:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from modelyard.cli.environments import home_option
-from modelyard.cli.output import in_bytes, json_option, note, print_json
+from modelyard.cli.output import ProgressLines, in_bytes, json_option, note, print_json
+
+if TYPE_CHECKING:
+    from modelyard.control.backups import BackupSummary
 
 
 @click.command(short_help="Restore a server's data from a backup.")
@@ -29,7 +34,7 @@ def command(file: Path, home: Path | None, as_json: bool) -> None:
     read_manifest(file)
     chosen = settings({"home": home})
     with private_files(), take_home(chosen.folder) as lock:
-        summary = asyncio.run(restore(chosen, file, lock))
+        summary = asyncio.run(restore(chosen, file, lock, partial(_show, ProgressLines())))
     manifest = summary.manifest
     if as_json:
         print_json(
@@ -42,3 +47,8 @@ def command(file: Path, home: Path | None, as_json: bool) -> None:
         note(f"The server had these settings: {set_before}")
     if manifest.secrets:
         note(f"Set these again, which are secrets: {', '.join(manifest.secrets)}.")
+
+
+def _show(lines: ProgressLines, summary: BackupSummary) -> None:
+    """Print how much is restored, if it is time for a line."""
+    lines.offer(lambda: f"Restoring: {summary.files} files, {in_bytes(summary.bytes)}")

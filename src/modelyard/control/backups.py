@@ -18,11 +18,11 @@ import subprocess
 import tarfile
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import msgspec
 from sqlalchemy import make_url
@@ -70,10 +70,36 @@ class BackupSummary:
     files: int = 0
     bytes: int = 0
     written: set[str] = field(default_factory=set)
+    watch: Callable[[BackupSummary], None] = lambda summary: None
+    """Called whenever bytes were copied."""
+
+    def count(self, size: int) -> None:
+        """Add copied bytes."""
+        self.bytes += size
+        self.watch(self)
 
 
-def back_up(settings: Settings, target: Path) -> BackupSummary:
-    """Write a backup. An existing file is replaced when the new one is whole. Raises `CannotStart` or errors of the database."""
+@dataclass(frozen=True, slots=True)
+class BackupReader:
+    """A file that is read into or out of a backup."""
+
+    file: IO[bytes]
+    summary: BackupSummary
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, which are counted."""
+        data = self.file.read(size)
+        self.summary.count(len(data))
+        return data
+
+
+def back_up(
+    settings: Settings, target: Path, watch: Callable[[BackupSummary], None] = lambda summary: None
+) -> BackupSummary:
+    """Write a backup. An existing file is replaced when the new one is whole. Raises `CannotStart` or errors of the database.
+
+    `watch` is called while files are copied.
+    """
     if not settings.folder.is_dir():
         raise CannotStart(f"There is no home folder '{settings.folder}'; name it with --home.")
     if target.exists() and not target.is_file():
@@ -82,7 +108,7 @@ def back_up(settings: Settings, target: Path) -> BackupSummary:
         )
     target = target.resolve()
     kind = make_url(settings.database).get_backend_name()
-    summary = BackupSummary(_manifest(kind, asyncio.run(schema_version(settings))))
+    summary = BackupSummary(_manifest(kind, asyncio.run(schema_version(settings))), watch=watch)
     try:
         with _whole_file(target) as raw, tarfile.open(fileobj=raw, mode=_mode(target)) as archive:
             _add_text(archive, MANIFEST, msgspec.json.encode(summary.manifest))
@@ -92,7 +118,7 @@ def back_up(settings: Settings, target: Path) -> BackupSummary:
             try:
                 _copy_sqlite(settings.database, copy) if kind == "sqlite" else _dump(settings.database, copy)
                 archive.add(copy, SQLITE if kind == "sqlite" else DUMP)
-                summary.bytes += copy.stat().st_size
+                summary.count(copy.stat().st_size)
             finally:
                 _remove_database(copy)
             _add_files(archive, settings.folder, summary)
@@ -191,12 +217,11 @@ def _add_files(archive: tarfile.TarFile, home: Path, summary: BackupSummary) -> 
         try:
             with path.open("rb") as file:
                 member = archive.gettarinfo(arcname=f"{HOME}/{name}", fileobj=file)
-                archive.addfile(member, file)
+                archive.addfile(member, cast(IO[bytes], BackupReader(file, summary)))
         except FileNotFoundError:
             continue
         summary.written.add(name)
         summary.files += 1
-        summary.bytes += member.size
 
 
 def _files(home: Path) -> Iterator[Path]:

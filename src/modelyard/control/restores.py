@@ -10,14 +10,24 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from sqlalchemy import make_url
 
-from modelyard.control.backups import DUMP, HOME, KEPT, MANIFEST, SQLITE, BackupSummary, read_manifest, run_postgres
+from modelyard.control.backups import (
+    DUMP,
+    HOME,
+    KEPT,
+    MANIFEST,
+    SQLITE,
+    BackupReader,
+    BackupSummary,
+    read_manifest,
+    run_postgres,
+)
 from modelyard.core.config import Settings
 from modelyard.core.errors import CannotStart
 from modelyard.core.settings_file import NAME as SETTINGS
@@ -30,12 +40,15 @@ WHOLE = "whole"
 """File in it that marks the backup as completely unpacked."""
 
 
-async def restore(settings: Settings, source: Path, lock: IO[str]) -> BackupSummary:
-    """Write a backup into an empty home folder and an empty database. Raises `CannotStart`.
+async def restore(
+    settings: Settings, source: Path, lock: IO[str], watch: Callable[[BackupSummary], None] = lambda summary: None
+) -> BackupSummary:
+    """Write a backup into an empty home folder and an empty database. Raises `CannotStart`. `watch` is called while files are
+    copied.
 
     `lock` is the locked file of the home folder; PostgreSQL's program keeps it, so that no server starts before the program ends.
     """
-    summary = BackupSummary(read_manifest(source))
+    summary = BackupSummary(read_manifest(source), watch=watch)
     kind = make_url(settings.database).get_backend_name()
     if kind != summary.manifest.database:
         raise CannotStart(
@@ -162,11 +175,10 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, staging: Path, s
     target = staging / member.name
     _make_folder(target)
     with data, open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        shutil.copyfileobj(data, file, 1024 * 1024)
+        shutil.copyfileobj(BackupReader(data, summary), file, 1024 * 1024)
     if not database:
         os.utime(target, (member.mtime, member.mtime))
         summary.files += 1
-    summary.bytes += member.size
 
 
 def _is_in_home(name: str) -> bool:
