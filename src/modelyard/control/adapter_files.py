@@ -16,7 +16,7 @@ from modelyard.engines.base import ADAPTERS
 from modelyard.protocol.models import LaunchRequest
 
 DEFAULT_NAME = "default-lora"
-"""The name of an adapter that was launched by its own path, as in ms-swift."""
+"""Name of an adapter whose own path was launched, as in ms-swift."""
 
 
 def separated(request: LaunchRequest) -> tuple[LaunchRequest, tuple[Adapter, ...]]:
@@ -44,7 +44,7 @@ def separated(request: LaunchRequest) -> tuple[LaunchRequest, tuple[Adapter, ...
 
 
 def check(launch: Launch, adapters: Iterable[Adapter]) -> None:
-    """Raise the problem of adapters on a launch: they were made for another model, or do not suit the engine."""
+    """Raise an error for adapters that a launch cannot use: made for another model, or not supported by the engine."""
     for adapter in adapters:
         if adapter.name == launch.uid:
             raise InvalidParameter(

@@ -21,14 +21,14 @@ LOAD, UNLOAD = "/v1/load_lora_adapter", "/v1/unload_lora_adapter"
 
 @dataclass(frozen=True, slots=True)
 class LoadAdapter:
-    """Load an adapter."""
+    """The action of loading an adapter."""
 
     adapter: Adapter
 
 
 @dataclass(frozen=True, slots=True)
 class UnloadAdapter:
-    """Unload an adapter."""
+    """The action of unloading an adapter."""
 
     adapter: Adapter
 
@@ -38,7 +38,7 @@ Change: TypeAlias = LoadAdapter | UnloadAdapter
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """A ready replica, with what a change of its adapters needs."""
+    """A ready replica, with the facts needed to change its adapters."""
 
     replica: str
     uid: str
@@ -61,7 +61,7 @@ class LoadedAdapters:
 def next_change(
     desired: Iterable[Adapter], loaded: Mapping[str, Adapter], failed: Collection[Adapter]
 ) -> Change | None:
-    """The next change towards the wanted adapters. Adapters that are not wanted, or were changed, are unloaded first. Pure."""
+    """The next change towards the desired adapters. Adapters that are not desired, or have changed, are unloaded first. Pure."""
     names = {adapter.name: adapter for adapter in desired}
     for adapter in loaded.values():
         if names.get(adapter.name) != adapter:
@@ -73,7 +73,7 @@ def next_change(
 
 
 class AdapterSync:
-    """Changes adapters as part of the control loop. `changed` wakes the loop; `tell(uid, kind, sentence)` writes an event."""
+    """Changes adapters, as a part of the control loop. `changed` wakes the loop; `tell(uid, kind, sentence)` writes an event."""
 
     def __init__(self, changed: Callable[[], None], tell: Callable[[str, str, str], None], timeout: float) -> None:
         self._changed = changed
@@ -87,7 +87,7 @@ class AdapterSync:
         self._held[replica] = LoadedAdapters({adapter.name: adapter for adapter in adapters}, failed)
 
     def forget(self, replica: str) -> None:
-        """Drop what is known of a replica that has ended."""
+        """Delete the state of a replica that has ended."""
         held = self._held.pop(replica, None)
         if held is not None and held.task is not None:
             held.task.cancel()
@@ -103,7 +103,7 @@ class AdapterSync:
         return held is not None and (held.task is not None or held.loaded.get(adapter.name) == adapter)
 
     def problem(self, replica: str, adapter: Adapter) -> str:
-        """Why a replica could not load an adapter; empty if it did or has not tried yet."""
+        """Why a replica could not load an adapter; empty if it has loaded it or has not tried."""
         held = self._held.get(replica)
         failed = held.failed.get(adapter.name) if held else None
         return failed[1] if failed is not None and failed[0] == adapter else ""

@@ -1,4 +1,4 @@
-"""Keeps a server administered: a change of keys and users may not take away its last administrator."""
+"""Prevents changes of keys and users that would leave a server without an administrator."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from modelyard.db.tables import Key, User
 
 @asynccontextmanager
 async def staying_administered(session: AsyncSession) -> AsyncIterator[None]:
-    """Make a change, in the transaction of the caller, that excludes other changes of administrators.
+    """Make a change in the caller's transaction; no other change of administrators can run at the same time.
 
-    Raises `Conflict` if there was an administrator before, and the change leaves keys or users and no administrator; or only
-    administrators who expire, where there was one who does not. An end that is reached by itself is not refused.
+    Raises `Conflict` if there was an administrator before and the change leaves keys or users but no administrator, or if an
+    administrator without an expiry date existed and only expiring ones are left. An expiry itself is never refused.
     """
     await _lock(session)
     before = await _administered_until(session)

@@ -1,4 +1,4 @@
-"""The model architectures that an engine runs on this machine, by the families of the catalog."""
+"""Lists the model architectures that an engine can run on this machine, from the families of the catalog."""
 
 from __future__ import annotations
 

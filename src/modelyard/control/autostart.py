@@ -1,10 +1,9 @@
-"""The models that the server launches when it starts: their order and their retries.
+"""The models that the server launches when it starts, with their order and retries.
 
-Every desired model is restored without an entry. An entry adds a priority, a number of retries, and a launch even if the model
-was terminated; with `enabled: false` the model is not restored. A model without an entry has the default priority. Models of
-equal priority start together. The next priority begins when each of them is ready or has failed once, so that retries do not
-delay other models.
-"""
+Every desired model is restored, even without an entry. An entry adds a priority, a number of retries, and a launch even if the
+model was terminated; with `enabled: false` the model is not restored. A model without an entry has the default priority. Models
+of equal priority start together. The next priority begins when each of them is ready or has failed once, so that retries do not
+delay other models."""
 
 from __future__ import annotations
 

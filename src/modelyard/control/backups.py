@@ -1,9 +1,8 @@
-"""Backups of a server in one file: its database, documents, stored files, registrations and settings without secrets.
+"""Backups of a server in one file: the database, documents, stored files, registrations, and settings without secrets.
 
-A backup is a tar file: `manifest.json`, then `home/…`, and `database.sqlite` or `database.dump`. It is made while the server
-runs: the database by SQLite's own backup or by pg_dump, as of one moment, and files before and after it, so that those of every
-row are there. Indexes of knowledge bases are not in it, because a server makes them anew from the rows.
-"""
+A backup is a tar file: `manifest.json`, then `home/…`, and `database.sqlite` or `database.dump`. It is written while the server
+runs. SQLite's backup function or pg_dump copies the database as of one moment; files are copied before and after it, so that the
+files of every row are included. Indexes of knowledge bases are left out, because a server rebuilds them from the rows."""
 
 from __future__ import annotations
 
@@ -39,17 +38,17 @@ from modelyard.db.versions import refuse_newer
 FORMAT = 1
 MANIFEST, HOME, SQLITE, DUMP = "manifest.json", "home", "database.sqlite", "database.dump"
 KEPT = ("batches", "blobs", "created", "files", "generations", "knowledge", "registrations")
-"""Folders of the home folder that are in a backup."""
+"""Folders of the home folder that a backup contains."""
 LEFT_OUT = frozenset({"knowledge/indexes", "knowledge/pages", "files/arriving"})
-"""Folders below those that a server makes anew."""
+"""Subfolders that a backup leaves out, because a server rebuilds them."""
 
 
 class BackupManifest(msgspec.Struct, kw_only=True):
-    """What a backup is."""
+    """The description of a backup, its first file."""
 
     format: int
     modelyard: str
-    """The version that made it."""
+    """Version of Modelyard that wrote the backup."""
     schema_version: str
     """The newest migration of its database."""
     database: str
@@ -57,14 +56,14 @@ class BackupManifest(msgspec.Struct, kw_only=True):
     created_at: float
     """Unix time."""
     settings: dict[str, Any]
-    """Settings that a variable or the file had, without secrets."""
+    """Settings that were set by a variable or the settings file, without secrets."""
     secrets: list[str]
-    """Settings that are secret, were set, and are not in the backup."""
+    """Names of secret settings that were set; their values are not in the backup."""
 
 
 @dataclass(slots=True)
 class BackupSummary:
-    """What was written or restored."""
+    """Numbers of what was written or restored."""
 
     manifest: BackupManifest
     files: int = 0
@@ -159,7 +158,7 @@ def _remove_database(copy: Path) -> None:
 
 
 def read_manifest(source: Path) -> BackupManifest:
-    """What a backup is. Raises `CannotStart` for a file that is none, or that a newer version made."""
+    """The description of a backup. Raises `CannotStart` for a file that is not a backup, or was written by a newer version."""
     try:
         with tarfile.open(source) as archive:
             first = archive.next()

@@ -29,7 +29,7 @@ REMEMBERED = 1000  # names of models that were in the cache already when a calle
 
 
 class Caching:
-    """Implements the cache routes."""
+    """Implements the routes about models in the cache folders."""
 
     def __init__(self, catalog: Catalog, reconciler: Reconciler, jobs: Jobs) -> None:
         self._catalog = catalog
@@ -50,7 +50,7 @@ class Caching:
         return inventory(self._catalog, name)
 
     async def versions(self, version: str) -> list[InventoryEntry]:
-        """The cached models of a version string, from any hub. Raises `NotFound`."""
+        """The cached models with this version string, from any hub. Raises `NotFound`."""
         found = [
             entry for entry in await self.entries() if version.lower() in (entry.version.lower(), entry.name.lower())
         ]

@@ -1,4 +1,4 @@
-"""Lists the families of the catalog, filtered and page by page, with what of each would run on this machine."""
+"""Lists the families of the catalog, filtered and page by page, each with the version that would run on this machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TYPES = list(ModelType)
 
 @dataclass(frozen=True, slots=True)
 class CatalogFilter:
-    """Which families to list. None filters nothing."""
+    """Conditions on families to list; None means no condition."""
 
     sees: Callable[[str], bool]
     """Whether the caller may see a family of this name."""

@@ -1,4 +1,4 @@
-"""The command line of a launch request, for people who start from a form. The opposite of `cli/launch.py`. Pure."""
+"""Writes a launch request as a command line, for people who filled in a form. The inverse of `cli/launch.py`. Pure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Inexpressible(Exception):
 
 
 def command_line(request: LaunchRequest) -> str | None:
-    """The command that sends this request, quoted for a shell; None if it has a value that no option expresses."""
+    """The command that sends this request, quoted for a shell; None if no option expresses one of its values."""
     given = {**request.model_dump(exclude_defaults=True), **(request.model_extra or {})}
     try:
         return shlex.join(["modelyard", "launch", *_words(given)])
@@ -121,4 +121,4 @@ SPECIAL: Mapping[str, Callable[[Any], Iterable[str]]] = {
     "replica_config": lambda value: ("--replica-config", json.dumps(value, ensure_ascii=False)),
     "enable_virtual_env": lambda value: ("--enable-virtual-env" if value else "--disable-virtual-env",),
 }
-"""Fields that are written in a way of their own."""
+"""Fields that need a function of their own to be written as options."""

@@ -1,4 +1,4 @@
-"""Creates, scales and removes models: checks the request, writes the row, commits, and nudges the control loop."""
+"""Creates, scales and removes models: checks the request, writes the row, commits, and wakes the control loop."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Deployments:
         return launch.uid
 
     async def default_uid(self, request: LaunchRequest, trust: Trust) -> str:
-        """The uid of a launch that names none, if that uid is free."""
+        """The uid of a launch that does not name one, if that uid is free."""
         return (await self.plan(request, trust)).uid
 
     async def plan(self, request: LaunchRequest, trust: Trust) -> Launch:
@@ -114,7 +114,7 @@ class Deployments:
         return launch
 
     async def dry_run(self, request: LaunchRequest, trust: Trust) -> DryRun:
-        """What `create` would do, by its own steps up to the row, or the error that it would raise. Starts and writes nothing."""
+        """What `create` would do, or the error that it would raise, by the same steps up to the row. Writes nothing."""
         machine = await self.machine()
         result = DryRun(machine)
         try:

@@ -1,4 +1,4 @@
-"""Decides the actions that lead from the observed to the desired state. Pure: no clock, no database, no process."""
+"""Decides which actions lead from the observed to the desired state. Pure: no clock, no database, no process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SETTLED = 60.0  # seconds of readiness after which earlier crashes are forgotten
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """A row of `deployments`, decoded."""
+    """A decoded row of the table `deployments`."""
 
     uid: str
     launch: Launch
@@ -30,7 +30,7 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """A replica, reduced to what decisions need."""
+    """The facts about a replica that decisions depend on."""
 
     name: str
     uid: str
@@ -45,7 +45,7 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The crashes of one ordinal of a model, within one generation."""
+    """The crashes of one ordinal of a model within one generation."""
 
     generation: int
     crashes: int = 0
@@ -74,14 +74,14 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Send the replica no new requests and let those in flight finish."""
+    """Send the replica no new requests, and let those in progress finish."""
 
     replica: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End the replica's process."""
+    """Stop the replica's process."""
 
     replica: str
 

@@ -1,4 +1,4 @@
-"""Checks of the machine that a server runs on, or would run on: Python, hardware, engines, folders, database. Changes nothing."""
+"""Checks the machine of a server: Python, hardware, engines, folders, database. Changes nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PYTHON = (3, 11)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. `state` is `ok`, `warning` or `blocked`; `blocked` means that no server can start."""
+    """A result of a check. `state` is `ok`, `warning` or `blocked`; `blocked` means that the server cannot start."""
 
     state: str
     subject: str
@@ -36,13 +36,13 @@ class Finding:
 
 
 def of_machine() -> Iterator[Finding]:
-    """Findings that depend on no setting."""
+    """Findings that do not depend on settings."""
     yield from _python()
     yield from _hardware()
 
 
 def of_settings(chosen: Settings, every: bool = False) -> Iterator[Finding]:
-    """Findings about engines (with `every` also those for tests), the home folder, the disk and the database."""
+    """Findings about engines (with `every` also those that exist for tests), the home folder, the disk and the database."""
     yield from _engines(chosen.engines_folder, every)
     yield from _home(chosen.folder)
     yield from _database(chosen)

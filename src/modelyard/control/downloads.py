@@ -56,7 +56,7 @@ HOPELESS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class DownloadView:
-    """The current state of a download."""
+    """The present state of a download."""
 
     job: Job
     download: Download
@@ -65,17 +65,17 @@ class DownloadView:
 
     @property
     def names(self) -> list[str]:
-        """The names under which callers started it."""
+        """Names under which callers started the download."""
         return sorted(self.job.details["names"])
 
     @property
     def here(self) -> int:
-        """Bytes that have arrived."""
+        """Bytes that are on this machine."""
         return sum(min(size, file.size) if file.size else size for file, size in self.files)
 
     @property
     def part(self) -> float:
-        """The downloaded part, from 0 to 1."""
+        """The fraction that is on this machine, 0 to 1."""
         total = self.download.size
         if self.job.state is JobState.DONE:
             return 1.0
@@ -83,7 +83,7 @@ class DownloadView:
 
     @property
     def reason(self) -> str:
-        """The progress for people: `3 of 5 files, 45 %`."""
+        """The progress as text for people: `3 of 5 files, 45 %`."""
         whole = sum(size >= file.size for file, size in self.files if size or not file.size)
         paused = ", paused" if self.job.state is JobState.PAUSED else ""
         again = f"; it broke off and is tried again: {self.job.error}" if self.job.error else ""
@@ -91,7 +91,7 @@ class DownloadView:
 
 
 class Downloads:
-    """Starts and controls download jobs. `changed` nudges the control loop."""
+    """Starts and controls download jobs. `changed` wakes the control loop."""
 
     def __init__(self, settings: Settings, jobs: Jobs, changed: Callable[[], None]) -> None:
         self._jobs = jobs
@@ -160,10 +160,10 @@ class Downloads:
         self._jobs.submit(job)
 
     def has_arrived(self, download: Download, who: object, since: float) -> bool:
-        """Whether the files are on this machine; if not, their download is queued or continues. Raises the error of a failed one.
+        """Whether the files are on this machine. If not, their download is queued or continues. Raises the error of a failed one.
 
-        Each `who` receives the error of a failed download once. Its next call, or one of a launch that began after the failure
-        (`since`, Unix time), starts the download again.
+        Each `who` receives the error of a failed download once. The next call with this `who`, or with a launch that began after
+        the failure (`since`, Unix time), starts the download again.
         """
         if is_here(download):
             return True
@@ -193,7 +193,7 @@ class Downloads:
                 self._drop(job)
 
     def of(self, download: Download) -> DownloadView | None:
-        """The download of a model's files, if it is in progress."""
+        """The unfinished download of a model's files, if there is one."""
         job = self._unfinished(uid_of(download))
         return None if job is None else look(job)
 
@@ -286,7 +286,7 @@ class Downloads:
 
 
 class DownloadRecord(msgspec.Struct, frozen=True):
-    """A download in progress, as versions without the table of jobs kept it in a file."""
+    """An unfinished download, in the form of a file that versions without the table of jobs kept."""
 
     download: Download
     names: tuple[str, ...] = ()
@@ -325,14 +325,14 @@ def check_disk(download: Download) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DiskSpace:
-    """A disk, in bytes."""
+    """The size and the free space of a disk, in bytes."""
 
     total: int
     free: int
 
 
 def cache_disk() -> DiskSpace:
-    """The disk that has Hugging Face's cache folder, or would have it."""
+    """The disk that holds, or would hold, the cache folder of Hugging Face."""
     folder = cache_folder()
     while not folder.exists():
         folder = folder.parent
@@ -341,7 +341,7 @@ def cache_disk() -> DiskSpace:
 
 
 def disk_of(download: Download) -> tuple[Path, int, int]:
-    """The folder that exists and will hold a download, the bytes that are missing, and those that are free there."""
+    """The existing folder above a download, the bytes that are still missing, and the free bytes of the folder's disk."""
     missing = sum(max(0, file.size - here) for file, here in progress(download))
     folder = Path(download.folder)
     while not folder.exists():

@@ -1,4 +1,4 @@
-"""Makes a registration record of a repository on a hub, or of files here, from what these say of themselves."""
+"""Drafts a registration record from the metadata of a repository on a hub, or of files on this machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Record = dict[str, Any]
 
 
 def draft(request: DraftRequest, catalog: Catalog, local: bool) -> tuple[ModelType, Record]:
-    """The type and the record of a source. Reads files or asks a hub, and downloads nothing; call it in a thread.
+    """The type and the record of a source. Reads files or queries a hub, and downloads nothing; call it in a thread.
 
     Without `local`, no source is interpreted as a path. Raises `InvalidParameter`, `NotFound`, `ModelFilesInvalid`,
     `HubUnavailable`, or `RegistrationInvalid` for a name that no family can have.
@@ -31,7 +31,7 @@ def draft(request: DraftRequest, catalog: Catalog, local: bool) -> tuple[ModelTy
 
 
 def record_of_model(model: Model, name: str) -> Record:
-    """The record of a model that files or a hub describe."""
+    """The record of a model that was read from files or a hub."""
     record: Record = {
         "version": 2,
         "model_name": name,

@@ -1,4 +1,4 @@
-"""The result of a launch that only says what it would do."""
+"""The result of a dry run: what a launch would do."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ NOTHING = Footprint(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What was decided before the row would be written, or before an error."""
+    """The decisions of a launch up to its row, or up to its error."""
 
     machine: Machine
-    """Hardware and claims by which it was decided."""
+    """Hardware and claims on which the decisions are based."""
     launch: Launch | None = None
     need: Footprint = NOTHING
-    """Memory of one replica of `launch`."""
+    """Memory that one replica needs."""
     missing_bytes: int = 0
-    """Bytes of its download that are not on this machine."""
+    """Bytes of the download that are not on this machine."""
     disk_free: int = 0
-    """Bytes that are free where the download would be kept."""
+    """Free bytes of the disk to which the files would be downloaded."""
     placements: tuple[Placement, ...] = ()
-    """One for each replica."""
+    """The placement of each replica."""
     refusal: ModelyardError | None = None
     """The error that the launch would raise."""
 
 
 def measured(machine: Machine, launch: Launch) -> DryRun:
-    """A launch with the memory and the disk space that it would take. Reads file systems, so call it in a thread."""
+    """A launch with the memory and disk space that it would need. Reads file systems, so call it in a thread."""
     need = ENGINES.get(launch.engine).footprint(launch)
     if launch.model.download is None:
         return DryRun(machine, launch, need)

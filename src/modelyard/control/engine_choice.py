@@ -1,7 +1,6 @@
-"""Chooses model variant and engine where a launch does not name them, and explains why the other engines cannot run it.
+"""Chooses the variant and the engine of a launch that does not name them, and explains why other engines cannot run it.
 
-`runnable` checks each pair of model and engine, `weigh` adds the memory that it needs, and `choose`, which is pure, picks one.
-"""
+`runnable` checks each pair of model and engine, `weigh` adds the memory that it needs, and `choose`, which is pure, picks one."""
 
 from __future__ import annotations
 
@@ -25,9 +24,9 @@ GIGABYTE = 1_000_000_000
 SLOW = 5_500_000_000
 """Bytes of weights read per token above which a CPU is slow: about ten tokens a second on a laptop. 8B at 4 bits is below it."""
 LONG = 20 * GIGABYTE
-"""Bytes. A larger download is chosen only if the request names the model."""
+"""Bytes of a download above which a model is chosen only if the request names it."""
 FOUR_BITS = 4.4
-"""Below this number of bits per weight, a smaller model has better quality."""
+"""Bits per weight below which a smaller model with more bits has better quality."""
 MODEST_BITS = 5.0
 """Bits per weight that suffice where memory is short."""
 USUAL = ("q4_k_m", "q5_k_m", "q6_k", "q8_0")
@@ -40,7 +39,7 @@ SIZES = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size")
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """A model with an engine that could run it."""
+    """A model and an engine that could run it."""
 
     model: Model
     engine: str
@@ -77,7 +76,7 @@ class Candidate(EngineChoice):
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What a launch requires of engine and memory."""
+    """What a launch requires of the engine and the memory."""
 
     uid: str
     engine: str | None = None

@@ -62,7 +62,7 @@ def register(jobs: Jobs, folder: Path) -> None:
 
 
 def unfinished(jobs: Jobs) -> dict[str, Job]:
-    """Engine → the last of its installations that has not ended."""
+    """Engine → id of its newest installation job that has not ended."""
     return {
         str(job.parameters["engine"]): job for job in jobs.store.live.values() if job.kind == KIND and not job.finished
     }

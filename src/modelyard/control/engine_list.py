@@ -19,7 +19,7 @@ from modelyard.runtime.environments import Environments
 def engine_list(folder: Path, hardware: Hardware, installing: Mapping[str, str]) -> EngineList:
     """Every engine, by name, with the schema of a launch. Call it in a thread.
 
-    `folder` holds the engine environments; `installing` has the ids of jobs that make some now.
+    `folder` holds the engine environments; `installing` has the ids of running installation jobs, by engine.
     """
     found = [_of(name, folder, hardware).model_copy(update={"install_job": installing.get(name)}) for name in ENGINES]
     return EngineList(data=found, launch=grouped(LaunchRequest.model_json_schema()))
@@ -35,7 +35,7 @@ def _of(name: str, folder: Path, hardware: Hardware) -> EngineInfo:
 
 
 def engine_info(engine: Engine, folder: Path, hardware: Hardware) -> EngineInfo:
-    """What an engine is and whether it can run here."""
+    """The description of an engine, and whether it can run on this machine."""
     profile, missing = engine.profile, list(absent(engine, folder))
     own = Environments(folder).find(engine.name) if engine.environment else None
     return EngineInfo(

@@ -1,4 +1,4 @@
-"""Estimates without a launch: the engines that can run a model, and the memory that it needs on each."""
+"""Estimates without a launch: which engines can run a model, and the memory that it needs on each."""
 
 from __future__ import annotations
 

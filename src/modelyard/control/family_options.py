@@ -1,4 +1,4 @@
-"""Options of a launch that a registered family brings: its context and its adapters. Pure."""
+"""Launch options that a registered family sets: its context length and its adapters. Pure."""
 
 from __future__ import annotations
 

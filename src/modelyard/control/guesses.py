@@ -1,4 +1,4 @@
-"""Limits how often passwords and keys may be guessed: by address and by user name, with a delay that grows. In memory."""
+"""Limits attempts to guess passwords and keys, by address and by user name, with a growing delay. Kept in memory."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from modelyard.core.fingerprints import fingerprint
 from modelyard.core.names import composed
 
 FIRST_WAIT = 60.0
-"""Seconds of the first delay; each failure after it about doubles the next one."""
+"""Seconds of the first delay; each further failure about doubles the delay."""
 REMEMBERED = 10_000
 """Addresses and names whose failures are remembered, and pairs of both that logged in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """How many failures are free of delay."""
+    """The number of failures that cause no delay."""
 
     failures: int
-    """Failures in a short time after which there is a delay."""
+    """Number of failures in a short time after which attempts are delayed."""
     pardon: float
     """Seconds after which one failure is forgotten."""
     longest_wait: float
-    """Seconds of the longest delay."""
+    """Maximum delay in seconds."""
 
 
 ADDRESS = Bound(failures=10, pardon=300.0, longest_wait=3600.0)
@@ -38,7 +38,7 @@ NAME = Bound(failures=30, pardon=60.0, longest_wait=600.0)
 
 @dataclass(slots=True)
 class Failures:
-    """The failures of an address or a name."""
+    """The recent failures of an address or a name."""
 
     level: float
     """Failures that are not yet forgotten, at `at`."""
@@ -47,7 +47,7 @@ class Failures:
     """When the next attempt is allowed."""
 
     def left(self, bound: Bound, now: float) -> float:
-        """The failures that are not yet forgotten now."""
+        """The number of failures that are not forgotten yet."""
         return max(0.0, self.level - max(0.0, now - self.at) / bound.pardon)
 
     def add(self, bound: Bound, now: float) -> None:
@@ -64,9 +64,9 @@ BoundedName = tuple[Bound, str]
 
 
 class Guesses:
-    """Counts failures. Whether a user exists makes no difference.
+    """Counts failed logins. It makes no difference whether a user exists.
 
-    The bound of a name does not apply to an address from which its owner has logged in, so that nobody can lock others out.
+    The limit of a name does not apply to an address from which its owner has logged in, so that nobody can lock others out.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -76,7 +76,7 @@ class Guesses:
         """Addresses and names that logged in together, the most recent last."""
 
     def check(self, address: str, name: str | None = None) -> None:
-        """Raise `RateLimited` for an attempt that has to wait, before its password is looked at, so that it cannot succeed."""
+        """Raise `RateLimited` for an attempt that must wait. It is called before the password is checked."""
         now = self._clock()
         waits = [found.until - now for key in self._keys(address, name) if (found := self._failures.get(key))]
         if (wait := max(waits, default=0.0)) > 0:
@@ -95,7 +95,7 @@ class Guesses:
             found.add(key[0], now)
 
     def right(self, address: str, name: str) -> None:
-        """Remember that the owner of a name uses an address. Failures stay counted: an attacker may have an account, too."""
+        """Record that a name's owner uses an address. Failures stay counted: an attacker may have an account, too."""
         pair = _network(address), _short(name)
         self._known.pop(pair, None)
         self._known[pair] = None

@@ -1,4 +1,4 @@
-"""Searches hubs for models to launch, and says which of them are on this machine and in the catalog."""
+"""Searches hubs for models to launch, and reports which of them are on this machine and in the catalog."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from modelyard.core.types import ModelType
 
 @dataclass(frozen=True, slots=True)
 class HubFilter:
-    """What a caller looks for."""
+    """The conditions of a search."""
 
     text: str
     hub: str | None = None
-    """None for the hub of the settings, or all that answer."""
+    """Hub to search; None for the hub of the settings, or all hubs that answer."""
     type: ModelType | None = None
     format: str | None = None
     limit: int = 20
-    """Repositories of each hub, at most."""
+    """Maximum number of repositories of each hub."""
     cursor: str | None = None
 
 
@@ -43,12 +43,12 @@ class HubHit:
     cached: bool
     """Whether a complete model of it is in the cache."""
     family: str | None
-    """The catalog's family whose files it has."""
+    """Name of the catalog's family that uses its files; None if none does."""
 
 
 @dataclass(frozen=True, slots=True)
 class HubHits:
-    """What was found on all hubs, alternately, and which hubs did not answer."""
+    """Repositories of all hubs, alternating between hubs, and the hubs that did not answer."""
 
     hits: list[HubHit]
     cursor: str | None

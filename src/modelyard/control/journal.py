@@ -1,4 +1,4 @@
-"""The control loop's access to the database: reads the desired models, writes events in batches."""
+"""The control loop's access to the database: reads desired models, and writes events in batches."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ class Journal:
         self.on_event(uid, kind, content)
 
     def became_ready(self, uid: str) -> None:
-        """Note that a model was ready once, so that it is restarted after a crash."""
+        """Record that a model was ready once, so that it is restarted after a crash."""
         self._ready.add(uid)
 
     def described(self, target: Desired) -> None:
-        """Note a model's new description, read from its downloaded files."""
+        """Record a model's new description, which was read from its downloaded files."""
         self._launches[target.uid, target.generation] = target.launch
 
     async def flush(self) -> None:
-        """Write what was noted; on an error it is kept for the next call."""
+        """Write the recorded changes; if that fails, they are kept for the next call."""
         if not self._events and not self._ready and not self._launches:
             return
         events, ready, launches = self._events[-KEEP_EVENTS:], self._ready, self._launches

@@ -1,4 +1,4 @@
-"""Finds the rows of users and keys by what people call them."""
+"""Finds the rows of users and keys by name, id or prefix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modelyard.db.tables import Key, User
 
 
 async def user_named(session: AsyncSession, name: str) -> User | None:
-    """The user of a name, in any of its spellings."""
+    """The user of a name, in any spelling that is equal to it."""
     plain = name.replace("\0", "")  # PostgreSQL texts cannot contain this character
     found: User | None = await session.scalar(select(User).where(User.name.in_(spellings([plain]))))
     return found
@@ -44,7 +44,7 @@ async def required_key(session: AsyncSession, name: str) -> Key:
 
 
 async def locked_key(session: AsyncSession, name: str) -> Key:
-    """The key that `required_key` finds, as it is once no other transaction changes it any more."""
+    """The key that `required_key` finds, locked against changes by other transactions."""
     found = await required_key(session, name)
     row: Key | None = await session.get(Key, found.id, with_for_update=True, populate_existing=True)
     if row is None:
@@ -53,7 +53,7 @@ async def locked_key(session: AsyncSession, name: str) -> Key:
 
 
 async def locked_user(session: AsyncSession, name: str) -> User:
-    """The user whom `required_user` finds, as they are once no other transaction changes them any more."""
+    """The user that `required_user` finds, locked against changes by other transactions."""
     found = await required_user(session, name)
     user: User | None = await session.get(User, found.id, with_for_update=True, populate_existing=True)
     if user is None:

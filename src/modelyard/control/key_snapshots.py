@@ -1,4 +1,4 @@
-"""Reads all keys, logins and sessions of the database into the `Access` by which requests are checked in memory."""
+"""Reads all keys, logins and sessions from the database into the `Access` with which requests are checked in memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SESSION_COLUMNS = (
     SessionRow.id, SessionRow.user_id, SessionRow.key_id, SessionRow.hash, SessionRow.next_hash, SessionRow.next_at,
     SessionRow.previous_hash, SessionRow.previous_until, SessionRow.rotated_at, SessionRow.last_used_at, SessionRow.expires_at,
 )  # fmt: skip
-"""What is read of sessions: as columns, which take less time than objects."""
+"""The columns of sessions that are read, because reading columns is faster than reading objects."""
 SessionColumns = Row[Any]
 
 
@@ -41,7 +41,7 @@ class SessionTimes:
 
 @dataclass(frozen=True, slots=True)
 class KeyRules:
-    """What decides about keys beside the database."""
+    """Settings that decide whether requests need a key."""
 
     mode: str = "auto"
     """The setting `auth`."""
@@ -57,7 +57,7 @@ class KeyRules:
 
 @dataclass(frozen=True, slots=True)
 class KeySnapshot:
-    """The rows of one moment, as requests are checked against them."""
+    """The keys, logins and sessions at one moment, in the form that checks requests."""
 
     access: Access
     usable: bool
@@ -67,7 +67,7 @@ class KeySnapshot:
 
 
 async def read_snapshot(session: AsyncSession, rules: KeyRules, uses: Mapping[str, SessionUse]) -> KeySnapshot:
-    """Read everything. `uses` are those of the sessions of the last snapshot, by id."""
+    """Read a snapshot. `uses` has the uses of the previous snapshot's sessions, by session id."""
     counts = await change_counts(session)
     rows = list(await session.scalars(select(Key).where(Key.revoked_at.is_(None))))
     users = {user.id: user for user in await session.scalars(select(User))}
@@ -102,12 +102,12 @@ async def change_counts(session: AsyncSession) -> object:
 
 
 def is_expired(row: Key, now: float) -> bool:
-    """Whether a key is past its time."""
+    """Whether a key has expired."""
     return row.expires_at is not None and row.expires_at <= now
 
 
 def is_key() -> ColumnElement[bool]:
-    """Selects API keys, and no tokens of logins."""
+    """The condition that selects API keys and leaves out tokens of logins."""
     return Key.user_id.is_(None)
 
 

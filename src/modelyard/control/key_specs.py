@@ -1,4 +1,4 @@
-"""Properties of keys to create and to change, and the rule that nobody grants more rights than their own."""
+"""Properties of keys that are created or changed, and the rule that nobody grants more rights than they have."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class KeySpec:
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """What changes of a key: any fields of `KeySpec` except its owner, with their new values."""
+    """New values for properties of a key: any field of `KeySpec` except `owner`."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
 

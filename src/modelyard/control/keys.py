@@ -1,5 +1,5 @@
 """The key store: creates, lists and revokes keys and users, logs users in, and publishes the current access rules.
-Sessions of browsers are begun and ended in `sessions.py`.
+Browser sessions are in `sessions.py`.
 
 A change is published before its call returns. Changes by other processes with this database (the command line, another
 server) are found by a small query twice a second.
@@ -155,7 +155,7 @@ class KeyStore:
         return row, secret
 
     async def page(self, limit: int | None = None, after: tuple[float, str] | None = None) -> list[Key]:
-        """Keys, revoked ones included, oldest first: those behind `after`, the time and id of a key."""
+        """Keys, including revoked ones, oldest first, after the key with the creation time and id `after`."""
         query = select(Key).where(is_key()).order_by(Key.created_at, Key.id).limit(limit)
         if after is not None:
             query = query.where(tuple_(Key.created_at, Key.id) > after)
@@ -243,14 +243,14 @@ class KeyStore:
         return user
 
     async def users(self, limit: int | None = None, after: int = 0) -> list[User]:
-        """Users, oldest first: those behind the user with the id `after`."""
+        """Users, oldest first, after the user with the id `after`."""
         async with self._database.session() as session:
             query = select(User).where(User.id > after).order_by(User.id).limit(limit)
             return [*await session.scalars(query)]
 
     @retried
     async def change_user(self, name: str, scopes: Sequence[str], by: Grant | None = None) -> User:
-        """Give the user of a name or id other scopes, which their logins have from the next request on.
+        """Give the user of a name or id other scopes, which apply to their logins from the next request on.
 
         Raises `PermissionDenied` if the user has, or would have, rights that `by` lacks, and `Conflict` for the last
         administrator.

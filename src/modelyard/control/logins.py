@@ -1,4 +1,4 @@
-"""Ends the logins of a user or key in a transaction of the caller: the two tokens of `POST /token`, and sessions of browsers."""
+"""Ends logins of a user or key in the caller's transaction: the two tokens of `POST /token`, and browser sessions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def end_user_logins(session: AsyncSession, user_id: int, but: str = "") ->
 
 
 async def end_sessions(session: AsyncSession, *which: ColumnElement[bool]) -> int:
-    """Delete the rows of sessions; returns how many there were."""
+    """Delete the rows of sessions; returns their number."""
     await session.flush()  # what was changed of a key or user is then locked, and no session is begun with it meanwhile
     return await _count(session, delete(SessionRow).where(*which))
 

@@ -1,4 +1,4 @@
-"""Finds engines that have an option which another engine lacks: such an option selects the engine."""
+"""Finds engines that have an option which another engine lacks. Such an option in a launch selects the engine."""
 
 from __future__ import annotations
 

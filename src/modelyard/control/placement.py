@@ -14,7 +14,7 @@ GIB = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The devices of one replica and the bytes that it takes from each."""
+    """The devices of one replica, with the bytes of memory that it takes from each."""
 
     devices: tuple[str, ...]
     bytes_each: int
@@ -26,14 +26,14 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Bytes per device that replicas are expected to use: `all` of them, and those that are still `loading`."""
+    """Bytes of memory per device that replicas are expected to use: `all` replicas, and those that are still `loading`."""
 
     held: Mapping[str, int] = field(default_factory=dict)
     loading: Mapping[str, int] = field(default_factory=dict)
-    """Memory that is not yet missing from the device's free memory."""
+    """Memory that replicas will take, and that the device still reports as free."""
 
     def plus(self, spot: Placement, *, loading: bool) -> Claims:
-        """These claims with those of one more replica."""
+        """These claims and those of one more replica."""
         more = {device: self.held.get(device, 0) + spot.bytes_each for device in spot.devices}
         if not loading:
             return Claims({**self.held, **more}, self.loading)

@@ -1,8 +1,6 @@
-"""Launches as database rows store them: paths relative to the package and the home folder, because both can move.
+"""Launches in the form of database rows, with paths relative to the package and the home folder, because both can move.
 
-Such a file is `{"package": "catalog/demo/…"}` or `{"home": "…"}` in place of an absolute path. Text of a caller always stays
-text.
-"""
+Such a path is stored as `{"package": "catalog/demo/…"}` or `{"home": "…"}`. Text that a caller sent is never converted."""
 
 from __future__ import annotations
 

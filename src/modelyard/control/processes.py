@@ -1,4 +1,4 @@
-"""The process that the host runs for a replica."""
+"""Describes the process that the host runs for a replica."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modelyard.runtime.base import ProcessSpec
 
 
 def process_spec(target: Desired, name: str, plan: Command, spot: Placement, settings: Settings) -> ProcessSpec:
-    """What the host needs to start the replica called `name` by the engine's command, on the devices of its placement."""
+    """The process of the replica called `name`: the engine's command, on the devices of the replica's placement."""
     gpus = ",".join(map(str, spot.gpu_indexes))
     return ProcessSpec(
         replica=name,

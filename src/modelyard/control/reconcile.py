@@ -1,6 +1,6 @@
 """The control loop: compares desired and observed models, and acts. The only caller of `Host.start` and `Host.stop`.
 
-It is woken by every change, and also looks at intervals. Everything runs on one event loop, so its state needs no
+Every change wakes the loop, and it also runs at intervals. Everything runs on one event loop, so its state needs no
 lock; other code receives frozen views of it.
 """
 

@@ -1,8 +1,7 @@
-"""Registered families as files in a folder: reads all, writes one, removes one. `registrations.py` interprets them.
+"""Registered families as files in a folder: reads all files, writes one, removes one. `registrations.py` interprets them.
 
 A file is `{"model_type": "LLM", "model": {…}}` with the record of the request; a bare record with a `model_type` is accepted
-too. Users may write, edit and copy files: their names have no meaning, and a file that cannot be read is skipped.
-"""
+too. Users may write, edit and copy files: their names have no meaning, and a file that cannot be read is skipped."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Registrations:
         self.on_change()
 
     def presets(self) -> list[Preset]:
-        """The families that a running model answers for."""
+        """Registered families whose names are served by a running model."""
         found = self._catalog.registered(ModelType.LLM)
         return [Preset(each.name, each.runs_on, each.defaults) for each in found if each.runs_on]
 
@@ -111,7 +111,7 @@ class Registrations:
         return family
 
     async def check(self, type: ModelType, model: str | Mapping[str, Any], persist: bool, local: bool = True) -> Family:
-        """The family that `register` would add. Raises its errors, but for those of writing a file."""
+        """The family that `register` would add. Raises the errors of `register`, except those of writing a file."""
         family = await self.read(type, model)
         if not local and (family.adapters or any(source.path for each in family.specs for source in each.src.values())):
             raise PermissionDenied(
@@ -166,7 +166,7 @@ class Registrations:
         return family
 
     def summaries(self, type: ModelType) -> list[Record]:
-        """Summaries of every family of a type, by name: built-in ones and users'."""
+        """Summaries of every family of a type, by name: built-in and registered ones."""
         return [
             {"model_name": family.name, "is_builtin": self._catalog.built_in(family.name, type)}
             for family in self._sorted(type)

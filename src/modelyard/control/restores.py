@@ -1,9 +1,8 @@
-"""Restores a backup into an empty home folder and an empty database: as a whole, or not at all.
+"""Restores a backup into an empty home folder and an empty database, completely or not at all.
 
-A backup is first unpacked into the folder `restoring` of the home folder, then marked as whole, and then moved to its places. A
-restore that is killed before the mark leaves an empty home; one that is killed after it is finished by the next start of a server
-or of a restore. PostgreSQL restores its part in one transaction, before anything is moved.
-"""
+A backup is first unpacked into the folder `restoring` of the home folder, then marked as complete, and then moved to its places.
+A restore that is killed before the mark leaves an empty home folder. One that is killed after the mark is finished by the next
+start of a server or of a restore. PostgreSQL restores its part in one transaction, before anything is moved."""
 
 from __future__ import annotations
 

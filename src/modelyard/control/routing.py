@@ -1,4 +1,4 @@
-"""Builds the route table of gateways from the models' views: a route for each model and one for each adapter."""
+"""Builds the route table of gateways from the views of models: one route for each model and each adapter."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def adapter_view(
 
 
 def carriers(replicas: Iterable[RunningReplica]) -> list[Carrier]:
-    """The ready replicas that are processes of this server, as what their adapters are brought onto."""
+    """The ready replicas that are processes of this server, in the form in which adapters are loaded onto them."""
     return [
         Carrier(each.replica.name, each.replica.uid, each.plan.address, each.plan.headers, each.plan.hot_adapters)
         for each in replicas

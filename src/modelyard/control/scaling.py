@@ -1,4 +1,4 @@
-"""Checks that a request for more replicas asks for replicas like the present ones; no others are supported. Pure."""
+"""Checks that a request for more replicas asks for replicas like the running ones; others are not supported. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modelyard.engines.names import canonical_name
 from modelyard.protocol.models import ScaleRequest
 
 ROLES = (None, "", "hybrid")
-"""Xinference's roles of a replica that mean all of the work."""
+"""Xinference's roles of a replica that does all work."""
 
 
 def check_alike(request: ScaleRequest, launch: Launch, address: str) -> None:

@@ -1,8 +1,7 @@
-"""The sessions of browsers: begins, lists, renews and ends them, and notes when they were used.
+"""Browser sessions: begins, lists, renews and ends them, and records when they were used.
 
 Requests are checked in memory, against the snapshot that the key store publishes. The database is written when a session begins
-or ends, when its token is renewed, and every few seconds with the times of last use.
-"""
+or ends, when its token is renewed, and every few seconds with the times of last use."""
 
 from __future__ import annotations
 
@@ -35,9 +34,9 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MOST_SESSIONS = 100
-"""Sessions of one user, of one key, or without a key. One more ends the one that was not used for the longest time."""
+"""Maximum number of sessions of a user, of a key, or without a key. A further one ends the least recently used."""
 RENEWAL_SECONDS = 2.0
-"""Seconds between two looks at which browsers have sent their next token."""
+"""Seconds between two checks of which browsers have sent their next token."""
 FLUSH_SECONDS = 10.0
 """Seconds between two writes of the times of last use."""
 USER_AGENT_LENGTH = 300
@@ -46,7 +45,7 @@ ADDRESS_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """The browser that a session belongs to."""
+    """The browser of a session."""
 
     user_agent: str = ""
     address: str = ""
@@ -54,7 +53,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A new token of a session, which exists only here and in the browser's cookie."""
+    """A new token of a session, whose text exists only here and in the browser's cookie."""
 
     token: str
     expires_at: float
@@ -63,7 +62,7 @@ class IssuedToken:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session that has begun."""
+    """A session that has just begun."""
 
     row: SessionRow
     issued: IssuedToken
@@ -149,7 +148,7 @@ class SessionStore:
             await session.execute(delete(SessionRow).where(SessionRow.number.in_(surplus)))
 
     async def all(self, owner: Owner) -> list[SessionRow]:
-        """The open sessions of an owner itself, the most recently used first, with their present times of use."""
+        """The open sessions of an owner, the most recently used first, with their latest times of use."""
         by_id = self._keys.access.sessions.by_id
         async with self._database.session() as session:
             rows = list(await session.scalars(select(SessionRow).where(SessionRow.owner == owner.id)))
@@ -217,9 +216,9 @@ class SessionStore:
             return ended, IssuedToken(token, of_caller.expires_at)
 
     async def renew(self, token: SessionToken) -> IssuedToken | None:
-        """Make the next token of a session whose current one is due; None if another request has done so.
+        """Create the next token of a session that is due for one; None if another request has done so.
 
-        The current one stays valid until the browser has sent the next one, and for a moment after that.
+        The current token stays valid until the browser has sent the next one, and for a short time after that.
         """
         if not token.is_due(self._clock()) or time.monotonic() < self._no_renewal_until:
             return None
@@ -247,7 +246,7 @@ class SessionStore:
         return IssuedToken(secret, expires_at)
 
     async def run(self) -> None:
-        """Write what was noted in memory, until cancelled."""
+        """Write the changes that were recorded in memory, until cancelled."""
         last_flush = time.monotonic()
         while True:
             await asyncio.sleep(RENEWAL_SECONDS)
@@ -303,7 +302,7 @@ class SessionStore:
                 live.use.at = max(live.use.at, at)
 
     async def close(self) -> None:
-        """Write what was noted, before the database is closed."""
+        """Write the changes that were recorded in memory, before the database is closed."""
         try:
             await self.flush()
         except (*TROUBLE, ChangedMeanwhile) as error:

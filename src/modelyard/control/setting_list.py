@@ -1,4 +1,4 @@
-"""Lists the settings of the server with their manual; secrets without their values."""
+"""Lists the settings of the server with their descriptions; secrets without their values."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from modelyard.core.config import Settings
 from modelyard.protocol.server import SettingInfo
 
 MANUAL = ("title", "description", "default")
-"""Keys of a setting's schema that the list has fields for."""
+"""Keys of a setting's JSON Schema that have fields of their own in the list."""
 
 
 def setting_list(settings: Settings) -> list[SettingInfo]:
-    """Every setting in the order of the manual."""
+    """Every setting, in the order of the documentation."""
     schemas = Settings.model_json_schema()["properties"]
     values = settings.model_dump(mode="json")
     defaults = Settings.model_construct().model_dump(mode="json")

@@ -1,4 +1,4 @@
-"""Where each setting comes from (variable, file or default), and what is wrong with variables and file."""
+"""Finds where each setting comes from (variable, file or default), and what is wrong with variables and file."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 PREFIX = "MODELYARD_"
 NO_SETTINGS = ("endpoint", "api_key", "language", "config")
-"""Variables of clients and of the command line, and the one that names the file; without their prefix."""
+"""Variables without their prefix that are not settings: those of clients and of the command line, and the settings file's."""
 HIDDEN = "(set, not shown)"
 DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True)
 class SettingOrigin:
-    """One setting of the server that would start here."""
+    """A setting of the server that would start here, with its origin."""
 
     name: str
     value: Any
-    """Of a secret `HIDDEN`, or None if it is not set."""
+    """The value; for a secret `HIDDEN`, or None if it is not set."""
     origin: str
-    """A variable's name, a file's path, or `default`."""
+    """Name of a variable, path of a file, or `default`."""
     secret: bool
 
 
@@ -84,7 +84,7 @@ def problems() -> Iterator[str]:
 
 
 def problems_in(error: ValidationError) -> list[str]:
-    """What is wrong with values, each with the variable or the file that it stands in."""
+    """Sentences about wrong values, each with the variable or the file that holds the value."""
     try:
         path = config_file()
         in_file = read(path) if path else {}

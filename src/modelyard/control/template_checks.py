@@ -1,4 +1,4 @@
-"""Reads the chat template that a launch names, and updates the model's abilities by it, for every engine."""
+"""Reads the chat template that a launch names, and derives the model's abilities from it, for every engine."""
 
 from __future__ import annotations
 

@@ -56,9 +56,9 @@ class AdapterView:
 
     adapter: Adapter
     state: ReplicaState
-    """`READY` as soon as one replica has it; `FAILED` when every ready replica has refused it."""
+    """`READY` as soon as one replica has loaded it; `FAILED` when every ready replica has refused it."""
     reason: str = ""
     replicas: tuple[RunningReplica, ...] = ()
-    """The replicas that have it."""
+    """The replicas that have loaded it."""
     settled: bool = True
     """Whether every ready replica has loaded or refused it."""

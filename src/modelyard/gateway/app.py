@@ -114,7 +114,7 @@ class Gateway:
         return list(self._ready(Task.RERANK, grant))
 
     def classifier(self, grant: Grant | None = None) -> str | None:
-        """The first ready model, by name, that a key may use and that classifies and does not rank; None if there is none."""
+        """The first ready classifier, by name, that a key may use and that is not also a rerank model; None if there is none."""
         found = self._ready(Task.CLASSIFICATION, grant)
         return next((name for name in found if Task.RERANK not in self._models.routes[name].tasks), None)
 
@@ -125,7 +125,7 @@ class Gateway:
                 yield name
 
     def route(self, name: str) -> Route | None:
-        """The route of a model, of a knowledge base, or of what an alias stands for."""
+        """The route of a model or knowledge base; for an alias, the route of its model."""
         return self._table.routes.get(name) or self._table.routes.get(self.aliases.model_of(name))
 
     def context_length(self, name: str) -> int | None:
@@ -134,13 +134,13 @@ class Gateway:
         return None if route is None else route.context_length
 
     def honours(self, name: str, task: Task, parameter: str) -> bool:
-        """Whether the engine of a model is known to have an effect for a parameter. False for models without rules."""
+        """Whether the engine of a model is known to apply a parameter. False for models without parameter rules."""
         route = self.route(name)
         rule = None if route is None else route.rules.by_task.get(task, {}).get(parameter)
         return rule is not None and not isinstance(rule, Ignore | Refuse)
 
     def state(self, name: str) -> ReplicaState | None:
-        """The state of a model or of what an alias stands for; READY if it has an endpoint, None if there is none."""
+        """The state of a model, or of the model of an alias; READY if it has an endpoint, None if there is no such model."""
         route = self._models.routes.get(self.aliases.model_of(name))
         if route is None:
             return None
@@ -181,7 +181,7 @@ class Gateway:
         return Sender(self.serve_inside, caller)
 
     def check_inside(self, caller: Caller, path: str, body: bytes) -> None:
-        """Raise what a request from inside this process would be refused with at once, without sending it."""
+        """Raise the error with which a request from inside this process would be refused at once; sends nothing."""
         call = json_call(PATHS[path], body)
         route = lookup.find_for(self._table, self.aliases, call, caller.grant, self.launch_command)
         call = with_defaults(lookup.under_own_name(route, self.aliases, call), route, PATHS[path])

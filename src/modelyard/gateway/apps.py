@@ -31,9 +31,9 @@ def caller_of(scope: Scope) -> Caller:
 
 
 def end_with(scope: Scope, event: Callable[[ModelyardError], bytes]) -> None:
-    """Let `event` write the error with which the stream of a request may end, in place of the path's form.
+    """Use `event` to write the error that ends the stream of a request, in place of the form of its path.
 
-    It is for streams whose last event depends on those before it.
+    This is for streams whose last event depends on the events before it.
     """
     call: AppCall | None = scope.get("state", {}).get("call")
     if call is not None:

@@ -20,16 +20,16 @@ class ClientLeft(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ErrorForm:
-    """How errors are written at a path. Interfaces of other systems have forms of their own."""
+    """The form of errors at a path. Interfaces of other systems have forms of their own."""
 
     body: Callable[[ModelyardError, str], bytes]
     """Encodes an error and the id of its request as the body of an answer."""
     event: Callable[[ModelyardError, str], bytes]
-    """Encodes them as the end of a stream that has begun."""
+    """Encodes an error and the id of its request as the last event of a stream that has begun."""
     media_type: bytes = b"text/event-stream"
     """Content type of the streams that can end with an `event`."""
     end: bytes = b"\n\n"
-    """The bytes between two values of such a stream."""
+    """The bytes that separate two events of such a stream."""
 
 
 OWN_FORM = ErrorForm(lambda error, _: errors.encode(error), lambda error, _: errors.sse_event(error))

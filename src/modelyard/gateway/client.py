@@ -1,4 +1,4 @@
-"""The client of one request: whether it still waits, and the work to abort if it does not."""
+"""The client of one request: whether it still waits for the answer, and the work to abort if it does not."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RequestClient:
             self.work.abort(UpstreamLost("the request was aborted"))
 
     def hold(self, work: Work) -> None:
-        """Abort this work if the client disconnects before `release`. Raises `ClientLeft` or `RequestAborted` if it did."""
+        """Abort this work if the client disconnects before `release`. Raises `ClientLeft` or `RequestAborted` if it has."""
         if self.gone is not None:
             work.abort(UpstreamLost("nobody waits for the answer"))
             raise self.gone
@@ -59,7 +59,7 @@ class RequestClient:
 
 @contextmanager
 def watched(receive: Receive) -> Iterator[RequestClient]:
-    """A client that is set as disconnected when `receive` says so. The body of its request must have been read."""
+    """A client that is marked as disconnected when `receive` reports it. The body of its request must have been read."""
     client = RequestClient()
     watching = asyncio.create_task(_watch(client, receive))
     try:

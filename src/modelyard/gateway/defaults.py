@@ -1,4 +1,4 @@
-"""Adds the defaults of a model to requests that do not say otherwise: sampling parameters, a system message, examples. Pure."""
+"""Adds a model's defaults to requests that lack them: sampling parameters, a system message, example messages. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from modelyard.gateway.paths import InferencePath
 from modelyard.protocol.requests import with_changes
 
 SYSTEM = ("system", "developer")
-"""Roles of messages before which no default is put."""
+"""Roles of a first message that suppress the default system message."""
 TWINS: Mapping[str, str] = {"max_tokens": "max_completion_tokens"}
-"""Parameter → the name under which a request may have it, too."""
+"""Parameter → its other name in requests."""
 
 
 def with_presets(table: RouteTable, presets: Sequence[Preset]) -> RouteTable:
-    """The routes with those of presets whose model has one; each is the route of its model with other defaults."""
+    """Adds routes for the presets whose model has a route; each is that route with the defaults of the preset."""
     found = {
         preset.name: replace(table.routes[preset.uid], defaults=preset.defaults)
         for preset in presets
@@ -30,7 +30,7 @@ def with_presets(table: RouteTable, presets: Sequence[Preset]) -> RouteTable:
 
 
 def with_defaults(call: ModelCall, route: Route, path: InferencePath) -> ModelCall:
-    """The request with what it lacks; the request itself for models without defaults."""
+    """The request with the defaults that it lacks; the same object if the model has none."""
     if route.defaults is None or path.task not in (Task.CHAT, Task.COMPLETION, Task.TOKENIZATION):
         return call
     fields = msgspec.json.decode(call.body, type=dict[str, msgspec.Raw])

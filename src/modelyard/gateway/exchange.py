@@ -1,4 +1,4 @@
-"""The record of one request: filled in by the gateway, read by metrics, limits and access log at its end."""
+"""The record of one request, which the gateway fills in, and which metrics, limits and the access log read at its end."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ class Exchange:
     grant: Grant | None = None
     """The key's grant; None if no key is required."""
     limits: Headers = field(default_factory=list)
-    """Headers about what is left of the key's limits."""
+    """Headers with the key's remaining limits."""
     tap: Tap | None = None
     """Observes the answer of a replica."""
     usage: TokenCounts = NO_USAGE
-    """The tokens, once it has ended."""
+    """Numbers of tokens, once the answer has ended."""
     tally: Tally | None = None
-    """Where it is counted, once its model is known."""
+    """The counters of its model and replica, once the model is known."""
     span: Span | None = None
     """Its span in a trace; None if nothing is traced."""
     inside: bool = False
     """Whether code of this process sent the request, such as an answer of a knowledge base."""
 
     background: bool = False
-    """Whether it is the server's own work for nobody in particular, such as embedding documents."""
+    """Whether the server sent it for its own purposes rather than for a caller, such as to embed documents."""
 
     @property
     def ttft(self) -> float | None:
@@ -65,5 +65,5 @@ class Exchange:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended with an error; a client that disconnected is none."""
+        """Whether it ended with an error; a client that disconnects does not count as one."""
         return (self.status >= 400 and self.status != LEFT) or self.outcome == "broken"

@@ -26,7 +26,7 @@ class ByteSpan:
 
 
 def boundary(content_type: bytes | None) -> bytes:
-    """The line between the parts. Raises `WrongContentType`."""
+    """The line that separates the parts of a form. Raises `WrongContentType`."""
     kind, _, parameters = (content_type or b"").partition(b";")
     if kind.strip().lower() != FORM.encode():
         raise WrongContentType((content_type or b"").decode("latin-1"), FORM)
@@ -57,7 +57,7 @@ def find_model(body: bytes, content_type: bytes | None) -> tuple[str, ByteSpan]:
 
 
 def with_field(body: bytes, content_type: bytes | None, name: str, value: str) -> bytes:
-    """A form with a further field before all others, which is the one that `find_model` finds."""
+    """The form with a further field before all others, so that `find_model` finds it first."""
     head = f'\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
     return boundary(content_type) + head.encode() + body
 

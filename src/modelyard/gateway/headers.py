@@ -44,7 +44,7 @@ def request_id(headers: Headers) -> bytes:
 def request_head(
     target: bytes, client: Headers, endpoint: Endpoint, identity: bytes, length: int, plain: bool = False
 ) -> bytes:
-    """The head of a POST to a replica. With `plain` the answer must not be compressed, because the gateway reads parts of it."""
+    """The head of a POST to a replica. `plain` asks for an uncompressed answer, because the gateway reads parts of it."""
     address = endpoint.address
     host = "localhost" if address.uds else f"{address.host}:{address.port}"
     own = {name.lower() for name, _ in endpoint.headers}
@@ -65,13 +65,13 @@ def response_headers(upstream: Headers, identity: bytes) -> Headers:
 
 
 def error_headers(upstream: Headers, identity: bytes, length: int) -> Headers:
-    """The headers of an error whose body was rewritten, without those that describe the old body."""
+    """The headers of an error whose body was replaced, without those that describe the old body."""
     passed = [pair for pair in response_headers(upstream, identity) if not pair[0].startswith(b"content-")]
     return [*passed, (b"content-type", b"application/json"), (b"content-length", str(length).encode())]
 
 
 def _connection_options(headers: Headers) -> frozenset[bytes]:
-    """Headers that `Connection` lists as meant for the next hop only."""
+    """The headers that `Connection` names, which are meant for the next hop only."""
     value = header(headers, b"connection")
     if value is None:
         return frozenset()

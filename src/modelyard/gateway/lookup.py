@@ -66,7 +66,7 @@ def find_for(
 
 
 def under_own_name(route: Route, aliases: Aliases, call: ModelCall) -> ModelCall:
-    """The request with the model's own name in place of an alias, which the model does not know."""
+    """The request with the model's own name in place of an alias, because the replica does not know the alias."""
     if route.name == call.model or route.name != aliases.model_of(call.model):
         return call
     return call.renamed(route.name)

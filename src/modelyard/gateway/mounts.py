@@ -1,4 +1,4 @@
-"""Apps of this process that are mounted at paths: which requests they take, and how their answers look."""
+"""Apps of this process that are mounted at paths: which requests they accept, and the form of their answers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Head = Callable[[bytes, Sequence[Allowance]], Headers]
 
 @dataclass(frozen=True, slots=True)
 class MountStyle:
-    """What is particular to the paths of one system's interface."""
+    """The conventions of one system's interface, for all its paths."""
 
     errors: ErrorForm = OWN_FORM
     head: Head = rate_limits
     any_type: bool = False
-    """Whether bodies need not be declared as JSON; pages of other sites are then refused by `Origin` and `Sec-Fetch-*` alone."""
+    """Whether bodies may lack the content type of JSON. Then only `Origin` and `Sec-Fetch-*` reveal requests of other sites."""
     streams: bool = False
-    """Whether the app reads the body while it arrives, and bounds it itself. It sees `ClientLeft` if the client disconnects."""
+    """Whether the app itself reads the body and limits its size. The app gets `ClientLeft` if the client disconnects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Mount:
     methods: Sequence[str] = ("POST",)
     style: MountStyle = field(default_factory=MountStyle)
     scope: str = INFERENCE
-    """The scope that its requests need. Those for inference count against the limits of their key."""
+    """The scope that requests need. Requests with the scope for inference count against the limits of their key."""
 
     def takes(self, method: str) -> bool:
         """Whether the app answers requests with a method. `HEAD` is taken wherever `GET` is."""

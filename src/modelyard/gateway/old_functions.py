@@ -1,4 +1,4 @@
-"""Translates the answer to a chat request with `functions`, OpenAI's older name of `tools`, while it is sent."""
+"""Translates the answer to a chat request with `functions`, OpenAI's older name of `tools`, as it is sent."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from modelyard.protocol.old_functions import old_answer
 
 
 def is_old(call: ModelCall) -> bool:
-    """Whether the answer to a request is to be translated."""
+    """Whether the answer to a request must be translated."""
     return type(call.request) is ChatRequest and bool(call.request.functions)
 
 
 class OldFunctions:
-    """The `send` of one answer. A whole answer is sent when it is complete, a stream event by event, and errors as they are."""
+    """The `send` of one answer: translates a whole answer when it is complete, a stream event by event, and errors not at all."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -27,7 +27,7 @@ class OldFunctions:
         self._body = bytearray()
 
     async def send(self, message: Message) -> None:
-        """Receive an ASGI message of the answer, and send what it becomes."""
+        """Receive an ASGI message of the answer, and send its translation."""
         if message["type"] == "http.response.start":
             kind = header(message["headers"], b"content-type") or b""
             if message["status"] < 400 and not kind.startswith(b"text/event-stream"):
@@ -49,7 +49,7 @@ class OldFunctions:
             await self._send(message)
 
     async def close(self) -> None:
-        """After an answer that broke off: send the part of it that there is, so that no client takes it for complete."""
+        """After an answer that broke off: send the part that has arrived, so that no client takes the answer for complete."""
         if self._head is not None:
             head, self._head = self._head, None
             await self._send(head)
@@ -70,5 +70,5 @@ class OldFunctions:
 
 
 def _without_length(head: Message) -> Headers:
-    """The headers of an answer whose body becomes another one."""
+    """The headers without `content-length`, for an answer whose body changes."""
     return [pair for pair in head["headers"] if pair[0] != b"content-length"]

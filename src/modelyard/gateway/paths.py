@@ -1,4 +1,4 @@
-"""A table of every path that is forwarded to replicas. Other paths are never forwarded."""
+"""The table of all paths that the gateway forwards to replicas. Other paths are never forwarded."""
 
 from __future__ import annotations
 

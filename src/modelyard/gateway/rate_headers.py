@@ -1,4 +1,4 @@
-"""OpenAI's headers about what is left of a key's limits. Pure."""
+"""OpenAI's headers with the remaining limits of a key. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from modelyard.core.asgi import Headers
 from modelyard.gateway.middleware.limits import Allowance
 
 NAMES = b"x-ratelimit-"
-"""How the names of all these headers begin."""
+"""Prefix of the names of all these headers."""
 
 
 def rate_limits(identity: bytes, allowances: Sequence[Allowance]) -> Headers:
-    """`x-ratelimit-limit-requests`, `-remaining-requests`, `-reset-requests`, and the same of tokens.
+    """`x-ratelimit-limit-requests`, `-remaining-requests` and `-reset-requests`, and the three headers for tokens.
 
-    `identity` is the request's id, which stands in another header.
+    `identity` is the request's id, which is in another header.
     """
     found: Headers = []
     for unit, limit, remaining, seconds in allowances:
@@ -28,12 +28,12 @@ def rate_limits(identity: bytes, allowances: Sequence[Allowance]) -> Headers:
 
 
 def with_limits(headers: Headers, own: Headers) -> Headers:
-    """The headers of a replica's answer with those of the key's limits, in place of those of a provider's."""
+    """The headers of a replica's answer with the limits of the key, in place of limits that an external provider reports."""
     return [*(pair for pair in headers if not pair[0].startswith(NAMES)), *own] if own else headers
 
 
 def duration(seconds: float) -> str:
-    """A time as OpenAI writes it: `12ms`, `1.5s`, `6m0s`."""
+    """A duration as OpenAI writes it: `12ms`, `1.5s`, `6m0s`."""
     if seconds < 1:
         return f"{round(seconds * 1000)}ms"
     minutes, rest = divmod(round(seconds, 3), 60)

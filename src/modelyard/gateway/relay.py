@@ -1,6 +1,6 @@
 """Forwards one request to a replica and its answer back: picks the replica, retries before the head, never parses the answer.
 
-After the head was sent, an error ends the answer such that no client takes it for complete.
+After the head has been sent, an error ends the answer in a way that no client takes for a complete answer.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RelayRequest:
 
 @dataclass(slots=True)
 class Relay:
-    """State that all requests share: the connection pool, the counters, and the replicas that were unreachable lately."""
+    """State that all requests share: the connection pool, the counters, and the replicas that were recently unreachable."""
 
     settings: Settings
     traffic: Traffic

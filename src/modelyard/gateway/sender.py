@@ -35,9 +35,9 @@ class Caller:
     """Whether the caller's request was checked and counted already. If not, each request to a model is checked
     for the scope of inference and the right to use the model, and counted."""
     own_models: bool = False
-    """Whether the caller itself names the models, so that only those of its grant may be used."""
+    """Whether the caller itself names the models; then only those of its grant may be used."""
     background: bool = False
-    """Whether it is the server's own work, which is not listed among requests."""
+    """Whether the server sends for its own purposes; such requests are not listed."""
     span: Span | None = None
     """The span of the caller's request."""
 

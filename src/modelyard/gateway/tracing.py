@@ -1,4 +1,4 @@
-"""What the gateway asks of a tracer. Without one, requests have no spans and cost nothing more."""
+"""The interface of a tracer, as far as the gateway uses it. Without a tracer, requests have no spans and no extra cost."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Span(Protocol):
         """The headers for a replica: those of the client, with this span as the parent."""
 
     def end(self, exchange: Exchange) -> None:
-        """End the span with what became of the request."""
+        """End the span with the outcome of the request."""
 
 
 class Tracer(Protocol):
     """Begins spans."""
 
     def begin(self, headers: Headers, parent: Span | None) -> Span:
-        """Begin the span of a request that arrives now.
+        """Begin the span of a request that has arrived.
 
-        `parent` is the span of the request of this process that caused it; without one, the headers may name the parent.
+        `parent` is the span of the request in this process that caused it; without one, the headers may name the parent.
         """

@@ -1,4 +1,3 @@
-"""Long work, such as downloads, indexing, installs and imports.
+"""Jobs: long work such as downloads, indexing, installations and imports.
 
-A job is one row: kind, state, progress, owner, error. `GET /v1/jobs` lists jobs; each has numbered events and a log.
-"""
+Each job is a row with kind, state, progress, owner and error. `GET /v1/jobs` lists jobs; each has numbered events and a log."""

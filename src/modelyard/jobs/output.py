@@ -1,7 +1,7 @@
 """Parses the output of a job's process: text for people, and lines of JSON with reports for the server. Pure.
 
-A line of JSON is an object with one of these keys: `progress` (an object with `done`, `total`, `unit`, `message`, of which
-absent ones keep their last value), `event` (an object with `type` and whatever belongs to it, such as the metrics of a
+A line of JSON is an object with one of these keys: `progress` (an object with `done`, `total`, `unit`, `message`; absent
+ones keep their last value), `event` (an object with `type` and further data, such as the metrics of a
 training step), `result` (an object) or `error` (an object with `code`, `message` and `param`). All other lines are the log.
 """
 

@@ -1,4 +1,4 @@
-"""The interface of a coroutine that carries out a job: its parameters, and methods that report progress and events."""
+"""The interface that a job's coroutine uses: the job's parameters, and methods to report progress and events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modelyard.jobs.types import ACTIVE, Job, JobState
 
 
 class RunningJob:
-    """One job while its coroutine runs."""
+    """A job, for the coroutine that carries it out."""
 
     def __init__(self, store: JobStore, job: Job) -> None:
         self.id = job.id
@@ -21,7 +21,7 @@ class RunningJob:
         self._store = store
 
     def progress(self, **values: int | str | None) -> None:
-        """Report `done`, `total`, `unit` or `message`; the others keep their last value."""
+        """Report `done`, `total`, `unit` or `message`. Values that are not given do not change."""
         job = self._store.live[self.id]
         self._store.put(replace(job, progress=replace(job.progress, **values)))  # type: ignore[arg-type]
 

@@ -113,7 +113,7 @@ class ProcessPlan:
 
 @dataclass(frozen=True, slots=True)
 class ProcessEnd:
-    """The end of a job's process, with what it had reported."""
+    """The end of a job's process, with the output that it reported."""
 
     exit_code: int | None
     problem: str

@@ -1,4 +1,4 @@
-"""Bodies of the routes about LoRA adapters of running models, with vLLM's fields and some more."""
+"""Bodies of the routes about LoRA adapters of running models: vLLM's fields and a few of ours."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ class LoadAdapterRequest(BaseModel):
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
 
     lora_name: str
-    """The name under which it will answer."""
+    """The name that requests give as `model` to use the adapter."""
     lora_path: str
-    """The folder that PEFT saved, on the server's machine."""
+    """The folder that PEFT saved the adapter to, or a GGUF file, on the server's machine."""
     model: str | None = None
-    """Uid of its model; may be left out if only one running model fits."""
+    """Uid of the running model to load the adapter into; may be left out if only one running model fits."""
     lora_scale: float = Field(1.0, gt=0)
-    """Factor on top of the adapter's own scaling."""
+    """Factor by which the adapter's own scaling is multiplied."""
     load_inplace: bool = False
-    """Replace an adapter of the same name, which is refused otherwise."""
+    """Whether an adapter that has this name already is replaced; otherwise the request is refused."""
 
 
 class UnloadAdapterRequest(BaseModel):
@@ -28,28 +28,35 @@ class UnloadAdapterRequest(BaseModel):
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
 
     lora_name: str
-    """The adapter's name."""
+    """Name of the adapter to unload."""
 
 
 class AdapterInfo(BaseModel):
     """One adapter, as `GET /v1/adapters` lists it."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     id: str
-    """Its name, which requests give as `model`."""
+    """Name of the adapter, which requests give as `model`."""
     object: str = "adapter"
     parent: str
-    """Uid of its model."""
+    """Uid of the model that the adapter belongs to."""
     root: str
-    """Where its files are."""
+    """Path of the adapter's files on the server's machine."""
     status: str
     """`READY`, `LOADING`, `CREATING` or `ERROR`."""
     error: str | None = None
+    """Why the adapter could not be loaded; null if it could."""
     rank: int = 0
+    """Rank of the LoRA matrices; 0 if unknown."""
     target_modules: list[str] = []
+    """Names of the model's modules that the adapter changes."""
     scale: float = 1.0
+    """The `lora_scale` with which the adapter was loaded."""
     size_bytes: int = 0
+    """Size of the adapter's files in bytes."""
     replica_ready: int = 0
-    """Replicas that have it."""
+    """Number of replicas that have loaded the adapter."""
 
 
 class AdapterList(BaseModel):

@@ -1,4 +1,4 @@
-"""Bodies of the routes that answer messages of chats, and the events of such an answer."""
+"""Bodies of the routes that let a chat be answered by the server, and the events of such an answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AnswerState = Literal["completed", "failed", "stopped", "interrupted"]
 
 
 class NewChatAnswer(Body):
-    """Body of `POST /v1/chats/{chat}/answers`. What is left out is as the chat's settings say."""
+    """Body of `POST /v1/chats/{chat}/answers`. Fields that are left out take the values of the chat's settings."""
 
     content: Content | None = None
     """A new question, which is added first. If left out, the message `parent` is answered, once more if it has an answer."""
@@ -27,22 +27,25 @@ class NewChatAnswer(Body):
     """`chat`: the model alone; `knowledge`: from knowledge bases; `files`: from stored files; `web`: from a web search; `agent`:
     with tools. If left out: `files` if the branch has files, `knowledge` with bases, `agent` with tools, else `chat`."""
     model: Name | None = None
+    """Uid of the model that answers; if left out, the chat's model."""
     system: Annotated[str, Field(max_length=100_000)] | None = None
+    """System message of this answer, in place of the chat's."""
     parameters: Fields[Any] = Field(default_factory=dict)
     """Parameters of the request to the model, in addition to those of the chat."""
     bases: Names | None = None
+    """Names of the knowledge bases to search; if left out, those of the chat."""
     files: Names | None = None
     """Ids of stored files (`/v1/files`); if left out, those of the `file` parts of the branch."""
     tools: Names | None = None
     """Names of the server's tools; an empty list means all that the key may use."""
     search_engine: Name | None = None
-    """If left out, the one of the server's settings."""
+    """Name of the web search engine; if left out, the one of the server's settings."""
     top_k: int = Field(5, ge=1, le=20)
-    """Number of sources."""
+    """Maximum number of sources that the model reads."""
 
 
 class ChatAnswerBegun(BaseModel):
-    """Answer of `POST /v1/chats/{chat}/answers`, while the answer is made."""
+    """Answer of `POST /v1/chats/{chat}/answers`, which returns before the model has answered."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -55,27 +58,28 @@ class ChatAnswerBegun(BaseModel):
 
 
 class AnswerEventFields(BaseModel):
-    """What all events of an answer have."""
+    """Fields that every event of an answer has."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     number: int
     """From 1, without gaps; also the `id` of the server-sent event."""
     at: float
-    """Unix time."""
+    """Unix time in seconds."""
 
 
 class AnswerStart(BaseModel):
-    """What is known before the answer."""
+    """Facts about an answer that are known before its text."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     chat: str
+    """Id of the chat."""
     message: str
-    """Id of the message that the answer becomes."""
+    """Id of the message in which the answer is stored."""
     mode: AnswerMode
     model: str | None
-    """null for an answer that is put together from sources without a model."""
+    """Uid of the model; null for an answer that consists of sources, without a model."""
 
 
 class AnswerStarted(AnswerEventFields):
@@ -86,25 +90,28 @@ class AnswerStarted(AnswerEventFields):
 
 
 class AnswerSource(BaseModel):
-    """A source. Those of the web have `url`, others the fields of a citation."""
+    """A source of an answer. A web page has `url`; a chunk of a document has the fields of a citation."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")
 
     number: int
-    """What stands in brackets in the answer."""
+    """The number in square brackets with which the answer cites the source."""
     title: str
     url: str | None
-    """Address of the page; of a document, the path of its content on this server."""
+    """Address of the web page; for a document, the path of its file on this server."""
     text: str
+    """The text of the source that the model read."""
     document: str | None = None
+    """Name of the document; null for web pages."""
     document_id: int | None = None
     knowledge_base: str | None = None
     chunk_id: int | None = None
     page: int | None = None
+    """Page, from 1; null where the format has no pages."""
 
 
 class AnswerSourceList(BaseModel):
-    """The sources from which is answered."""
+    """The sources that the model reads."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -121,7 +128,7 @@ class AnswerSourcesFound(AnswerEventFields):
 
 
 class AnswerToolCall(BaseModel):
-    """A call of a tool."""
+    """A tool call with its arguments."""
 
     id: str
     name: str
@@ -129,39 +136,42 @@ class AnswerToolCall(BaseModel):
 
 
 class AnswerToolStarted(AnswerEventFields):
-    """A call of a tool begins."""
+    """A tool call has begun."""
 
     type: Literal["tool_started"]
     data: AnswerToolCall
 
 
 class AnswerToolResult(AnswerToolCall):
-    """A call of a tool that has ended."""
+    """A tool call that has ended, with its result."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     output: str
+    """What the tool returned, as text."""
     ok: bool
+    """Whether the call succeeded."""
     ms: float
-    """Milliseconds."""
+    """Duration of the call in milliseconds."""
     error: str | None
+    """Why the call failed; null if it succeeded."""
 
 
 class AnswerToolEnded(AnswerEventFields):
-    """A call of a tool has ended. Calls may end in any order."""
+    """A tool call has ended. Calls may end in an order other than that of their beginnings."""
 
     type: Literal["tool_ended"]
     data: AnswerToolResult
 
 
 class AnswerDelta(BaseModel):
-    """A piece of text."""
+    """A piece of a text that is streamed."""
 
     text: str
 
 
 class AnswerReasoning(AnswerEventFields):
-    """A piece of the model's thinking."""
+    """A piece of the model's reasoning, which precedes its answer."""
 
     type: Literal["reasoning"]
     data: AnswerDelta
@@ -178,7 +188,9 @@ class AnswerNote(BaseModel):
     """A message for people."""
 
     code: str
+    """Stable code of the notice."""
     text: str
+    """A sentence for people."""
 
 
 class AnswerNotice(AnswerEventFields):
@@ -189,24 +201,26 @@ class AnswerNotice(AnswerEventFields):
 
 
 class AnswerSummary(BaseModel):
-    """What is known of a whole answer."""
+    """Facts about an answer that are known when its text is complete."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     model: str | None
     finish_reason: str
     usage: dict[str, Any]
+    """Numbers of tokens, as in a chat completion."""
     timings: dict[str, float]
-    """Milliseconds until the `sources`, the `first_token`, the `first_text` after the model's thinking, and in `total`."""
+    """Milliseconds from the request until the `sources`, until the `first_token`, until the `first_text` (after the model's
+    reasoning), and in `total`."""
     citations: list[AnswerSource]
     """The sources that the answer cites."""
     evidence: bool | None
-    """Whether the sources have the answer; null without sources."""
+    """Whether the sources contain the answer, as far as the search can tell; null without sources."""
     notes: list[str]
 
 
 class AnswerResult(AnswerEventFields):
-    """The event before the last one of an answer that is whole."""
+    """The second to last event of an answer that is complete."""
 
     type: Literal["result"]
     data: AnswerSummary
@@ -217,6 +231,7 @@ class AnswerEnd(BaseModel):
 
     state: AnswerState
     error: dict[str, str] | None
+    """`code` and `message` of the failure; null unless `state` is `failed`."""
 
 
 class AnswerEnded(AnswerEventFields):

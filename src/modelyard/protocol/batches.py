@@ -1,4 +1,4 @@
-"""Bodies of the routes about batches: OpenAI's, with the owner of a batch beside its fields."""
+"""Bodies of the routes about batches: OpenAI's fields, and the owner of each batch."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ class NewBatch(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     input_file_id: str = Field(max_length=100)
-    """A file with purpose `batch`; each line is a JSON object with `custom_id`, `method`, `url` and `body`."""
+    """Id of a stored file with purpose `batch`, in which each line is a JSON object with `custom_id`, `method`, `url` and
+    `body`."""
     endpoint: str = Field(max_length=100)
-    """The path of all its requests, such as `/v1/chat/completions`."""
+    """The path that all requests of the batch have, such as `/v1/chat/completions`."""
     completion_window: str = Field("24h", pattern=r"^[1-9][0-9]{0,6}[smhd]$")
-    """After which time it ends with what is answered by then: a number with `s`, `m`, `h` or `d`, 30 days at most."""
+    """How long the batch may take: a number with `s`, `m`, `h` or `d`, at most 30 days. Requests that are unanswered after it
+    expire."""
     metadata: Metadata | None = None
-    """Notes, which the batch keeps."""
+    """The caller's own notes, which are returned with the batch."""
     output_expires_after: ExpiresAfter | None = None
-    """When its output files are deleted; they stay if it is left out."""
+    """When the output files are deleted; if left out, they are kept."""
 
 
 class BatchProblem(BaseModel):
@@ -37,15 +39,16 @@ class BatchProblem(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     code: str
+    """Stable code of the problem."""
     line: int | None = None
-    """Number of the wrong line, from 1; null for a problem of the whole batch."""
+    """Number of the line of the input file, from 1; null for a problem of the whole batch."""
     message: str
     param: str | None = None
-    """The field that is wrong."""
+    """The field that is wrong; null if no single field is."""
 
 
 class BatchProblems(BaseModel):
-    """Everything that is wrong with a batch."""
+    """The reasons for which a batch failed."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -55,31 +58,32 @@ class BatchProblems(BaseModel):
 
 
 class BatchCounts(BaseModel):
-    """How many requests of a batch are answered."""
+    """Numbers of requests of a batch, by their state."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     total: int
-    """0 until the input is checked."""
+    """All requests of the batch; 0 until the input file is checked."""
     completed: int
+    """Requests that were answered without an error."""
     failed: int
     """Requests that were answered with an error."""
 
 
 class CachedTokens(BaseModel):
-    """Details of the tokens of prompts."""
+    """Breakdown of the prompts' tokens."""
 
     cached_tokens: int
 
 
 class ReasoningTokens(BaseModel):
-    """Details of the tokens of answers."""
+    """Breakdown of the answers' tokens."""
 
     reasoning_tokens: int
 
 
 class BatchUsage(BaseModel):
-    """The tokens of a batch, as its models counted them."""
+    """Tokens of all requests of a batch, as counted by the models."""
 
     input_tokens: int
     input_tokens_details: CachedTokens
@@ -97,23 +101,26 @@ class BatchInfo(BaseModel):
     object: Literal["batch"] = "batch"
     endpoint: str
     model: str | None
-    """The model of its requests; null if they name several, and until the input is checked."""
+    """The model that all requests name; null if they name several, and until the input file is checked."""
     input_file_id: str
     completion_window: str
     status: BatchStatus
     errors: BatchProblems | None
+    """Why the batch failed; null unless its `status` is `failed`."""
     output_file_id: str | None
-    """The answers, in the order of the input; null until the batch has ended, and if there are none."""
+    """Id of the file with the answers, in the order of the input file; null until the batch has ended, and if no request
+    succeeded."""
     error_file_id: str | None
-    """The requests that were answered with an error or not answered; null until it has ended, and if there are none."""
+    """Id of the file with the requests that failed or were not answered; null until the batch has ended, or if there are none."""
     request_counts: BatchCounts
     usage: BatchUsage | None
     """null until the batch has ended."""
     metadata: dict[str, str] | None
     created_at: int
-    """Unix time, like all that follow."""
+    """Unix time in seconds, like all times below. A time is null until that state is reached."""
     in_progress_at: int | None
     expires_at: int
+    """When the completion window ends."""
     finalizing_at: int | None
     completed_at: int | None
     failed_at: int | None

@@ -1,4 +1,4 @@
-"""Bodies of the routes about what is in the hubs' cache folders, and about downloads."""
+"""Bodies of the routes about models in the cache folders of the hubs, and about downloads."""
 
 from __future__ import annotations
 
@@ -8,28 +8,35 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class CachedModel(BaseModel):
-    """One model whose files are complete on this machine."""
+    """A model whose files are complete on this machine."""
 
     model_config = ConfigDict(protected_namespaces=(), use_attribute_docstrings=True)
 
     model_name: str
-    """Its family in the catalog, or its id on the hub."""
+    """Name of the model's family in the catalog; if it is in none, the id of its repository."""
     model_type: str | None
-    """None if the files cannot be read as a model."""
+    """`LLM`, `embedding`, …; null if the files cannot be read as a model."""
     model_engine: list[str] | None = None
+    """Names of the engines that can run these files."""
     model_size_in_billions: float | None = None
+    """Number of parameters in billions; null if unknown."""
     model_format: str
     quantization: str
     model_version: str
-    """`<name>--<size>B--<format>--<quantization>`, by which it is removed."""
+    """`<name>--<size>B--<format>--<quantization>`: the key with which `DELETE /v1/cache/models` removes these files."""
     model_hub: str
+    """`huggingface` or `modelscope`."""
     model_id: str
+    """Id of the repository, `owner/name`."""
     revision: str
     path: str
+    """Path of the folder or file."""
     real_path: str
-    """`path` with links followed."""
+    """`path` with symbolic links resolved."""
     actor_ip_address: str
+    """Address of this machine, in the field that Xinference's clients read."""
     size_bytes: int
+    """Size of the files in bytes."""
 
 
 class CachedModels(BaseModel):
@@ -39,9 +46,9 @@ class CachedModels(BaseModel):
 
     models: list[CachedModel] = Field(serialization_alias="list")
     disk_total: int
-    """Bytes of the disk that has the cache folder."""
+    """Size in bytes of the disk that holds the cache folder."""
     disk_free: int
-    """Bytes of it that are free."""
+    """Free bytes of that disk."""
 
 
 class CachedFiles(BaseModel):
@@ -61,7 +68,7 @@ class Removed(BaseModel):
 
 
 class CacheRequest(BaseModel):
-    """Body of `POST /v1/cache/models`: the keys of a launch that say which weights; others are ignored."""
+    """Body of `POST /v1/cache/models`. Of the keys of a launch, only those that select weights count; others are ignored."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
 
@@ -74,37 +81,38 @@ class CacheRequest(BaseModel):
     download_hub: str | None = None
     """`huggingface`, `modelscope` or `auto`."""
     cache_uid: str | None = Field(None, min_length=1, max_length=100)
-    """Name of the download; generated if left out."""
+    """Name of the download, with which its progress is read; if left out, one is generated."""
 
 
 class CacheResponse(BaseModel):
-    """Answer of `POST /v1/cache/models`: the download runs, or the files are complete already."""
+    """Answer of `POST /v1/cache/models`. The download has started, or the files were complete already."""
 
     cache_uid: str
 
 
 class DownloadInfo(BaseModel):
-    """One download."""
+    """The download of a model's files from a hub."""
 
     model_config = ConfigDict(protected_namespaces=(), use_attribute_docstrings=True)
 
     uid: str
     names: list[str]
-    """The names under which it was requested."""
+    """Names of models under which this download was requested."""
     model_id: str
     model_hub: str
     revision: str
     status: str
     """`waiting`, `running`, `paused`, `done` or `failed`."""
     progress: float
-    """0 to 1."""
+    """Fraction that is complete, 0 to 1."""
     downloaded: int
-    """Bytes."""
+    """Bytes that are on disk."""
     total: int
-    """Bytes."""
+    """Bytes of all files."""
     info: str = ""
-    """For people: the progress, or why it failed."""
+    """A sentence for people: the progress, or why the download failed."""
     files: list[dict[str, Any]] = []
+    """Each file with its progress."""
 
 
 class DownloadList(BaseModel):

@@ -1,4 +1,4 @@
-"""Bodies of the route that lists the catalog page by page."""
+"""Bodies of `GET /v1/catalog`, which lists the model families that can be launched, page by page."""
 
 from __future__ import annotations
 
@@ -8,30 +8,32 @@ from pydantic import BaseModel, ConfigDict
 
 
 class FittingVersion(BaseModel):
-    """The size, format and quantisation of a family that a launch by its name would choose here."""
+    """The size, format and quantisation of a family that a launch by the family's name would choose on this machine."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
 
     model_engine: str
     model_format: str
     model_size_in_billions: float | None
+    """Number of parameters in billions."""
     quantization: str | None
     cached: bool
-    """Whether these files are on this machine."""
+    """Whether the files of this version are on this machine."""
     comfortable: bool
-    """Whether it takes at most half of the memory, answers at reading pace, and is no long download."""
+    """Whether this version needs at most half of the memory, answers at reading speed, and is not a long download."""
     memory: int
-    """Bytes that a replica needs, by the catalog's figures; a plan knows them by the files."""
+    """Estimated bytes of memory of one replica, from the catalog's figures; `POST /v1/models/plan` reads the files and is more
+    precise."""
     memory_total: int
-    """Bytes of memory, free or not, of the devices where it would run."""
+    """Bytes of memory, used or free, of the devices that would run it."""
     n_gpu: int
-    """GPUs that it would take."""
+    """Number of GPUs that one replica would use."""
     weights: int | None
-    """Bytes of its weights; null if unknown."""
+    """Size of the weights in bytes; null if unknown."""
 
 
 class CatalogEntry(BaseModel):
-    """A family, as `GET /v1/catalog` lists it."""
+    """A model family, as `GET /v1/catalog` lists it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
 
@@ -39,25 +41,27 @@ class CatalogEntry(BaseModel):
     model_type: str
     model_description: str
     model_description_zh: str | None
-    """The same in Chinese; null if there is none."""
+    """The description in Chinese; null if there is none."""
     model_ability: list[str]
     model_lang: list[str]
     context_length: int | None
+    """Maximum number of tokens of prompt and answer; null if unknown."""
     dimensions: int | None
-    """Width of its vectors; of embedding models only."""
+    """Length of the vectors of an embedding model; null for other types."""
     sizes: list[int | float | str]
-    """In billions of parameters, as its versions spell them."""
+    """Sizes in billions of parameters, spelled as in the family's record."""
     formats: list[str]
     is_builtin: bool
-    """Whether it comes with Modelyard; other families were registered."""
+    """Whether the family comes with Modelyard; otherwise a user registered it."""
     cached: bool
     """Whether files of any version are on this machine."""
     fits: bool
-    """Whether a launch by its name would find an engine and memory now."""
+    """Whether a launch by the family's name would find an engine and enough memory now."""
     best: FittingVersion | None
-    """What that launch would choose; if none fits, the smallest version; null if no engine here can run it."""
+    """The version that such a launch would choose. If none fits, the smallest one; null if no engine on this machine can run the
+    family."""
     reason: str | None
-    """Why it would be refused."""
+    """Why such a launch would be refused; null if it would not."""
 
 
 class CatalogPage(BaseModel):
@@ -68,7 +72,7 @@ class CatalogPage(BaseModel):
     object: Literal["list"] = "list"
     data: list[CatalogEntry]
     total: int | None
-    """Number of families on all pages; null where `cached` or `fits` filters, because then not all are looked at."""
+    """Number of families on all pages; null if `cached` or `fits` filters the list, because then not every family is examined."""
     has_more: bool
     next_cursor: str | None
-    """`cursor` of the next page; null on the last one."""
+    """Value of `cursor` for the next page; null on the last page."""

@@ -1,4 +1,4 @@
-"""The content parts of a chat's messages, in OpenAI's form, with their bounds."""
+"""The content parts of a chat's messages, in OpenAI's form, with limits on their size."""
 
 from __future__ import annotations
 
@@ -22,53 +22,56 @@ def _picture(url: str) -> str:
 
 
 class ImageUrl(Body):
-    """Where a picture is."""
+    """The address of a picture, or the picture itself."""
 
     url: Annotated[str, Field(max_length=MOST_DATA), AfterValidator(_picture)]
-    """`data:image/png;base64,…`, or a URL of http or https."""
+    """A data URL such as `data:image/png;base64,…`, or an `http` or `https` URL."""
     detail: str | None = Field(None, max_length=20)
+    """`low`, `high` or `auto`: the resolution at which the model should see the picture."""
 
 
 class InputAudio(Body):
-    """A recording."""
+    """A sound recording."""
 
     data: str = Field(max_length=MOST_DATA)
-    """In base64."""
+    """The recording in base64."""
     format: str = Field(max_length=20)
+    """Format of the recording, such as `wav` or `mp3`."""
 
 
 class FileReference(Body):
-    """A file: the id of a stored one, or its content."""
+    """A file: the id of a stored file, or the file's content."""
 
     file_id: str | None = Field(None, max_length=100)
+    """Id of a stored file (`/v1/files`)."""
     filename: str | None = Field(None, max_length=1000)
     file_data: str | None = Field(None, max_length=MOST_DATA)
-    """In base64, or as a data URL."""
+    """The content in base64, or as a data URL."""
 
 
 class TextContent(Body):
-    """A text."""
+    """A content part that is text."""
 
     type: Literal["text"]
     text: str = Field(max_length=MOST_TEXT)
 
 
 class ImageContent(Body):
-    """A picture."""
+    """A content part that is a picture."""
 
     type: Literal["image_url"]
     image_url: ImageUrl
 
 
 class AudioContent(Body):
-    """A recording."""
+    """A content part that is a sound recording."""
 
     type: Literal["input_audio"]
     input_audio: InputAudio
 
 
 class FileContent(Body):
-    """A file."""
+    """A content part that is a file."""
 
     type: Literal["file"]
     file: FileReference

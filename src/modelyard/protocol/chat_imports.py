@@ -1,4 +1,4 @@
-"""Body and answer of `POST /v1/chats/import`: chats of exports, and conversations that are questions with answers."""
+"""Body and answer of `POST /v1/chats/import`, which takes exported chats and conversations of question-answer pairs."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ Id = Annotated[str, Field(min_length=1, max_length=32)]
 
 
 class ImportedMessage(Body):
-    """A question and its answer, as they were kept elsewhere."""
+    """A question with its answer, from another system."""
 
     id: Id
     question: str
     answer: str = ""
     score: int | None = Field(None, ge=0, le=100)
-    """Feedback; null for none."""
+    """The user's rating of the answer, 0 to 100; null for none."""
     reason: str = Field("", max_length=4000)
+    """Why the user rated the answer so."""
     metadata: Fields[Any] = Field(default_factory=dict)
     created_at: float
-    """Unix time."""
+    """Unix time in seconds."""
 
 
 class ImportedConversation(Body):
-    """A conversation, as it was kept elsewhere."""
+    """A conversation of questions and answers, from another system."""
 
     id: Id
     title: str = Field("", max_length=200)
     kind: str = Field("", max_length=50)
+    """Type of the conversation in the other system, such as `kb_chat`."""
     created_at: float
-    """Unix time."""
+    """Unix time in seconds."""
     messages: Annotated[Many[ImportedMessage], Field(default_factory=list)]
 
 
@@ -41,19 +43,19 @@ class ImportChats(Body):
     """Body of `POST /v1/chats/import`."""
 
     chats: Few[Fields[Any]] = Field(default_factory=list)
-    """Chats of an export: this server's own, ChatGPT's (the items of `conversations.json`), or Open WebUI's."""
+    """Exported chats: of this server, of ChatGPT (the items of `conversations.json`) or of Open WebUI."""
     folders: Few[Fields[Any]] = Field(default_factory=list)
     """The `folders` of an export of this server."""
     conversations: Few[ImportedConversation] = Field(default_factory=list)
-    """Conversations that are questions with answers, such as Langchain-Chatchat's."""
+    """Conversations of question-answer pairs, such as those of Langchain-Chatchat."""
 
 
 class Imported(Body):
-    """How much was imported."""
+    """Numbers of chats and messages that were imported."""
 
     conversations: int
-    """New chats."""
+    """Number of new chats."""
     messages: int
-    """New messages; of `conversations`, new questions with their answers."""
+    """Number of new messages; a question-answer pair of `conversations` counts as one."""
     skipped: int
-    """Chats of which nothing was new, or whose id another owner has."""
+    """Number of chats that had nothing new, or whose id belongs to another owner."""

@@ -18,17 +18,18 @@ class ChatEvent(BaseModel):
 
 
 class AgentEvent(BaseModel):
-    """Event of `/chat/agent_chat`; one of the fields, or, where nothing is streamed, `answer` and `final_answer`."""
+    """Event of `/chat/agent_chat`. It has one of the fields; a whole answer, which is not streamed, has `answer` and
+    `final_answer`."""
 
     answer: str | None = None
     tools: list[str] | None = None
-    """A call, line by line."""
+    """A tool call, as lines of text."""
     final_answer: str | None = None
     notice: str | None = None
 
 
 class SourcedEvent(BaseModel):
-    """Event of the chats with sources; one of the fields, or both where nothing is streamed."""
+    """Event of the chats with sources. It has one of the fields; a whole answer, which is not streamed, has both."""
 
     answer: str | None = None
     docs: list[str] | None = None
@@ -36,7 +37,7 @@ class SourcedEvent(BaseModel):
 
 
 class ProgressEvent(BaseModel):
-    """Event of the routes that work through the documents of a base."""
+    """Event of the routes that process the documents of a knowledge base one by one."""
 
     code: int
     msg: str
@@ -53,7 +54,7 @@ ProgressEvents = ProgressEvent | ErrorEvent
 
 
 class ChatchatToolCall(BaseModel):
-    """A tool call with what it gave; the caller's own tools have no output."""
+    """A tool call and its result. Calls of the caller's own tools have no `tool_output`."""
 
     index: int | None = None
     id: str | None = None
@@ -88,7 +89,7 @@ class ChatchatCompletion(BaseModel):
     model: str | None
     created: int
     status: int | None
-    """What an agent's chunk is: 1 started, 2 a piece of text, 5 finished, 6 a tool started, 7 a tool ended."""
+    """Kind of an agent's chunk: 1 started, 2 piece of text, 5 finished, 6 tool started, 7 tool ended."""
     message_type: int
     message_id: str | None
     is_ref: bool
@@ -100,7 +101,7 @@ class ChatchatCompletion(BaseModel):
 
 
 class ChatchatDelta(BaseModel):
-    """What is new in a chunk."""
+    """The new part of the answer in a chunk."""
 
     role: str | None = None
     content: str | None = None
@@ -137,7 +138,7 @@ ChatchatChunks = ChatchatChunk | ErrorEvent
 
 
 class ReleaseAnswer(BaseModel):
-    """Whether a model was stopped or changed: 200 or 500, and a sentence."""
+    """Whether a model was stopped or changed: `code` is 200 or 500, `msg` is a sentence."""
 
     code: int
     msg: str

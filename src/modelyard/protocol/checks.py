@@ -30,7 +30,7 @@ from modelyard.protocol.tokens import ClassifyRequest, TokenizeRequest
 Changes = dict[str, Any]
 
 MOST_CONTINUATIONS = 1024
-"""Choices of all prompts of one completion together."""
+"""Maximum number of choices that one completion request may ask for, over all its prompts."""
 RESERVED = frozenset({"messages", "tools", "tokenize", "conversation", "chat_template"})
 """Arguments that a chat template gets from elsewhere, so `chat_template_kwargs` may not name them."""
 OUTPUTS: Mapping[str, Any] = {

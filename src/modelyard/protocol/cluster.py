@@ -11,7 +11,7 @@ class HealthInfo(BaseModel):
     status: str = "ok"
     version: str
     models: dict[str, str]
-    """Model uid → its state."""
+    """Uid of each model → its state, such as `READY`."""
 
 
 class Auth(BaseModel):
@@ -35,7 +35,7 @@ class ServerVersion(BaseModel):
 
 
 class NodeInfo(BaseModel):
-    """One machine, as `GET /v1/cluster/info?detailed=true` lists it; without `detailed` the first four fields."""
+    """One machine, as `GET /v1/cluster/info?detailed=true` lists it. Without `detailed` only the first four fields are sent."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -44,12 +44,18 @@ class NodeInfo(BaseModel):
     ip_address: str
     gpu_count: int
     gpu_vram_total: int
+    """Bytes of GPU memory."""
     gpu_vram_available: int | None = None
+    """Free bytes of GPU memory."""
     gpu_utilization: float | None = None
+    """Use of the GPUs in percent."""
     cpu_available: float | None = None
     cpu_count: int | None = None
     mem_used: int | None = None
+    """Bytes of main memory in use."""
     mem_available: int | None = None
+    """Bytes of main memory that programs may take."""
     mem_total: int | None = None
+    """Bytes of main memory."""
     software_version: str | None = None
     devices: list[dict[str, str | int]] | None = None

@@ -1,4 +1,4 @@
-"""Bodies of the route that brings documents from URLs and folders."""
+"""Bodies of `POST …/documents/from`, which imports documents from URLs and folders into a knowledge base."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Glob = Annotated[str, Field(max_length=1000)]
 
 
 class UrlDocument(Body):
-    """A document at a URL."""
+    """A document to fetch from a URL."""
 
     url: Url
     name: str | None = Field(None, max_length=1000)
-    """The document's name; made of the URL if left out, such as `example.com/docs/guide.html`."""
+    """Name of the document; if left out, it is made from the URL, such as `example.com/docs/guide.html`."""
     metadata: Fields[Any] = Field(default_factory=dict)
 
 
@@ -26,26 +26,28 @@ class ImportDocuments(Body):
     """Body of `POST …/documents/from`: `urls`, `folder` or both."""
 
     urls: Few[Url | UrlDocument] = Field(default_factory=list)
-    """Fetched one after the other; `MODELYARD_FETCH_HOSTS` says from which hosts. Documents have their URL as `source` in their
-    metadata."""
+    """URLs, which are fetched one after the other; `MODELYARD_FETCH_HOSTS` lists the allowed hosts. The metadata of each
+    document gets the URL as `source`."""
     folder: str | None = Field(None, max_length=4000)
-    """A folder of the server's machine, for its owner and keys with the scope `admin`. Documents are named by their path
-    in it."""
+    """A folder on the server's machine, for the server's owner and for keys with the scope `admin`. Each document is named by
+    its path within the folder."""
     include: Few[Glob] = Field(default_factory=list)
-    """Only files of the folder that match one of these, such as `*.md` or `rules/*`."""
+    """Import only files of the folder that match one of these patterns, such as `*.md` or `rules/*`."""
     exclude: Few[Glob] = Field(default_factory=list)
-    """Skip files of the folder that match one of these."""
+    """Skip files of the folder that match one of these patterns."""
     metadata: Fields[Any] = Field(default_factory=dict)
-    """Of all documents."""
+    """Metadata of every imported document."""
     chunking: ChunkingBody | None = None
-    """In place of the base's."""
+    """How the documents are split, in place of the base's chunking."""
     delete: bool = False
-    """Delete documents of the base that are no files of the folder any more, but for those from URLs."""
+    """Delete documents of the base whose files are no longer in the folder; documents from URLs are kept."""
     index: bool = True
+    """Whether the documents are indexed at once."""
 
 
 class ImportStarted(BaseModel):
     """Answer of `POST …/documents/from`."""
 
     job: str
-    """Its progress, failures and result are at `/v1/jobs/{job}`; `result.jobs` has the jobs that index what it brought."""
+    """Id of the job. `/v1/jobs/{job}` has its progress, failures and result; `result.jobs` lists the jobs that index the
+    documents."""

@@ -1,4 +1,4 @@
-"""Bodies of answers that msgspec encodes and that FastAPI documents, from one definition."""
+"""Bodies of answers that msgspec encodes and FastAPI documents from the same struct definition."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class EngineEntry(BaseModel):
-    """A format of a model that an engine runs. Language models have sizes and quantisations, encoders one of these."""
+    """A format of a model that an engine can run. Language models have `model_size_in_billions` and `quantizations`; encoders
+    have one `quantization`."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -30,40 +31,42 @@ class EstimateRequest(BaseModel):
     model_type: str | None = None
     """`LLM`, `embedding`, `rerank`, `image`, `audio` or `video`."""
     model_size_in_billions: int | float | str | None = None
-    """Size to pick when a family has several."""
+    """Size to choose if the family has several."""
     model_format: str | None = None
-    """Format to pick."""
+    """Format to choose if the family has several."""
     quantization: str | None = None
-    """Quantisation to pick."""
+    """Quantisation to choose if the format has several."""
     model_path: str | None = None
-    """Describe these files instead of the family's."""
+    """Path of files to estimate in place of the family's."""
     context_length: int | None = Field(None, ge=1, le=100_000_000)
-    """Tokens of one request; the model's own up to 8192 if left out, as in a launch."""
+    """Tokens of prompt and answer of one request; if left out, the model's own context length, at most 8192, as in a launch."""
     n_parallel: int | None = Field(None, ge=1, le=4096)
-    """Requests computed at once; the engine's own default if left out."""
+    """Number of requests that are computed at the same time; if left out, the engine's default."""
     kv_cache_dtype: str | int | None = None
-    """`8`, `16` or `32` bits, or a type such as `f16`, `q8_0`, `fp8`."""
+    """Type of the KV cache's values: `8`, `16` or `32` bits, or a name such as `f16`, `q8_0`, `fp8`."""
     model_engine: str | None = None
     """Estimate for this engine only."""
     download_hub: str | None = None
-    """Hub to ask about files that are not here."""
+    """Hub to query about files that are not on this machine."""
 
 
 class EngineEstimate(BaseModel):
-    """Bytes of one replica on one engine."""
+    """Estimated memory of one replica on one engine, in bytes."""
 
     n_parallel: int
+    """Number of requests that are computed at the same time."""
     weights: int
     kv_cache: int
     activations: int
     overhead: int
     total: int
+    """Sum of the four figures above."""
     fits: dict[str, bool]
-    """Device → whether there is room for it now."""
+    """Name of each device → whether the replica would fit into its free memory."""
 
 
 class EstimateResponse(EngineEstimate):
-    """Answer of `POST /v1/models/estimate`: the figures of the first engine, and those of each."""
+    """Answer of `POST /v1/models/estimate`: the figures of the preferred engine, and under `engines` those of each engine."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
 
@@ -75,20 +78,20 @@ class EstimateResponse(EngineEstimate):
     context_length: int
     kv_cache_dtype: str
     model_engine: str
-    """The engine of these figures."""
+    """Name of the engine whose figures stand at the top level."""
     engines: dict[str, EngineEstimate]
-    """Xinference's name of each engine that runs such models, here or elsewhere."""
+    """Xinference's name of each engine that can run such models, installed here or not → its figures."""
 
 
 class OwnEnvironment(BaseModel):
-    """An engine's own virtual environment."""
+    """The virtual environment of one engine."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     installed_at: float
-    """Unix time."""
+    """Unix time in seconds."""
     versions: dict[str, str]
-    """Versions of its most important packages."""
+    """Package → version, for the most important packages."""
 
 
 class EngineInfo(BaseModel):
@@ -100,31 +103,32 @@ class EngineInfo(BaseModel):
     """The name that a launch gives as `model_engine`."""
     object: Literal["engine"] = "engine"
     title: str
-    """Its name for people."""
+    """Name of the engine for people."""
     installed: bool
-    """Whether it can run here."""
+    """Whether the engine can run on this machine now."""
     missing: list[str] = []
-    """Why it cannot, as sentences with the way out."""
+    """If it cannot: sentences that say why, and what to do."""
     installable: bool = False
-    """Whether it has an environment of its own, which a job of the kind `engine_install` makes."""
+    """Whether the engine has a virtual environment of its own, which a job of the kind `engine_install` creates."""
     environment: OwnEnvironment | None = None
-    """That environment, if it is there; without it the engine runs with the server's own libraries."""
+    """The engine's virtual environment; null if there is none, so that the engine runs with the server's own libraries."""
     install_job: str | None = None
-    """Id of the job that installs it now; jobs are read with the scope of their kind."""
+    """Id of the job that is installing the engine now; null if there is none. Reading the job needs the scope of its kind."""
     devices: list[str] = []
-    """`cpu`, `gpu`: where it can compute."""
+    """Kinds of devices that the engine can compute on: `cpu`, `gpu`."""
     uses_gpus: bool = False
-    """Whether it computes on the GPUs of this machine, as it is installed."""
+    """Whether the engine, as it is installed, computes on the GPUs of this machine."""
     formats: list[str] = []
-    """Formats of weights that it runs; `remote` and the like for models without files."""
+    """Formats of weights that the engine runs; `remote` and similar for models without files."""
     model_types: list[str] = []
-    """Types of models that it runs: `LLM`, `embedding`, …"""
+    """Types of models that the engine runs: `LLM`, `embedding`, …"""
     aliases: list[str] = []
-    """Other names for it."""
+    """Other names of the engine."""
     only_by_name: bool = False
-    """Whether it is used only by launches that name it."""
+    """Whether the engine is chosen only by launches that name it."""
     options: dict[str, Any] = {}
-    """JSON Schema of its launch options. Each has `default`, `description`, and two keywords of ours: `group`, and `advanced`."""
+    """JSON Schema of the engine's launch options. Each option has `default`, `description` and two keywords of ours: `group` and
+    `advanced`."""
 
 
 class InstallRequest(BaseModel):
@@ -133,7 +137,7 @@ class InstallRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     upgrade: bool = False
-    """Make the environment anew although it is there, from the lock file of this Modelyard."""
+    """Create the environment anew, even if it exists, from the lock file of this version of Modelyard."""
 
 
 class EngineList(BaseModel):
@@ -144,7 +148,8 @@ class EngineList(BaseModel):
     object: Literal["list"] = "list"
     data: list[EngineInfo]
     launch: dict[str, Any]
-    """JSON Schema of the body of a launch without the engine's options, with `group` and `advanced` as there."""
+    """JSON Schema of the body of a launch, without the options of engines; fields have the keywords `group` and `advanced`, as
+    options of engines do."""
 
 
 EngineTable = dict[str, list[EngineEntry] | str]

@@ -1,4 +1,4 @@
-"""Bodies of the routes about evaluation sets: questions that measure how well a knowledge base is searched."""
+"""Bodies of the routes about evaluation sets, which hold questions that measure how well a knowledge base is searched."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from modelyard.protocol.lists import ListPage
 
 
 class Relevant(Body):
-    """What answers a question. All that is set must hold of a hit."""
+    """A description of chunks that answer a question. A hit must satisfy every field that is set."""
 
     document: str | None = Field(None, max_length=1000)
     """Name of a document."""
     page: int | None = Field(None, ge=1)
+    """Page of the document, from 1."""
     text: str | None = Field(None, max_length=20_000)
-    """Text that a chunk must contain; blanks, case and width do not count."""
+    """Text that the chunk must contain; white space, letter case and character width are ignored."""
     chunk_id: int | None = Field(None, ge=1)
-    """Id of a chunk, which a new index changes."""
+    """Id of a chunk; re-indexing gives chunks new ids."""
     grade: int = Field(1, ge=0, le=1000)
-    """Relevance; higher is better."""
+    """Degree of relevance; higher is better."""
 
 
 class QuestionBody(Body):
-    """A question with what answers it."""
+    """A question, and which chunks answer it."""
 
     question: str = Field(min_length=1, max_length=10_000)
     relevant: Annotated[list[Relevant], Field(max_length=100, fail_fast=True)]
@@ -77,8 +78,9 @@ class QuestionsImported(EvaluationBody):
     """Answer of `POST …/evaluations/{set}/import`."""
 
     added: int
+    """Number of questions that were added."""
     wrong: dict[str, str]
-    """Number of a line, or of a row without the header → what is wrong with it. Nothing is added if there is any."""
+    """Number of a line, or of a row below the header → what is wrong with it. If there is any, nothing is added."""
 
 
 class QuestionInfo(EvaluationBody):
@@ -117,97 +119,107 @@ class EvaluationSetList(ListPage):
 
 
 class RunSettingBody(Body):
-    """A search setting to measure."""
+    """Search settings to measure."""
 
     mode: Mode = "hybrid"
     rerank: bool = False
     """Whether the rerank model ranks the hits."""
     rerank_model: str | None = Field(None, max_length=200)
-    """In place of the base's."""
+    """Uid of the rerank model, in place of the base's."""
     min_score: float = Field(0.0, ge=0, le=1)
+    """Hits with a lower score are left out."""
 
 
 class StartRun(Body):
     """Body of `POST …/evaluations/{set}/runs`."""
 
     settings: Annotated[list[RunSettingBody], Field(max_length=8, fail_fast=True)] = Field(default_factory=list)
-    """What to measure; if empty, every mode that the base has, and its rerank model."""
+    """Search settings to measure; if empty, each search mode of the base, and its rerank model."""
 
 
 class RunMeasures(EvaluationBody):
-    """Measures of the first ten hits, 0 to 1; means over questions that something answers. Null without such questions."""
+    """Measures of the first ten hits, each from 0 to 1; means over the questions that have an answer in the base. Null if there
+    are no such questions."""
 
     hit_1: float | None = None
-    """Part of the questions whose first hit is relevant."""
+    """Fraction of the questions whose first hit is relevant."""
     hit_5: float | None = None
-    """Part of the questions with a relevant hit among the first five."""
+    """Fraction of the questions with a relevant hit among the first five."""
     recall_5: float | None = None
-    """Part of what is relevant that is among the first five."""
+    """Fraction of the relevant chunks that are among the first five hits."""
     mrr: float | None = None
-    """1 divided by the place of the first relevant hit; 0 where none is among the ten."""
+    """Mean reciprocal rank: 1 divided by the rank of the first relevant hit, 0 if none of the ten is relevant."""
     ndcg_10: float | None = None
-    """Discounted gain of the ten against that of the best order, grades as gains."""
+    """Normalised discounted cumulative gain of the ten hits, with grades as gains."""
 
 
 class SettingResult(RunSettingBody):
-    """What one setting reached."""
+    """The measures of one search setting."""
 
     measures: RunMeasures
     milliseconds: float
-    """Median time of a search."""
+    """Median duration of a search in milliseconds."""
     failed: int
-    """Questions for which the search failed; they count in no measure."""
+    """Number of questions for which the search failed; they count in no measure."""
 
 
 class SearchOutcome(EvaluationBody):
-    """What one setting found for one question."""
+    """The search of one question with one setting."""
 
     rank: int | None
-    """Of the first relevant hit; null if none is among the first ten."""
+    """Rank of the first relevant hit, from 1; null if none of the first ten is relevant."""
     hits: int
+    """Number of hits."""
     measures: RunMeasures
     milliseconds: float
+    """Duration of the search in milliseconds."""
     error: str
     """Why the search failed; empty if it did not."""
 
 
 class RunResult(EvaluationBody):
-    """What a run found for one question."""
+    """One question of a run, and its search with each setting."""
 
     id: int
     question: str
     answerable: bool
-    """Whether anything is relevant to it."""
+    """Whether the question has an answer in the base."""
     outcomes: list[SearchOutcome]
-    """One for each setting of the run, in its order."""
+    """One search for each setting of the run, in the run's order."""
 
 
 class MeasureDifference(EvaluationBody):
-    """The difference of one measure, over the questions that both runs have."""
+    """The difference of one measure between two runs, over the questions that both have."""
 
     mean: float
+    """Mean of this run's values minus those of the other run."""
     low: float
-    """Lower end of the 95 % interval, by bootstrap over questions."""
+    """Lower end of the 95 % confidence interval (bootstrap over questions)."""
     high: float
+    """Upper end of the 95 % confidence interval."""
     p: float
     """Two-sided p-value of the paired randomization test."""
     better: int
+    """Number of questions for which this run's value is better."""
     worse: int
+    """Number of questions for which it is worse."""
     equal: int
+    """Number of questions for which it is equal."""
 
 
 class RunInfo(EvaluationBody):
     """A finished run."""
 
     id: str
-    """Also the id of its job."""
+    """Id of the run, and of the job that carried it out."""
     object: Literal["knowledge_base.evaluation.run"] = "knowledge_base.evaluation.run"
     questions: int
+    """Number of questions in the run."""
     settings: list[SettingResult]
     created_at: float
-    """Unix time of its start."""
+    """Unix time in seconds at which the run started."""
     finished_at: float
-    """Unix time."""
+    """Unix time in seconds."""
 
 
 class RunList(ListPage):
@@ -217,11 +229,11 @@ class RunList(ListPage):
 
 
 class RunDetail(RunInfo):
-    """A run with what it found for each question."""
+    """A run with its results for each question."""
 
     results: list[RunResult]
     differences: dict[str, MeasureDifference] | None = None
-    """With `against`: name of a measure → this run minus that one."""
+    """If the request has `against`: name of each measure → its difference between this run and the other one."""
 
 
 def relevant_json(relevant: list[Relevant]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Server-sent events, read: bytes as they come in, the data of each event out."""
+"""Reads server-sent events: takes bytes as they arrive, and returns the data of each event."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ PREFIX = b"data: "
 
 
 class EventReader:
-    """Bytes in any portions to the `data` of each event. Takes `\\n`, `\\r\\n` and `\\r`, comments, and events of many lines.
+    r"""Decodes server-sent events from pieces of any size. Accepts `\n`, `\r\n` and `\r`, comments, and data of many lines.
 
-    Lines are cut before they are decoded, so a character split over two portions arrives whole. `[DONE]` is left out.
+    Lines are split before they are decoded, so a character that is cut by two pieces is read whole. `[DONE]` is left out.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class EventReader:
         self._data: list[bytes] = []
 
     def feed(self, portion: bytes) -> Iterator[bytes]:
-        """The events that this portion completes."""
+        """Returns the data of the events that these bytes complete."""
         text = self._rest + portion if self._rest else portion
         if self._data or b"\r" in text:
             yield from self._feed_lines(text)
@@ -33,7 +33,7 @@ class EventReader:
                 yield from self._lines([*event.split(b"\n"), b""])
 
     def finish(self) -> Iterator[bytes]:
-        """The last event, of a server that closed without the empty line."""
+        """Returns the data of the last event, if the server closed the connection without the empty line that ends it."""
         yield from self.feed(b"\n\n")
 
     def _feed_lines(self, text: bytes) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Request fields that OpenAI's API does not have, and those of it that have no effect here. They are read to be checked.
+"""Request fields that OpenAI's API lacks, and those of OpenAI that have no effect here. They are decoded to be checked.
 
 Each engine's table of rules (`engines/rules.py`) says what it does with them. Fields of no struct pass to the engine.
 """
@@ -13,9 +13,9 @@ from msgspec import UNSET, Meta, UnsetType
 MOST = 2**31 - 1
 """The largest integer that every engine takes."""
 MOST_CHOICES = 128
-"""Choices that one request may ask for, as OpenAI has it."""
+"""Maximum number of choices that one request may ask for; OpenAI's limit."""
 MOST_FORMS = 1000
-"""Texts that an answer may be one of."""
+"""Maximum number of texts from which an answer may be chosen (`guided_choice`)."""
 
 Integer = Annotated[int, Meta(ge=-MOST - 1, le=MOST)]
 Count = Annotated[int, Meta(ge=0, le=MOST)]
@@ -23,9 +23,9 @@ Positive = Annotated[int, Meta(ge=1, le=MOST)]
 Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 TokenId = Annotated[int, Meta(ge=0, le=MOST)]
 OrAll = Annotated[int, Meta(ge=-1, le=MOST)]
-"""A count, of which -1 stands for as many as there are."""
+"""A count; -1 means no limit."""
 Regex = Annotated[str, Meta(max_length=10_000)]
-"""Compiling one takes time and memory by its length."""
+"""A regular expression. Its length is limited, because the time and memory to compile it grow with its length."""
 Choices = Annotated[int, Meta(ge=1, le=MOST_CHOICES)]
 
 

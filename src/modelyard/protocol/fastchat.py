@@ -12,37 +12,37 @@ class FastchatModels(BaseModel):
 
 
 class FastchatAddress(BaseModel):
-    """Where a model's worker is; empty for one that does not answer now."""
+    """Address of the worker that serves a model; empty if none serves it now."""
 
     address: str
 
 
 class FastchatStatus(BaseModel):
-    """The state of one worker, or of all together."""
+    """The state of one worker, or the sum of all workers."""
 
     model_names: list[str]
     speed: int
-    """Replicas that are ready."""
+    """Number of replicas that are ready."""
     queue_length: int
-    """Answers in progress."""
+    """Number of answers in progress."""
 
 
 class FastchatDetails(BaseModel):
-    """What a worker says of its model."""
+    """What a worker reports about its model."""
 
     context_length: int
-    """Tokens."""
+    """Maximum number of tokens of prompt and answer."""
 
 
 class FastchatFailure(BaseModel):
-    """An error as FastChat has it: a sentence in the place of the text, and a number."""
+    """An error in FastChat's form: a sentence in place of the generated text, and a number."""
 
     text: str
     error_code: int
 
 
 class FastchatUsage(BaseModel):
-    """Tokens that a text took."""
+    """Numbers of tokens of a prompt and its answer."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -50,21 +50,21 @@ class FastchatUsage(BaseModel):
 
 
 class FastchatText(FastchatFailure):
-    """A text so far. `error_code` is 0."""
+    """The text generated so far. `error_code` is 0."""
 
     usage: FastchatUsage
     finish_reason: str | None
 
 
 class FastchatCount(BaseModel):
-    """Tokens of a text."""
+    """The number of tokens of a text."""
 
     count: int
     error_code: int
 
 
 class FastchatVectors(BaseModel):
-    """A vector for each text."""
+    """One vector for each text."""
 
     embedding: list[list[float]]
     token_num: int

@@ -1,4 +1,4 @@
-"""Bodies of the routes about files and uploads: OpenAI's, with the hash and the owner of a file beside its fields."""
+"""Bodies of the routes about files and uploads: OpenAI's fields, and the hash and the owner of each file."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ class ExpiresAfter(BaseModel):
 
     anchor: Literal["created_at"]
     seconds: int = Field(ge=HOUR, le=MONTH)
-    """Seconds after it was created: an hour to 30 days."""
+    """Seconds after the file's creation: from an hour to 30 days."""
 
 
 class NewFile(BaseModel):
-    """The fields of `POST /v1/files` beside its file."""
+    """The form fields of `POST /v1/files`, beside the file itself."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     purpose: Purpose
-    """Lines for `fine-tune` are checked; files for `batch` expire after 30 days if `expires_after` is left out."""
+    """What the file is for. The lines of a `fine-tune` file are checked. A `batch` file expires after 30 days if `expires_after`
+    is left out."""
     expires_after: ExpiresAfter | None = None
 
 
@@ -40,17 +41,18 @@ class FileInfo(BaseModel):
     id: str
     object: Literal["file"] = "file"
     bytes: int
+    """Size of the file in bytes."""
     created_at: int
-    """Unix time."""
+    """Unix time in seconds."""
     filename: str
     purpose: str
-    """One of those of an upload, or `assistants_output`, `batch_output` or `fine-tune-results` for files that the server made."""
+    """The purpose of the upload; `assistants_output`, `batch_output` or `fine-tune-results` for files that the server made."""
     status: Literal["uploaded", "processed", "error"] = "processed"
-    """Always `processed`: only complete files are seen."""
+    """Always `processed`, because only complete files are listed."""
     expires_at: int | None
-    """Unix time; null if it stays."""
+    """Unix time in seconds; null if the file does not expire."""
     sha256: str
-    """Hash of its content."""
+    """SHA-256 hash of the content, in hexadecimal."""
     owner: str
     """Owner id of the user or key that stored it; an administrator sees all files."""
 
@@ -79,31 +81,32 @@ class NewUpload(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     bytes: int = Field(ge=1, le=(1 << 63) - 1)
-    """Size that the file will have."""
+    """Size in bytes that the complete file will have."""
     filename: str = Field(min_length=1, max_length=1000)
     mime_type: str = Field(max_length=200)
-    """Ignored: the type of a file is never trusted."""
+    """Ignored: the server does not trust a file's stated type."""
     purpose: Purpose
     expires_after: ExpiresAfter | None = None
 
 
 class UploadInfo(BaseModel):
-    """A file that arrives in parts."""
+    """A file that is uploaded in parts."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     object: Literal["upload"] = "upload"
     bytes: int
+    """Size in bytes that the complete file will have."""
     created_at: int
-    """Unix time."""
+    """Unix time in seconds."""
     expires_at: int
-    """Unix time until which parts are accepted."""
+    """Unix time in seconds until which parts are accepted."""
     filename: str
     purpose: str
     status: Literal["pending", "completed", "cancelled", "expired"]
     file: FileInfo | None
-    """The file that was made of its parts."""
+    """The complete file; null until the upload is completed."""
 
 
 class UploadPartInfo(BaseModel):
@@ -123,6 +126,6 @@ class CompleteUpload(BaseModel):
     part_ids: Annotated[
         list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=10_000, fail_fast=True)
     ]
-    """Ids of the parts in the order of the file."""
+    """Ids of the parts, in the order in which they form the file."""
     md5: str | None = Field(None, max_length=100)
-    """MD5 of the whole content in hexadecimal; a file with another one is refused."""
+    """MD5 hash of the whole content, in hexadecimal; if the content has another hash, the request is refused."""

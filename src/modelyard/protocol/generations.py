@@ -1,4 +1,4 @@
-"""Bodies of the routes about answers that the server makes to the end, whether or not their client stays."""
+"""Bodies of the routes about generations: answers that the server completes, whether or not the client stays connected."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ class NewGeneration(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     url: KeptPath = "/v1/chat/completions"
-    """The path to which `body` would be sent otherwise, as in a line of a batch."""
+    """The inference path that would answer `body` directly, as in a line of a batch."""
     body: Fields[Any] = Field(min_length=1)
-    """The request. The answer is always streamed, with `usage` at its end."""
+    """The request. Its answer is always streamed, and ends with `usage`."""
 
 
 class GenerationProblem(BaseModel):
     """Why a generation failed."""
 
     code: str
-    """As in the errors of all routes."""
+    """Stable code of the error, as in the errors of all routes."""
     message: str
 
 
 class GenerationInfo(BaseModel):
-    """An answer that the server makes to the end, whether or not its client stays."""
+    """An answer that the server completes, whether or not the client stays connected."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["generation"] = "generation"
     id: str
     kind: str
-    """`request` for those of `POST /v1/generations`."""
+    """`request` for generations of `POST /v1/generations`."""
     state: KeptState
-    """`stopped`: by its owner; `interrupted`: the server ended while it ran. Both keep all events there were."""
+    """`stopped`: the owner stopped it; `interrupted`: the server ended while it ran. Both keep the events that they have."""
     details: dict[str, Any]
-    """The `url` and the `model` of a request."""
+    """For a `request`: its `url` and `model`."""
     created_at: float
-    """Unix time."""
+    """Unix time in seconds."""
     ended_at: float | None
-    """Unix time."""
+    """Unix time in seconds; null while it runs."""
     events: int
-    """The number of its newest event."""
+    """Number of the newest event."""
     bytes: int
-    """Size of its events."""
+    """Size of all events in bytes."""
     error: GenerationProblem | None
     owner: str
-    """Owner id of the user or key that began it; an administrator sees all."""
+    """Owner id of the user or key that created it; an administrator sees all generations."""
 
 
 class GenerationList(BaseModel):
@@ -83,6 +83,6 @@ class GenerationEventInfo(BaseModel):
     type: str
     """`chunk`: a chunk of the streamed answer; `end`: the last event."""
     at: float
-    """Unix time."""
+    """Unix time in seconds."""
     data: dict[str, Any]
-    """The chunk in OpenAI's form; of the last event `state` and `error`."""
+    """For `chunk`, the chunk in OpenAI's form; for `end`, `state` and `error`."""

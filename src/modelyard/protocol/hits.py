@@ -1,4 +1,4 @@
-"""What a search finds and what an answer cites: made by `knowledge`, encoded by msgspec, documented in `/openapi.json`."""
+"""Hits of a search and citations of an answer. msgspec encodes these structs, and `/openapi.json` documents them."""
 
 from __future__ import annotations
 
@@ -11,41 +11,44 @@ from modelyard.protocol.documented import Documented
 
 
 class Scores(Documented, frozen=True, kw_only=True):
-    """Why a hit stands where it stands. Higher is better in each; null where it does not apply."""
+    """The scores that decide a hit's rank. Higher is better in each; null where the score does not apply."""
 
     lexical: float | None = None
-    """BM25."""
+    """BM25 score."""
     similarity: float | None = None
-    """Cosine, -1 to 1."""
+    """Cosine similarity of the query's and the chunk's vectors, -1 to 1."""
     fused: float = 0.0
-    """What words and vectors say together, beside the best hit: how likely it is about the query, 0 to 1."""
+    """Combined score of words and vectors: the estimated probability that the chunk is about the query, 0 to 1."""
     rerank: float | None = None
-    """Of the ranking model: 0 to 1."""
+    """Score of the rerank model, 0 to 1."""
 
 
 class Hit(Documented, frozen=True, kw_only=True):
-    """A chunk that was found, and where it stands."""
+    """A chunk that a search found."""
 
     number: int | UnsetType = UNSET
+    """Number of the citation; absent in hits of a search."""
     chunk_id: int
     knowledge_base: str
     document_id: int
     document: str
-    """Its name."""
+    """Name of the document."""
     page: int | None
-    """The page, slide or sheet of what it shares with the query, from 1; null where the format has none."""
+    """Page, slide or sheet of the matching text, from 1; null where the format has none."""
     page_breaks: Sequence[tuple[int, int]] = ()
-    """Where other pages begin in `text`: the offset, and the page."""
+    """Where further pages begin: pairs of an offset in `text` and a page number."""
     start: int | None
-    """First character in the document's text."""
+    """Index of the chunk's first character in the document's text; null for a chunk that was written by hand."""
     end: int | None
+    """Index after the chunk's last character."""
     heading: str
+    """Headings above the chunk."""
     text: str
     score: float = 0.0
-    """0 to 1, higher is better: the ranking model's where there is one, else the fused one, of which 0.5 is the middle."""
+    """0 to 1, higher is better: the score of the rerank model if there is one, otherwise the fused score, whose middle is 0.5."""
     scores: Scores = Scores()
     highlights: Sequence[tuple[int, int]] = ()
-    """Spans in `text` of what it shares with the query."""
+    """Spans of `text` that match the query: pairs of start and end offsets."""
 
     def rounded(self) -> Hit:
         """The hit as it is sent: `score` and `fused` have six digits."""
@@ -54,14 +57,14 @@ class Hit(Documented, frozen=True, kw_only=True):
 
 
 class Citation(Hit, frozen=True, kw_only=True):
-    """A source of an answer."""
+    """A chunk that an answer cites as its source."""
 
     number: int
-    """What stands in brackets in the answer."""
+    """The number in square brackets with which the answer cites this source."""
     before: str = ""
-    """What the model read of the document directly before `text`."""
+    """The text of the document directly before `text` that the model read."""
     after: str = ""
-    """What it read directly behind `text`."""
+    """The text of the document directly after `text` that the model read."""
 
     @classmethod
     def of(cls, number: int, hit: Hit, before: str = "", after: str = "") -> Citation:
@@ -70,55 +73,59 @@ class Citation(Hit, frozen=True, kw_only=True):
 
 
 class ExplainedBase(Documented, frozen=True, kw_only=True):
-    """How one base was searched."""
+    """How one knowledge base was searched."""
 
     knowledge_base: str
     words: float
-    """The weight of words; 0 leaves them out."""
+    """Weight of the lexical search; 0 if it was not used."""
     vectors: float
-    """The weight of vectors, as the base's probe says for the script of the query; 0 leaves them out."""
+    """Weight of the vector search, which the base's probe determines for the query's script; 0 if it was not used."""
     candidates: int
-    """Chunks that words or vectors found."""
+    """Number of chunks that matched by words or by vectors."""
     disabled_documents: int
-    """Documents that searches do not see, because somebody excluded them."""
+    """Number of documents that are excluded from searches by hand."""
     disabled_chunks: int
-    """Such chunks of other documents."""
+    """Number of chunks of other documents that are excluded from searches by hand."""
 
 
 class ExplainedCandidate(Documented, frozen=True, kw_only=True):
-    """A chunk that words or vectors found, and what became of it. Ranks are from 1; null where it is in no such list."""
+    """A chunk that matched by words or by vectors, and whether it became a hit. Ranks count from 1; null if the chunk is not in
+    that list."""
 
     hit: Hit
     rank: int | None
-    """Among the hits; null if it was dropped."""
+    """Rank among the hits; null if the chunk was dropped."""
     lexical_rank: int | None
-    """By BM25, among the candidates."""
+    """Rank by the BM25 score."""
     vector_rank: int | None
-    """By the cosine, among the candidates."""
+    """Rank by the cosine similarity."""
     fused_rank: int | None
-    """By the fused score; null for one that the filter excludes."""
+    """Rank by the fused score; null if the filter excludes the chunk."""
     rerank_rank: int | None
+    """Rank by the score of the rerank model."""
     terms: Sequence[str]
-    """The terms of the query that it has."""
+    """Terms of the query that the chunk contains."""
     dropped: str | None
-    """Why it is no hit: `filter` (its document does not pass it), `phrase` (it lacks a phrase, or has an excluded word),
-    `min_score` or `top_k`."""
+    """Why the chunk is not a hit; null if it is one. `filter`: its document does not satisfy the filter; `phrase`: it lacks a
+    quoted phrase or contains an excluded word; `min_score`; `top_k`."""
 
 
 class Explanation(Documented, frozen=True, kw_only=True):
-    """How the hits of a search came about."""
+    """Why a search returned these hits."""
 
     text: str
-    """What was searched for: the query without its syntax."""
+    """The query without its search syntax."""
     terms: Sequence[str]
-    """Its terms as the index has them, without function words."""
+    """Terms of the query as the index has them, without function words."""
     phrases: Sequence[str]
+    """Quoted phrases of the query."""
     excluded: Sequence[str]
+    """Words that hits must not contain."""
     bases: Sequence[ExplainedBase]
     candidates: Sequence[ExplainedCandidate]
-    """In the order of the fused scores; behind them those that the filter excludes."""
+    """Candidates by descending fused score, then those that the filter excludes."""
     milliseconds: dict[str, float]
-    """Stage → its time: `embed` and `match` (of the slowest base), `read`, `filter`, `rerank`, `total`."""
+    """Stage → its duration in milliseconds: `embed` and `match` (of the slowest base), `read`, `filter`, `rerank`, `total`."""
 
 
 class SearchAnswer(Documented, frozen=True, kw_only=True):
@@ -127,8 +134,8 @@ class SearchAnswer(Documented, frozen=True, kw_only=True):
     object: str = "list"
     data: Sequence[Hit]
     notes: Sequence[str] = ()
-    """For people: that a base is searched by words alone, say."""
+    """Sentences for people, such as that a base is searched by words alone."""
     rerank_model: str | None = None
-    """The model that ranked the hits."""
+    """Uid of the rerank model that ranked the hits; null if none did."""
     explanation: Explanation | None = None
-    """How the hits came about, if the request asks for it (`explain`)."""
+    """Why the search returned these hits; only if the request has `explain`."""

@@ -1,4 +1,4 @@
-"""Bodies of the route that searches hubs."""
+"""Bodies of `GET /v1/hubs/search`, which searches the model hubs."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from pydantic import BaseModel, ConfigDict
 
 
 class HubModel(BaseModel):
-    """A repository on a hub. What the hub does not say is null."""
+    """A repository on a hub. Facts that the hub does not report are null."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """`owner/name`; a launch takes it as `model_name`."""
+    """`owner/name`, which a launch accepts as `model_name`."""
     hub: str
-    """`huggingface` or `modelscope`; a launch takes it as `download_hub`."""
+    """`huggingface` or `modelscope`, which a launch accepts as `download_hub`."""
     downloads: int | None
     likes: int | None
     updated_at: float | None
-    """Unix time."""
+    """Unix time in seconds."""
     type: str | None
-    """The type of model that its task belongs to, such as `LLM`."""
+    """Type of model by the repository's task, such as `LLM`."""
     formats: list[str]
-    """Formats by its tags and its name, such as `ggufv2`; its files were not looked at."""
+    """Formats by the repository's tags and name, such as `ggufv2`; its files are not examined."""
     gated: bool | None
-    """Whether its owner must accept each user."""
+    """Whether users must be granted access by the repository's owner."""
     cached: bool
-    """Whether a complete model of it is on this machine."""
+    """Whether a complete model of this repository is on this machine."""
     family: str | None
-    """The family of the catalog whose files it has."""
+    """Name of the catalog's family that uses these files; null if none does."""
 
 
 class HubFailure(BaseModel):
-    """A hub that did not answer, while another one did."""
+    """Why a hub could not be searched, when another hub could."""
 
     hub: str
     code: str
@@ -41,7 +41,7 @@ class HubFailure(BaseModel):
 
 
 class HubModelPage(BaseModel):
-    """Answer of `GET /v1/hubs/search`: of each hub those with most downloads first, the hubs alternately."""
+    """Answer of `GET /v1/hubs/search`. Repositories are sorted by downloads within each hub, and the hubs alternate."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -50,4 +50,4 @@ class HubModelPage(BaseModel):
     failures: list[HubFailure]
     has_more: bool
     next_cursor: str | None
-    """`cursor` of the next page; null on the last one."""
+    """Value of `cursor` for the next page; null on the last page."""

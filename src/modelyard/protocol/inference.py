@@ -1,6 +1,6 @@
-"""What inference requests may hold: the fields the gateway routes by and checks. Unknown fields pass to the engine.
+"""Bodies of inference requests: the fields by which the gateway routes and which it checks. Unknown fields pass to the engine.
 
-These structs are for requests only, and are decoded on the hot path: answers are the engine's bytes and are never parsed.
+These structs decode requests only, on the hot path. Answers are relayed as the engine's bytes and are never decoded into them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Stop = Annotated[str, Meta(min_length=1, max_length=4096)]
 
 
 class RequestMessage(msgspec.Struct):
-    """One message of a conversation; `protocol/messages.py` checks what stands in it."""
+    """One message of a conversation; `protocol/messages.py` checks its content."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[dict[str, Any]] | None = None
@@ -32,7 +32,7 @@ class RequestMessage(msgspec.Struct):
     tool_call_id: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    """The same as `reasoning_content`, by its newer name."""
+    """A newer name of `reasoning_content`."""
     function_call: dict[str, Any] | None = None
 
 
@@ -41,7 +41,7 @@ class StreamOptions(msgspec.Struct):
 
     include_usage: bool | None | UnsetType = UNSET
     continuous_usage_stats: bool | None | UnsetType = UNSET
-    """Usage so far in each chunk, which vLLM and transformers have."""
+    """Whether each chunk has the usage so far; vLLM and transformers support it."""
     include_obfuscation: bool | None | UnsetType = UNSET
 
 
@@ -65,22 +65,27 @@ class Sampling(SwiftFields, kw_only=True):
     logit_bias: dict[TokenKey, Bias] | None | UnsetType = UNSET
     response_format: dict[str, Any] | None | UnsetType = UNSET
     request_id: Annotated[str, Meta(max_length=200)] | None | UnsetType = UNSET
-    """A name by which another request may abort this one."""
+    """An id with which another request can abort this one."""
 
 
 class Knowledge(msgspec.Struct, kw_only=True):
-    """Field `knowledge` of a chat request: answer from these knowledge bases, and cite them."""
+    """The field `knowledge` of a chat request: the answer is taken from these knowledge bases and cites them."""
 
     bases: Annotated[list[Name], Meta(min_length=1, max_length=20)]
+    """Names of the knowledge bases to search."""
     top_k: Annotated[int, Meta(ge=1, le=50)] = 5
+    """Maximum number of sources that the model reads."""
     mode: Literal["hybrid", "lexical", "vector"] = "hybrid"
     filter: dict[str, Any] = {}
+    """Conditions on documents, as in a search."""
     rerank: bool | None = None
+    """Whether the rerank model ranks the hits; null to use it if the base has one."""
     min_score: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Hits with a lower score are left out."""
 
 
 class OpenAiChatFields(Sampling, kw_only=True):
-    """Fields of OpenAI's chat requests that no engine here honours, and its deprecated ones."""
+    """Fields of OpenAI's chat requests that no engine here supports, and deprecated ones."""
 
     audio: dict[str, Any] | None | UnsetType = UNSET
     function_call: str | dict[str, Any] | None | UnsetType = UNSET
@@ -93,7 +98,7 @@ class OpenAiChatFields(Sampling, kw_only=True):
 
 
 class VllmChatFields(OpenAiChatFields, kw_only=True):
-    """Fields that vLLM adds to chats alone."""
+    """Fields that vLLM adds to chat requests but not to completion requests."""
 
     add_generation_prompt: bool | None | UnsetType = UNSET
     chat_template: str | None | UnsetType = UNSET
@@ -159,7 +164,7 @@ class RerankRequest(msgspec.Struct, kw_only=True):
 
 
 class TokenIdsRequest(msgspec.Struct, kw_only=True):
-    """Body of `POST /v1/convert_ids_to_tokens`. `input` is token ids, or lists of them; ids may be spelled as text."""
+    """Body of `POST /v1/convert_ids_to_tokens`. `input` is a token id or lists of them; ids may be written as strings."""
 
     model: Name
     input: int | str | list[int | str | list[int | str]]
@@ -196,6 +201,6 @@ class VideoRequest(msgspec.Struct, kw_only=True):
 
 
 class FormRequest(msgspec.Struct, kw_only=True):
-    """A multipart form: a `model`, as a rule a file, and fields that pass to the engine."""
+    """A multipart form with a `model`, usually a file, and further fields that pass to the engine."""
 
     model: Name

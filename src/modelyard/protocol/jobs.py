@@ -1,4 +1,4 @@
-"""Bodies of the routes about jobs, and the parameters of the kinds of job that can be made by name."""
+"""Bodies of the routes about jobs, and the parameters of those kinds of job that callers may create."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class JobProblem(BaseModel):
     """Why a job failed."""
 
     code: str
-    """As in the errors of all routes."""
+    """Stable code of the error, as in the errors of all routes."""
     message: str
 
 
@@ -24,12 +24,13 @@ class JobProgressInfo(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     done: int
+    """Amount of work that is done, in `unit`."""
     total: int | None
-    """null while nobody knows how much there is to do."""
+    """Amount of all work, in `unit`; null while it is unknown."""
     unit: str
-    """What both count: `bytes`, `documents`, `steps`."""
+    """What `done` and `total` count: `bytes`, `documents`, `steps`."""
     message: str
-    """For people: what is done now, or what the job waits for."""
+    """A sentence for people: the present step, or what the job waits for."""
 
 
 class JobInfo(BaseModel):
@@ -41,26 +42,26 @@ class JobInfo(BaseModel):
     id: str
     kind: str
     state: Literal["queued", "running", "waiting", "paused", "done", "failed", "cancelled"]
-    """`waiting`: it runs, and cannot go on until something else happens; `progress.message` says what."""
+    """`waiting`: the job has started and cannot continue until something else happens, which `progress.message` names."""
     progress: JobProgressInfo
     owner: str
-    """Owner id of who asked for it."""
+    """Owner id of the user or key that created the job."""
     parameters: dict[str, Any]
     result: dict[str, Any] | None
     error: JobProblem | None
-    """Why it failed, or why its last run did."""
+    """Why the job failed; for a job that is repeated, why its last attempt failed."""
     attempts: int
-    """Runs that have failed."""
+    """Number of attempts that have failed."""
     pausable: bool
-    """Whether it can be paused, and resumed when it is paused or has failed."""
+    """Whether the job can be paused, and resumed after a pause or a failure."""
     repeatable: bool
-    """Whether `POST /v1/jobs` with its kind and parameters makes one like it."""
+    """Whether `POST /v1/jobs` with the job's kind and parameters creates another such job."""
     created_at: float
-    """Unix time."""
+    """Unix time in seconds."""
     started_at: float | None
-    """Unix time of the last start."""
+    """Unix time in seconds of the latest start."""
     finished_at: float | None
-    """Unix time."""
+    """Unix time in seconds."""
 
 
 class JobList(ListPage):
@@ -77,7 +78,7 @@ class CreateJob(BaseModel):
     kind: str = Field(min_length=1, max_length=40)
     """`download` or `engine_install`."""
     parameters: Fields[Any] = {}
-    """What to do; each kind has its own. Those of `download` are the body of `POST /v1/cache/models`."""
+    """Parameters of the job, which depend on its kind. Those of `download` are the body of `POST /v1/cache/models`."""
 
 
 class JobLogs(BaseModel):
@@ -100,11 +101,11 @@ class JobEventInfo(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     seq: int | None
-    """Its number, which is the `id` of the event, too. null for progress, which is a snapshot."""
+    """Number of the event, which is also the `id` of the server-sent event; null for `progress`, which is a snapshot."""
     type: str
-    """`state`, `progress`, or what the job reports, such as `metrics`."""
+    """`state`, `progress`, or a type that the job reports, such as `metrics`."""
     at: float
-    """Unix time."""
+    """Unix time in seconds."""
     data: dict[str, Any]
 
 
@@ -114,5 +115,6 @@ class EngineInstall(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     engine: str = Field(min_length=1, max_length=100)
+    """Name of the engine."""
     upgrade: bool = False
-    """Make the environment anew although it is there, from the lock file of this Modelyard."""
+    """Create the environment anew, even if it exists, from the lock file of this version of Modelyard."""

@@ -1,8 +1,7 @@
-"""Bounds on what a JSON body may hold, counted over its bytes before anything is built from it. Pure.
+"""Limits on the number and depth of values in a JSON body, checked on its bytes before it is decoded. Pure.
 
 Decoding and validating cost time and memory per value, not per byte: a body of a few MiB can hold a million values, and each
-wrong one would become an error of its own. Counting commas, brackets and strings costs about a millisecond per MiB.
-"""
+wrong one would become an error of its own. Counting commas, brackets and strings costs about a millisecond per MiB."""
 
 from __future__ import annotations
 
@@ -15,13 +14,13 @@ from modelyard.core.errors import BodyTooComplex, MalformedBody, TooManyValues
 from modelyard.core.wording import reason
 
 MOST_VALUES = 50_000
-"""Values (numbers, strings, objects, lists) that JSON in the field of a form may hold."""
+"""Maximum number of values (numbers, strings, objects, lists) of JSON in a form's field."""
 MOST_INFERENCE_VALUES = 1_000_000
-"""Values that the body of an inference request may hold: token ids and texts to embed are many."""
+"""Maximum number of values in the body of an inference request, which may hold many token ids or texts to embed."""
 MOST_FIELDS = 1000
-"""Fields of the outermost object of a management body."""
+"""Maximum number of fields of the outermost object of a management body."""
 DEEPEST = 64
-"""Levels of lists and objects of a management body."""
+"""Maximum depth of nested lists and objects in a management body."""
 
 SURROGATES = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -31,7 +30,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def bound_values(body: bytes, most: int) -> None:
-    """Raises `TooManyValues` for JSON that holds more than `most` values."""
+    """Raises `TooManyValues` if JSON holds more than `most` values."""
     if len(body) < 2 * most:  # a value and what separates it from the next are two bytes at least
         return
     separators = body.count(b",") + body.count(b"[") + body.count(b"{")
@@ -45,7 +44,7 @@ def bound_values(body: bytes, most: int) -> None:
 
 
 def outside_strings(body: bytes) -> bytes:
-    """JSON without what stands in its strings."""
+    """The JSON without the contents of its strings."""
     parts = body.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
     return b"".join(parts[::2])
 

@@ -1,4 +1,4 @@
-"""Bodies of the routes about stored responses and conversations: OpenAI's."""
+"""Bodies of OpenAI's routes about stored responses and conversations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelyard.protocol.bounds import Fields, Metadata
 
 MOST_ITEMS = 20
-"""Number of items that one request adds to a conversation."""
+"""Maximum number of items that one request may add to a conversation."""
 Items = Annotated[list[Fields[Any]], Field(max_length=MOST_ITEMS, fail_fast=True)]
 
 
@@ -21,14 +21,14 @@ class KeptResponse(BaseModel):
     id: str
     object: Literal["response"] = "response"
     created_at: float
-    """Unix time."""
+    """Unix time in seconds."""
     status: Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
     model: str
     output: list[dict[str, Any]]
 
 
 class KeptResponseEvent(BaseModel):
-    """Data of an event of a stored response; its other fields depend on `type`."""
+    """Data of an event of a stored response. Further fields depend on `type`."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -45,7 +45,7 @@ class ResponseDeleted(BaseModel):
 
 
 class ItemList(BaseModel):
-    """Items of a response's input, or of a conversation."""
+    """A page of the items of a response's input, or of a conversation."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -53,12 +53,12 @@ class ItemList(BaseModel):
     data: list[dict[str, Any]]
     first_id: str | None
     last_id: str | None
-    """The `after` of the next page."""
+    """Id of the last item, which is `after` in the request for the next page."""
     has_more: bool
 
 
 class KeptItem(BaseModel):
-    """An item of a conversation; its other fields depend on `type`."""
+    """An item of a conversation. Further fields depend on `type`."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -72,9 +72,9 @@ class NewConversation(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     items: Items | None = None
-    """Its first items, up to 20, in the form of `input` of `/v1/responses`."""
+    """First items of the conversation, at most 20, in the form of `input` of `/v1/responses`."""
     metadata: Metadata | None = None
-    """Up to 16 texts by name."""
+    """Up to 16 pairs of strings, the caller's own notes."""
 
 
 class ConversationChange(BaseModel):
@@ -89,7 +89,7 @@ class NewItems(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     items: Items = Field(min_length=1)
-    """Up to 20, in the form of `input` of `/v1/responses`."""
+    """Items to add, at most 20, in the form of `input` of `/v1/responses`."""
 
 
 class ConversationInfo(BaseModel):

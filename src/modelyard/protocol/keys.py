@@ -1,4 +1,4 @@
-"""Bodies of the routes about keys, users and logging in."""
+"""Bodies of the routes about API keys, users and logins."""
 
 from __future__ import annotations
 
@@ -19,47 +19,53 @@ class KeyRequest(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: Label
-    """What the key is for; only people read it."""
+    """What the key is for, in words for people."""
     scopes: Few[str] | None = Field(None, validation_alias=AliasChoices("scopes", "permissions"))
-    """What it may do; `admin` for the first key, else `models:list` and `models:read`."""
+    """Scopes of the key; if left out, `admin` for the first key and `models:list` and `models:read` for others."""
     models: Few[Annotated[str, Field(min_length=1, max_length=100)]] | None = None
-    """The only models it may use; null for all."""
+    """The only models that the key may use; null for all."""
     bases: Fields[Literal["read", "write"]] | None = None
-    """The only knowledge bases it may use, each with what it may do there; null for all that its scopes allow."""
+    """The only knowledge bases that the key may use: name → `read` or `write`; null for all that its scopes allow."""
     requests_per_minute: PerMinute | None = None
-    """Inference requests it may make in a minute; null for any number."""
+    """Maximum number of inference requests in a minute; null for no limit."""
     tokens_per_minute: PerMinute | None = None
-    """Tokens, of prompts and answers, it may use in a minute; null for any number."""
+    """Maximum number of tokens, of prompts and answers, in a minute; null for no limit."""
     expires_in: Annotated[float, Field(gt=0, le=3_153_600_000)] | None = None
-    """Seconds it stays valid; null for ever."""
+    """Seconds for which the key is valid; null for ever."""
     owner: str | None = Field(None, min_length=1, max_length=32)
-    """Owner id of another key or user, whose conversations and files it shares; null for an owner of its own."""
+    """Owner id of another key or user, with whom the key shares conversations and files; null for a new owner id."""
 
 
 class KeyInfo(BaseModel):
-    """A key as it is listed; the secret itself is known to its owner only."""
+    """An API key as it is listed, without its secret."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     name: str
     prefix: str
     """The first characters of the secret."""
     owner: str
-    """Owner id of what is made with it, such as conversations; a rotated key keeps it."""
+    """Owner id of private data made with the key, such as conversations; a rotated key keeps it."""
     scopes: list[str]
     models: list[str] | None = None
+    """The only models that the key may use; null for all."""
     bases: dict[str, str] | None = None
+    """The only knowledge bases that the key may use: name → `read` or `write`; null for all that its scopes allow."""
     requests_per_minute: int | None = None
+    """Maximum number of inference requests in a minute; null for no limit."""
     tokens_per_minute: int | None = None
+    """Maximum number of tokens, of prompts and answers, in a minute; null for no limit."""
     created_at: float
-    """Unix time."""
+    """Unix time in seconds."""
     expires_at: float | None = None
-    """Unix time."""
+    """Unix time in seconds; null if the key does not expire."""
     revoked_at: float | None = None
-    """Unix time."""
+    """Unix time in seconds; null if the key was not revoked."""
     last_used_at: float | None = None
-    """Unix time; null if it was never used."""
+    """Unix time in seconds; null if the key was never used."""
     usable: bool
-    """Neither revoked nor expired."""
+    """Whether the key is neither revoked nor expired."""
 
 
 class KeyList(ListPage):
@@ -69,27 +75,28 @@ class KeyList(ListPage):
 
 
 class KeyPatch(BaseModel):
-    """Body of `PATCH /v1/admin/keys/{name}`: what is left out stays, and null takes a limit away."""
+    """Body of `PATCH /v1/admin/keys/{name}`. Fields that are left out do not change; null removes a limit."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     name: Label = ""
     scopes: Annotated[Few[str], Field(min_length=1)] = []
-    """What it may do from now on."""
+    """New scopes of the key."""
     models: Few[Annotated[str, Field(min_length=1, max_length=100)]] | None = None
-    """The only models it may use; null for all."""
+    """The only models that the key may use; null for all."""
     bases: Fields[Literal["read", "write"]] | None = None
-    """The only knowledge bases it may use, each with what it may do there; null for all that its scopes allow."""
+    """The only knowledge bases that the key may use: name → `read` or `write`; null for all that its scopes allow."""
     requests_per_minute: PerMinute | None = None
     tokens_per_minute: PerMinute | None = None
     expires_in: Annotated[float, Field(gt=0, le=3_153_600_000)] | None = None
-    """Seconds from now on that it stays valid; null for ever."""
+    """Seconds from now for which the key is valid; null for ever."""
 
 
 class NewKeyInfo(KeyInfo):
-    """Answer of `POST /v1/admin/keys` and of `…/rotate`: the only time that the secret is shown."""
+    """Answer of `POST /v1/admin/keys` and of `…/rotate`, the only answers that contain the secret."""
 
     key: str
+    """The secret, which requests send as `Authorization: Bearer …`."""
 
 
 class UserRequest(BaseModel):
@@ -98,19 +105,19 @@ class UserRequest(BaseModel):
     username: Label
     password: str
     scopes: Few[str] | None = Field(None, validation_alias=AliasChoices("scopes", "permissions"))
-    """What this person may do; `admin` for the first, else `models:list` and `models:read`."""
+    """Scopes of the user; if left out, `admin` for the first user and `models:list` and `models:read` for others."""
 
 
 class UserInfo(BaseModel):
-    """A person who may log in."""
+    """A user, who logs in with a name and a password."""
 
     id: int
     username: str
     owner: str
-    """Owner id of what this person makes."""
+    """Owner id of private data that the user creates."""
     scopes: list[str]
     created_at: float
-    """Unix time."""
+    """Unix time in seconds."""
 
 
 class UserList(ListPage):
@@ -125,7 +132,7 @@ class UserPatch(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     scopes: Annotated[Few[str], Field(min_length=1)]
-    """What this person may do from the next request on, in present logins, too."""
+    """New scopes of the user, which hold from the next request on, also for sessions that exist."""
 
 
 class LoginRequest(BaseModel):
@@ -142,31 +149,35 @@ class RefreshRequest(BaseModel):
 
 
 class Tokens(BaseModel):
-    """Answer of `POST /token`: a token to work with, and one to get the next with."""
+    """Answer of `POST /token`: an access token for requests, and a refresh token that obtains the next one."""
 
     access_token: str
     refresh_token: str
     token_type: str = "bearer"
     expires_in: int
-    """Seconds that the access token stays valid."""
+    """Seconds for which the access token is valid."""
 
 
 class Me(BaseModel):
-    """Answer of `GET /v1/auth/me`: who asks, and what they may do."""
+    """Answer of `GET /v1/auth/me`: the caller's identity and rights."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     name: str
     username: str | None = None
-    """Null for an API key."""
+    """Name of the user; null for an API key."""
     owner: str
-    """Owner id of what is made with it."""
+    """Owner id of private data that the caller creates."""
     scopes: list[str]
     permissions: list[str]
-    """The scopes, under the name that older programs read."""
+    """The scopes once more, under a name that older programs read."""
     models: list[str] | None = None
+    """The only models that the caller may use; null for all."""
     expires_at: float | None = None
+    """Unix time in seconds at which the caller's key or login expires; null if it does not."""
     session: str | None = None
-    """Id of the browser's session whose cookie was sent; null without one."""
+    """Id of the browser session whose cookie was sent; null without one."""
 
 
 class AbortRequest(BaseModel):
@@ -175,10 +186,10 @@ class AbortRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     block_duration: float = Field(30, ge=0, le=86400)
-    """Seconds for which the name of the request is refused, in case it comes again."""
+    """Seconds for which further requests with this id are refused."""
 
 
 class Aborted(BaseModel):
-    """Answer of an abort: `DONE`, or `NOT_FOUND` when no such request is being answered."""
+    """Answer of an abort: `DONE`, or `NOT_FOUND` if no such request is in progress."""
 
     msg: str

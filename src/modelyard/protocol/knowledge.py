@@ -15,48 +15,49 @@ Filter = Fields[Any]
 
 
 class Body(BaseModel):
-    """Base of request bodies. Unknown fields are refused, because a misspelled setting would be ignored silently."""
+    """Base of request bodies. Unknown fields are refused, because otherwise a misspelled setting would be ignored silently."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class ChunkingBody(Body):
-    """How documents are split into chunks."""
+    """Rules for splitting documents into chunks."""
 
     size: int = 800
-    """Characters that a chunk has at most."""
+    """Maximum number of characters of a chunk."""
     overlap: int = 100
-    """Characters of whole sentences that a chunk repeats of the one before it."""
+    """Maximum number of characters that a chunk repeats from the end of the chunk before it, in whole sentences."""
     title_enhance: bool = False
-    """Begin chunks below a Chinese title with it, as Langchain-Chatchat's `zh_title_enhance` does."""
+    """Whether chunks below a Chinese title begin with that title, like `zh_title_enhance` of Langchain-Chatchat."""
 
 
 class BaseSettingsBody(Body):
-    """Settings of a base. Those that are left out stay as they are."""
+    """Settings of a knowledge base. Fields that are left out do not change."""
 
     description: str | None = Field(None, max_length=4000)
     language: str | None = Field(None, max_length=20)
-    """Language of its documents, such as `zh` or `en`."""
+    """Language of the documents, such as `zh` or `en`."""
     rerank_model: str | None = Field(None, max_length=200)
-    """Ranks the hits; empty for none."""
+    """Uid of the model that ranks the hits; empty for none."""
     chat_model: str | None = Field(None, max_length=200)
-    """Answers where a question names no model; empty for any that runs."""
+    """Uid of the model that answers questions which name no model; empty for any model that runs."""
     prompts: Fields[Annotated[str, Field(max_length=20_000)]] | None = None
-    """Jinja templates in place of the usual ones: `answer` gets `question`, `sources` and `context`; `empty` gets `question`."""
+    """Jinja templates that replace the server's: `answer` has the variables `question`, `sources` and `context`; `empty` has
+    `question`."""
 
 
 class CreateBaseRequest(BaseSettingsBody):
     """Body of `POST /v1/knowledge_bases`."""
 
     name: str
-    """Any text of one line, without `/`."""
+    """Name of the base: one line of text without `/`."""
     embedding_model: str | None = Field(None, max_length=200)
-    """Uid of a running embedding model; without one the base is searched by words alone."""
+    """Uid of a running embedding model; without one, the base is searched by words alone."""
     chunking: ChunkingBody | None = None
 
 
 class ChangeBaseRequest(BaseSettingsBody):
-    """Body of `PATCH /v1/knowledge_bases/{base}`. Embedding model and chunking change by indexing anew."""
+    """Body of `PATCH /v1/knowledge_bases/{base}`. The embedding model and the chunking change by `…/reindex` only."""
 
     name: str | None = None
 
@@ -65,40 +66,42 @@ class ReindexRequest(Body):
     """Body of `POST /v1/knowledge_bases/{base}/reindex`."""
 
     embedding_model: str | None = Field(None, max_length=200)
-    """Another one from now on; empty for none."""
+    """Uid of the new embedding model; empty for none. If left out, it does not change."""
     chunking: ChunkingBody | None = None
     force: bool = False
-    """Make chunks anew, too, that somebody edited."""
+    """Whether chunks that were edited by hand are replaced too."""
 
 
 class ScriptProbeInfo(BaseModel):
-    """How well the texts of one script are found."""
+    """How well searches find texts of one script."""
 
     weight: float
-    """Of vectors in a hybrid search, where words have 1; 0 leaves them out."""
+    """Weight of vectors in a hybrid search, relative to a weight of 1 for words; 0 if vectors are not used."""
     reads: float | None
-    """Share of the reading test that the model passed, 0 to 1; null where there is none for this script."""
+    """Fraction of a reading test in this script that the embedding model passed, 0 to 1; null if there is no such test."""
     sentences: int
-    """Sentences of the base that were tried."""
+    """Number of the base's sentences that were searched for."""
     by_vectors: float | None
-    """Share of them whose passage vectors found, 0 to 1."""
+    """Fraction of these sentences whose chunk was found by vectors, 0 to 1."""
     by_words: float | None
-    """Share of them whose passage words found, 0 to 1."""
+    """Fraction of these sentences whose chunk was found by words, 0 to 1."""
 
 
 class ProbeInfo(BaseModel):
-    """How well the embedding model of a base finds what is in it. It is measured when documents are indexed."""
+    """How well searches find the contents of a base with its embedding model. Measured when documents are indexed."""
 
     model: str
     generation: int
     chunks: int
-    """Chunks of the base when it was measured."""
+    """Number of chunks in the base when it was measured."""
     scripts: dict[str, ScriptProbeInfo]
-    """`latin`, `han`, `kana`, `hangul`, `cyrillic`, `arabic` or `other` → how well its texts are found."""
+    """Script (`latin`, `han`, `kana`, `hangul`, `cyrillic`, `arabic` or `other`) → how well its texts are found."""
 
 
 class BaseInfo(BaseModel):
     """A knowledge base."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: int
     object: str = "knowledge_base"
@@ -109,26 +112,28 @@ class BaseInfo(BaseModel):
     rerank_model: str | None
     chat_model: str | None
     mode: Mode
-    """What searches use: `lexical` without an embedding model."""
+    """Search mode of the base; `lexical` if it has no embedding model."""
     dimension: int | None
-    """Length of its vectors."""
+    """Length of the vectors; null without an embedding model."""
     chunking: ChunkingBody
     prompts: dict[str, str]
     generation: int
-    """Counts up when it is indexed anew."""
+    """Number that increases each time the base is re-indexed."""
     documents: int
     chunks: int
     bytes: int
+    """Size of all documents in bytes."""
     states: dict[str, int]
-    """State of a document → how many are in it."""
+    """State of documents → number of documents in that state."""
     jobs: list[str]
-    """Those that run."""
+    """Ids of jobs that are working on the base."""
     probe: ProbeInfo | None = None
-    """Null without an embedding model, and until it is measured."""
+    """How well searches find the contents; null without an embedding model, and until it is measured."""
     warnings: list[str] = []
-    """Models that it names and nothing answers to, with the commands that launch them; languages that its model does not read."""
+    """Sentences about models that the base names and that do not run, with the command that launches each, and about languages
+    that the embedding model cannot read."""
     created_at: float
-    """Unix time."""
+    """Unix time in seconds."""
 
 
 class BaseList(ListPage):
@@ -140,30 +145,35 @@ class BaseList(ListPage):
 class DocumentInfo(BaseModel):
     """A document of a base."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     id: int
     object: str = "knowledge_base.document"
     name: str
     size: int
-    """Bytes."""
+    """Size of the file in bytes."""
     hash: str
-    """SHA-256."""
+    """SHA-256 hash of the file, in hexadecimal."""
     state: str
     """`waiting`, `ready`, `failed`, `cancelled` or `stored`."""
     error: str
+    """Why the document could not be indexed; empty if it could."""
     notes: list[str]
-    """What is in the file and not in its text, a sentence each."""
+    """Sentences about parts of the file that are missing in its text."""
     enabled: bool
+    """Whether searches see the document."""
     edited: bool
-    """Whether somebody changed its chunks by hand."""
+    """Whether its chunks were edited by hand."""
     chunks: int
     characters: int
     version: int
     metadata: dict[str, Any]
     chunking: ChunkingBody | None
-    """Where it is cut in another way than its base."""
+    """How the document is split, if not like the rest of its base; else null."""
     modified_at: float | None
-    """Unix time of the file where it came from."""
+    """Unix time in seconds at which the original file was modified; null if unknown."""
     created_at: float
+    """Unix time in seconds."""
     updated_at: float
 
 
@@ -172,7 +182,7 @@ class DocumentList(ListPage):
 
     data: list[DocumentInfo]
     total: int
-    """How many there are, beyond this page too."""
+    """Number of documents on all pages."""
 
 
 class Uploaded(BaseModel):
@@ -181,9 +191,9 @@ class Uploaded(BaseModel):
     object: str = "list"
     data: list[DocumentInfo]
     job: str | None
-    """What indexes them, in the background."""
+    """Id of the job that indexes the documents; null if there is nothing to index."""
     failed: dict[str, str] = {}
-    """Name of a file → why it was not taken."""
+    """Name of each refused file → why it was refused."""
 
 
 class DocumentNames(Body):
@@ -191,7 +201,7 @@ class DocumentNames(Body):
 
     names: Annotated[Many[str], Field(min_length=1)]
     force: bool = False
-    """Index them even where nothing has changed, over what was edited by hand."""
+    """Index the documents even if they have not changed, and replace chunks that were edited by hand."""
 
 
 class Unindexed(BaseModel):
@@ -199,7 +209,7 @@ class Unindexed(BaseModel):
 
     unindexed: list[str]
     missing: list[str] = []
-    """Names that the base does not have."""
+    """Names that no document of the base has."""
 
 
 class Deleted(BaseModel):
@@ -213,7 +223,7 @@ class ChangeDocument(Body):
     """Body of `PATCH …/documents/{document}`."""
 
     enabled: bool | None = None
-    """Whether searches see it."""
+    """Whether searches see the document."""
     metadata: Fields[Any] | None = None
 
 
@@ -222,11 +232,11 @@ class ChangeDocuments(Body):
 
     names: Annotated[Many[str], Field(min_length=1)]
     enabled: bool | None = None
-    """Whether searches see them."""
+    """Whether searches see these documents."""
     metadata: Fields[Any] | None = None
-    """Added to the metadata of each; a null removes a field. Other fields stay."""
+    """Fields to add to the metadata of each document; null removes a field. Other fields do not change."""
     chunking: ChunkingBody | None = None
-    """How they are split when they are indexed next, in place of the base's chunking."""
+    """How the documents are split when they are next indexed, in place of the base's chunking."""
 
 
 class DocumentsChanged(BaseModel):
@@ -234,7 +244,7 @@ class DocumentsChanged(BaseModel):
 
     changed: int
     missing: list[str]
-    """Names that the base does not have."""
+    """Names that no document of the base has."""
 
 
 class PreviewRequest(Body):
@@ -248,32 +258,37 @@ class PieceInfo(BaseModel):
 
     text: str
     start: int
+    """Index of the first character in the document's text."""
     end: int
     page: int | None
     heading: str
 
 
 class Preview(BaseModel):
-    """The chunks that a document would have."""
+    """The chunks into which a document would be split."""
 
     object: str = "list"
     data: list[PieceInfo]
 
 
 class ChunkInfo(BaseModel):
-    """A chunk."""
+    """A chunk of a document."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: int
     object: str = "knowledge_base.chunk"
     document_id: int
     position: int
+    """Number of the chunk in its document, from 0."""
     text: str
     start: int | None
-    """Character span in the document's text; null for a chunk that somebody wrote."""
+    """Index of the first character in the document's text; null for a chunk that was written by hand."""
     end: int | None
     page: int | None
     heading: str
     enabled: bool
+    """Whether searches see the chunk."""
     edited: bool
 
 
@@ -289,7 +304,7 @@ class NewChunk(Body):
 
     text: str
     position: int | None = Field(None, ge=0)
-    """Before the chunk that stands there; at the end if left out."""
+    """Position in the document at which the chunk is inserted; at the end if left out."""
 
 
 class ChangeChunk(Body):
@@ -306,15 +321,16 @@ class JobStarted(BaseModel):
 
 
 class SearchOptions(Body):
-    """What a search looks for, and how much it returns."""
+    """Options of a search."""
 
     top_k: int = Field(5, ge=1, le=200)
     mode: Mode = "hybrid"
     filter: Filter = {}
-    """Conditions on documents: `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`."""
+    """Conditions on documents, such as `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`."""
     rerank: bool | None = None
-    """Null to use the ranking model of the base if it answers."""
+    """Whether the rerank model ranks the hits; null to use the base's rerank model if it runs."""
     min_score: float = Field(0.0, ge=0, le=1)
+    """Hits with a lower score are left out."""
 
 
 class SearchBaseRequest(SearchOptions):
@@ -322,8 +338,9 @@ class SearchBaseRequest(SearchOptions):
 
     query: str
     rerank_model: str | None = None
+    """Uid of the rerank model, in place of the base's."""
     explain: bool = False
-    """Whether the answer says how its hits came about: ranks in each list, what was dropped, times."""
+    """Whether the answer explains its hits: ranks in each list, dropped candidates, durations."""
 
 
 class SearchSeveralRequest(SearchBaseRequest):
@@ -337,8 +354,9 @@ class AnswerRequest(SearchOptions):
 
     question: str
     model: str | None = None
+    """Uid of the model that answers; if left out, the base's."""
     conversation: str | None = None
-    """Id of the conversation to continue; `new` begins one."""
+    """Id of the conversation to continue; `new` creates one."""
     stream: bool = False
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, ge=1)
@@ -351,20 +369,23 @@ class AnswerSeveralRequest(AnswerRequest):
 
 
 class AnswerInfo(BaseModel):
-    """An answer from documents."""
+    """An answer that is based on documents."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     answer: str
     citations: list[Citation]
-    """The sources that the answer names."""
+    """The sources that the answer cites."""
     sources: list[Citation]
-    """All that the model was given."""
+    """All sources that the model read."""
     evidence: bool
-    """Whether anything was found that the question is about."""
+    """Whether any hit is about the question."""
     model: str | None
+    """Uid of the model that answered; null if no model was asked."""
     rerank_model: str | None = None
-    """The model that ranked the sources."""
+    """Uid of the model that ranked the sources; null if none did."""
     usage: dict[str, Any] = {}
     notes: list[str] = []
     conversation: str | None = None
     message: str | None = None
-    """Id of the message, which feedback names."""
+    """Id of the stored message, to which feedback is given; null outside of conversations."""

@@ -1,4 +1,4 @@
-"""Events of streamed answers from documents."""
+"""Events of streamed answers that are based on documents."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SourcesEvent(BaseModel):
     sources: list[Citation]
     notes: list[str]
     rerank_model: str | None = None
-    """The model that ranked them."""
+    """Uid of the model that ranked the sources; null if none did."""
 
 
 class TokenEvent(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from modelyard.protocol.lists import ListPage
 
@@ -15,38 +15,48 @@ class DocumentProblem(BaseModel):
 
 
 class DocumentRemark(BaseModel):
-    """What a job left out of a document that it indexed."""
+    """Notes about an indexed document, such as parts of its file that could not be read."""
 
     document: str
     notes: list[str]
 
 
 class KnowledgeJobInfo(BaseModel):
-    """How far a job is."""
+    """A job that indexes documents, with its progress."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     base: str
+    """Name of the knowledge base."""
     kind: str
     state: str
     error: str
+    """Why the job failed; empty if it did not."""
     total: int
-    """Documents, unchanged ones included."""
+    """Number of documents in the job, unchanged ones included."""
     done: int
+    """Number of documents that are finished."""
     unchanged: int
+    """Number of documents that were indexed already."""
     failed: int
     cancelled: int
     chunks: int
+    """Number of chunks that were made."""
     embedded: int
-    """Chunks that had to be embedded; the vectors of the others were known."""
+    """Number of chunks for which a vector was computed; vectors of known texts are reused."""
     created_at: float
-    """Unix time."""
+    """Unix time in seconds."""
     finished_at: float | None
+    """Unix time in seconds; null while the job runs."""
     problems: list[DocumentProblem]
+    """Documents that could not be indexed."""
     remarks: list[DocumentRemark]
+    """Notes about documents that were indexed."""
     working: dict[str, str]
-    """Document → what is done with it now."""
+    """Name of each document in progress → its present step."""
     waiting: str
-    """Why nothing is done now: a model that does not answer, and how it is launched."""
+    """Why the job is waiting: a model that does not answer, with the command that launches it. Empty if it is not waiting."""
 
 
 class KnowledgeJobList(ListPage):

@@ -1,4 +1,4 @@
-"""Bodies of the routes about launches: what one would do, what a command line asks for, what a model was launched with."""
+"""Bodies of routes that describe launches: plans, command lines, and the requests with which running models were launched."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class PlannedDevice(BaseModel):
-    """A device of the machine, with the memory that a launch would take of it."""
+    """A device of the machine, and the memory that a launch would take from it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
     """`cpu`, `cuda:0`, …"""
     title: str
+    """Name of the device for people."""
     memory_total: int
-    """Bytes."""
+    """Total memory in bytes."""
     memory_free: int
-    """Bytes that the device reports as free."""
+    """Memory in bytes that the device reports as free."""
     usable: int
-    """Bytes that a launch may take: what is free, less what starting replicas will take, and the server's headroom."""
+    """Bytes that a launch may take: the free memory, less the memory that starting replicas will take, less the server's
+    reserve."""
     needed: int
-    """Bytes that all replicas of this launch would take of it."""
+    """Bytes that all replicas of this launch would take from this device."""
 
 
 class PlannedDownload(BaseModel):
@@ -34,65 +36,67 @@ class PlannedDownload(BaseModel):
     model_id: str
     revision: str
     files: int
-    """Number of files, also of those that are here."""
+    """Number of files, including those that are on this machine."""
     total_bytes: int
     missing_bytes: int
-    """Bytes that are not on this machine yet."""
+    """Bytes that are not yet on this machine."""
     disk_free: int
-    """Bytes that are free where they would be kept."""
+    """Free bytes of the disk to which the files would be downloaded."""
 
 
 class LaunchRefusal(BaseModel):
-    """Why a launch would be refused, as in the error of `POST /v1/models`."""
+    """The error with which `POST /v1/models` would refuse a launch."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     code: str
+    """Stable code of the error."""
     message: str
+    """A sentence that says what is wrong and what to do."""
     param: str | None = None
-    """The field of the request that it is about."""
+    """The field of the request that is wrong; null if no single field is."""
     memory: dict[str, int | str] | None = None
-    """Figures of a launch that does not fit into memory."""
+    """Figures in bytes, if the model does not fit into memory."""
 
 
 class LaunchPlanInfo(BaseModel):
-    """Answer of `POST /v1/models/plan`. What a refusal leaves undecided is null."""
+    """Answer of `POST /v1/models/plan`. If the launch would be refused, fields that the refusal left undecided are null."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
 
     refusal: LaunchRefusal | None = None
-    """Null if the launch would be accepted now."""
+    """Why the launch would be refused; null if it would be accepted now."""
     model_uid: str | None = None
-    """The name under which it would answer."""
+    """The name under which the model would answer."""
     model_name: str | None = None
     model_type: str | None = None
     model_engine: str | None = None
-    """The name of the engine, as in a launch."""
+    """Name of the engine, which a launch accepts as `model_engine`."""
     model_format: str | None = None
     model_size_in_billions: float | int | str | None = None
     quantization: str | None = None
     context_length: int | None = None
-    """Tokens that the model was trained for; null if unknown."""
+    """Tokens of prompt and answer for which the model was trained; null if unknown."""
     root: str | None = None
-    """Where the weights are, or would be."""
+    """Path at which the weights are or would be."""
     multimodal_projector: str | None = None
     aliases: list[str] = []
     replica: int
-    """Replicas that it would have."""
+    """Number of replicas that would be started."""
     n_gpu: int | None = None
-    """GPUs of each replica."""
+    """Number of GPUs of each replica."""
     memory: dict[str, int] | None = None
-    """Expected bytes of one replica: `weights`, `kv_cache`, `overhead`, `activations`, `total`."""
+    """Expected memory of one replica in bytes: `weights`, `kv_cache`, `overhead`, `activations`, `total`."""
     placements: list[list[str]] = []
-    """For each replica, the devices that it would get."""
+    """For each replica, the names of the devices that it would use."""
     devices: list[PlannedDevice]
     """Every device of the machine."""
     download: PlannedDownload | None = None
-    """Null if the files are on this machine."""
+    """What would be downloaded; null if all files are on this machine."""
     warnings: list[str] = []
     """Sentences about fields that are accepted and have no effect."""
     command: str | None = None
-    """The same launch on the command line; null for fields that it has no option for."""
+    """The command line of this launch; null if it has fields without a command-line option."""
 
 
 class CommandLine(BaseModel):
@@ -112,9 +116,9 @@ class CommandLaunch(BaseModel):
     program: str
     """`modelyard`, `xinference`, `vllm` or `swift`."""
     launch: dict[str, Any]
-    """The body of `POST /v1/models` that starts the same model; options of the engine may be texts."""
+    """The body of `POST /v1/models` that launches the model of the command; values of engine options may be strings."""
     without_effect: list[str]
-    """Options of the command that say nothing about the model, such as `--port`."""
+    """Options of the command that do not concern the model, such as `--port`."""
 
 
 class LaunchRecord(BaseModel):
@@ -123,8 +127,8 @@ class LaunchRecord(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     launch: dict[str, Any]
-    """The body of `POST /v1/models` that starts the same model with the replicas that it has now, without secrets."""
+    """The body of `POST /v1/models` that launches the model again with its present number of replicas, without secrets."""
     hidden: list[str]
-    """Fields that are left out because they hold secrets, such as `envs`."""
+    """Names of fields that are left out of `launch` because they hold secrets, such as `envs`."""
     command: str | None
-    """The same launch on the command line; null for fields that it has no option for, and where something is hidden."""
+    """The command line of this launch; null if it has fields without a command-line option, or if fields are hidden."""

@@ -1,4 +1,4 @@
-"""Bodies of the routes about instances, versions, reload and autostart."""
+"""Bodies of the routes about instances and versions of models, reloading, and autostart."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ class ReplicaStatus(BaseModel):
     status: str
     """`CREATING`, `LOADING`, `READY`, `TERMINATING`, `TERMINATED` or `ERROR`."""
     model_state: str | None = None
-    """`status` once more, where Xinference's clients read it."""
+    """The value of `status` once more, in the field that Xinference's clients read."""
     created_ts: int = 0
-    """Unix time, seconds."""
+    """Unix time in seconds."""
     error_message: str | None = None
+    """Why the replica failed; null if it did not."""
     replica_uid: str | None = None
     gpu_idx: list[int] | None = None
+    """Indexes of its GPUs."""
 
 
 class Instance(BaseModel):
@@ -36,13 +38,15 @@ class Instance(BaseModel):
     model_name: str
     model_uid: str
     model_version: str | None = None
-    """`<name>--<size>B--<format>--<quantization>`, by which it can be launched again."""
+    """`<name>--<size>B--<format>--<quantization>`, with which `POST /v1/models/instance` launches the model again."""
     model_ability: list[str] = []
     replica: int = 1
+    """Number of replicas that should run."""
     status: str
     instance_created_ts: int = 0
-    """Unix time, seconds."""
+    """Unix time in seconds."""
     n_worker: int = 1
+    """Number of machines."""
     replica_statuses: list[ReplicaStatus] = []
 
 
@@ -53,7 +57,7 @@ class ModelVersionInfo(BaseModel):
 
     model_version: str
     model_file_location: dict[str, str] | None = None
-    """Machine → where the files are on it; null when they are on none."""
+    """Address of a machine → path of the files on it; null if the files are on no machine."""
     cache_status: bool
     """Whether the files are on this machine."""
     quantization: str
@@ -64,18 +68,18 @@ class ModelVersionInfo(BaseModel):
 
 
 class VersionLaunchRequest(BaseModel):
-    """Body of `POST /v1/models/instance`. Keys that are not listed here are those of `POST /v1/models`."""
+    """Body of `POST /v1/models/instance`. Further keys are those of `POST /v1/models`."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
 
     model_version: str = Field(min_length=1)
-    """`<name>--<size>B--<format>--<quantization>`, as the listing of versions has it."""
+    """`<name>--<size>B--<format>--<quantization>`, as `GET /v1/models/{type}/{name}/versions` lists it."""
     model_uid: str | None = Field(None, max_length=100)
     """Name under which the model will answer; the model's name if left out."""
     model_type: str | None = None
     """`LLM`, `embedding`, `rerank`, `image`, `audio` or `video`."""
     model_engine: str | None = None
-    """The best that fits if left out."""
+    """Name of the engine; if left out, the best one that can run the model."""
     replica: int = Field(1, ge=1, le=64)
     """Number of replicas."""
     n_gpu: int | str | None = "auto"
@@ -90,7 +94,7 @@ class ReloadRequest(BaseModel):
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
 
     configuration: Fields[Any] = Field({}, alias="model_config")
-    """The parameters to change."""
+    """Parameters of the model to change."""
 
 
 class SupportedArchitectures(BaseModel):
@@ -101,17 +105,17 @@ class SupportedArchitectures(BaseModel):
 
 
 class AutostartState(BaseModel):
-    """The state of an autostart entry since the server started."""
+    """What the server has done with an autostart entry since it started."""
 
     status: str = "idle"
-    """`idle` (added since the start), `disabled`, `waiting` for its turn, `starting`, `retrying`, `ready`, `failed` or
-    `cancelled`."""
+    """`idle` (added after the server started), `disabled`, `waiting` (for entries of higher priority), `starting`, `retrying`,
+    `ready`, `failed` or `cancelled`."""
     attempts: int = 0
-    """Launches tried since the server started."""
+    """Number of launches since the server started."""
     error: str | None = None
-    """Why the last one failed."""
+    """Why the last launch failed."""
     updated_at: float = 0
-    """Unix time."""
+    """Unix time in seconds."""
 
 
 class AutostartEntry(BaseModel):
@@ -120,19 +124,19 @@ class AutostartEntry(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
 
     enabled: bool = True
-    """False keeps the model from being restored when the server starts."""
+    """If false, the model is not launched when the server starts."""
     priority: int = Field(100, ge=0, le=1_000_000)
-    """Lower numbers start first; the next number begins when these are ready or have failed."""
+    """Entries with a lower number are launched first; those with the next number follow when these are ready or have failed."""
     max_retries: int = Field(3, ge=0, le=1000)
-    """Further launches after one that failed."""
+    """Number of further launches after one that failed."""
     retry_interval_seconds: float = Field(30, ge=0, le=86_400)
-    """Seconds between two of them."""
+    """Seconds between two launches."""
     launch: Fields[Any]
-    """The body of `POST /v1/models`."""
+    """The launch request: the body of `POST /v1/models`."""
     state: AutostartState = AutostartState()
-    """Set by the server; what is sent here is ignored."""
+    """Set by the server; ignored in requests."""
     model_uid: str = ""
-    """Set by the server: `model_uid` of the launch, else its `model_name`."""
+    """Set by the server: `model_uid` of the launch request, or its `model_name`."""
 
 
 class AutostartList(BaseModel):
@@ -142,7 +146,7 @@ class AutostartList(BaseModel):
 
 
 class AutostartSummaryItem(BaseModel):
-    """An entry without its launch."""
+    """An autostart entry without its launch request."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -158,7 +162,9 @@ class AutostartSummary(BaseModel):
     """Answer of `GET /v1/autostart/models/summary`."""
 
     total: int
+    """Number of entries."""
     enabled: int
+    """Number of enabled entries."""
     models: list[AutostartSummaryItem]
 
 

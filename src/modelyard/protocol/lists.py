@@ -1,4 +1,4 @@
-"""What every page of a list has."""
+"""The fields that every page of a list has."""
 
 from __future__ import annotations
 
@@ -14,5 +14,6 @@ class ListPage(BaseModel):
 
     object: Literal["list"] = "list"
     has_more: bool = False
+    """Whether there is a further page."""
     next: str | None = None
-    """What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted."""
+    """Value of `after` for the next page; null on the last page. It stays valid if rows are deleted."""

@@ -1,4 +1,4 @@
-"""Bodies of `GET /v1/logs`: lines of the logs of models, jobs and the server."""
+"""Bodies of `GET /v1/logs`, which reads the logs of models, jobs and the server."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 
 class LogEntry(Documented, frozen=True, kw_only=True):
-    """One line of a replica or of a job's process, or one record of the server."""
+    """A line that a replica or a job's process printed, or a record of the server's log."""
 
     source: Literal["model", "job", "server"]
     model: str | None
-    """Uid of the model, for lines of replicas."""
+    """Uid of the model for lines of replicas; else null."""
     replica: str | None
-    """Name of the replica."""
+    """Name of the replica for lines of replicas; else null."""
     job: str | None
-    """Id of the job."""
+    """Id of the job for lines of jobs; else null."""
     at: float | None
-    """Unix time that the line names; null where it names none, as many engines' lines do."""
+    """Unix time in seconds that the line states; null if it states none, like lines of many engines."""
     level: LogLevel | None
-    """The level that the line names, or the line that it continues; null where there is none."""
+    """The level that the line states, or the line that it continues; null if none is stated."""
     text: str
-    """The line; of the server, a record with its traceback. Secrets are masked, and long lines are cut."""
+    """The line; for a record of the server, with its traceback. Secrets are masked, and long lines are cut."""
 
 
 class LogList(Documented, frozen=True, kw_only=True):
@@ -33,14 +33,15 @@ class LogList(Documented, frozen=True, kw_only=True):
     object: Literal["list"]
     data: list[LogEntry]
     has_more: bool
-    """Whether there are older lines that match, or that were not looked at."""
+    """Whether there are older lines that match or were not examined."""
     next: str
-    """With `follow=true` and this as `after`, exactly what comes after these lines is sent."""
+    """The place behind these lines: `GET /v1/logs?follow=true` with this value as `after` continues without a gap or a
+    repetition."""
 
 
 class LogNews(Documented, frozen=True, kw_only=True):
-    """One event of `GET /v1/logs?follow=true`."""
+    """An event of `GET /v1/logs?follow=true`."""
 
     id: str
-    """The place after these lines in all logs, which is the `id` of the server-sent event, too."""
+    """The place behind these lines in all logs, which is also the `id` of the server-sent event."""
     data: list[LogEntry]

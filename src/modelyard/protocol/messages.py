@@ -26,11 +26,11 @@ Body = dict[str, Any]
 NEEDS_CONTENT = frozenset({"system", "developer", "user"})
 FILE_FIELDS = ("file_id", "file_data", "file_url", "filename")
 INVALID = "INVALID_JSON"
-"""The key under which arguments stand that are no JSON object."""
+"""The key that holds the arguments of a call if they are not a JSON object."""
 
 
 def normalize(messages: Sequence[Body]) -> Sequence[Body]:
-    """The messages in that form; the same object if they have it already. Raises `InvalidParameter`, which names the place."""
+    """The messages in this form; the same list if nothing changes. Raises `InvalidParameter`, which names the wrong place."""
     waiting: list[str] = []
     found = [_message(message, index, waiting) for index, message in enumerate(messages)]
     same = all(new is old for new, old in zip(found, messages, strict=True))
@@ -38,7 +38,7 @@ def normalize(messages: Sequence[Body]) -> Sequence[Body]:
 
 
 def without_nulls(fields: Body) -> Body:
-    """The object without the fields that are null."""
+    """An object without its fields that are null."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -91,7 +91,7 @@ def _call(original: Body, place: str, index: int) -> Body:
 
 
 def arguments(value: Any, place: str) -> str:
-    """The arguments of a call as the text of a JSON object. Raises `InvalidParameter` for what is neither text nor object."""
+    """The arguments of a call as the text of a JSON object. Raises `InvalidParameter` for other values than text and objects."""
     if isinstance(value, dict):
         return msgspec.json.encode(value).decode()
     if not isinstance(value, str):
@@ -190,12 +190,12 @@ PARTS: Mapping[str, Callable[[Body, str], Body]] = {
     "input_image": _address_in("image_url", "image_url"),
     **dict.fromkeys(("audio_embeds", "image_embeds", "thinking", "tool_reference"), _unchanged),
 }
-"""Type of a part → how it is read. The last ones are vLLM's own."""
+"""Type of a content part → the function that checks it. The last types are vLLM's own."""
 COMMON_PARTS = ("text", "image_url", "input_audio", "audio_url", "video_url", "file")
 
 
 def tools(original: Sequence[Body]) -> Sequence[Body]:
-    """The tools that a request offers; the same object where nothing is to be changed. Raises `InvalidParameter`."""
+    """The tools that a request offers; the same object if nothing changes. Raises `InvalidParameter`."""
     found = [_tool(tool, f"tools[{index}]") for index, tool in enumerate(original)]
     return original if all(new is old for new, old in zip(found, original, strict=True)) else found
 
@@ -211,7 +211,7 @@ def _tool(original: Body, place: str) -> Body:
 
 
 def offered_function(original: Body, place: str) -> Body:
-    """A function that a request offers, without nulls. Raises `InvalidParameter`."""
+    """A function that a request offers, without null fields. Raises `InvalidParameter`."""
     found = without_nulls(original)
     _named(found, place)
     if not isinstance(found.get("description", ""), str):
@@ -230,7 +230,7 @@ CHOICE_FORM = 'it must be \'none\', \'auto\', \'required\' or {"type": "function
 
 
 def tool_choice(original: str | Body, offers: Sequence[Body]) -> str | Body | None:
-    """Which tool an answer calls; None where the choice says nothing because there are none. Raises `InvalidParameter`."""
+    """Which tool an answer must call; None if the request offers no tools. Raises `InvalidParameter`."""
     if isinstance(original, str):
         if original not in CHOICES:
             raise InvalidParameter("tool_choice", CHOICE_FORM)

@@ -1,8 +1,7 @@
-"""Fields of a request that are known fields with a letter or two wrong. Pure.
+"""Finds fields of a request that are misspelled names of known fields. Pure.
 
-Unknown fields pass to the engine, because engines and servers elsewhere have fields of their own; a misspelled one would
-have no effect, and nobody would notice.
-"""
+Unknown fields pass to the engine, because engines and other servers have fields of their own. A misspelled field would have
+no effect, and nobody would notice."""
 
 from __future__ import annotations
 
@@ -11,15 +10,15 @@ from collections.abc import Iterable
 from modelyard.core.errors import InvalidParameter
 
 SHORTEST = 7
-"""Characters of the shortest known field that is compared: `models` is a field of OpenRouter, and no misspelled `model`."""
+"""Characters of the shortest known field that is compared: `models` is a field of OpenRouter, and not a misspelled `model`."""
 LONG = 10
-"""Characters from which a known field may have two letters wrong."""
+"""Length in characters from which a name may differ from a known field by two letters instead of one."""
 
 
 def check_spelling(names: Iterable[str], *known: Iterable[str], place: str = "") -> None:
-    """Raise `InvalidParameter` for a name that is none of `known` and almost one of them; earlier groups come first.
+    """Raise `InvalidParameter` for a name that is not in `known`, but is probably a misspelling of one. Earlier groups win.
 
-    `place` is the field in which the names stand, with a dot behind it.
+    `place` is the field that contains these names, with a dot at its end.
     """
     groups = [list(group) for group in known]
     every = {each for group in groups for each in group}
@@ -29,19 +28,19 @@ def check_spelling(names: Iterable[str], *known: Iterable[str], place: str = "")
 
 
 def meant(name: str, known: Iterable[str]) -> str | None:
-    """The known field that a name almost is; None for names of other fields."""
+    """The known field of which a name is most likely a misspelling; None if it resembles none closely enough."""
     limits = ((each, 2 if len(each) >= LONG else 1) for each in known if len(each) >= SHORTEST)
     near = [(distance(name, each), each) for each, limit in limits if differs_by(name, each, limit)]
     return min(near, key=lambda pair: pair[0], default=(0, None))[1]
 
 
 def differs_by(name: str, other: str, limit: int) -> bool:
-    """Whether the distance of two names is at most a limit."""
+    """Whether the distance between two names is at most `limit`."""
     return abs(len(name) - len(other)) <= limit and distance(name, other) <= limit
 
 
 def distance(name: str, other: str) -> int:
-    """Letters that are missing, too many, different or swapped with the next one (the distance of Damerau and Levenshtein)."""
+    """Number of missing, surplus, different and swapped letters between two names (the Damerau-Levenshtein distance)."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(name, 1):

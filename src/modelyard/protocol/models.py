@@ -1,4 +1,4 @@
-"""Bodies of the management routes about models: launch, listing, progress, replicas, events."""
+"""Bodies of the management routes about models: launches, lists, progress, replicas, events, logs."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ class LaunchRequest(BaseModel):
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
 
     model_name: str | None = None
-    """A family of the catalog, or a path: a `.gguf` file or a Hugging Face folder."""
+    """Name of a family in the catalog, the id of a repository on a hub, or a path to a `.gguf` file or a Hugging Face folder."""
     model_uid: str | None = Field(None, max_length=100)
-    """Name under which the model will answer; the model's name if left out."""
+    """Name under which the model will answer; if left out, `model_name`."""
     model_type: str | None = None
-    """`LLM`, `embedding`, `rerank`, `image`, `audio` or `video`; read from the files if left out."""
+    """`LLM`, `embedding`, `rerank`, `image`, `audio` or `video`; if left out, it is read from the files."""
     model_engine: str | None = None
-    """`llama_cpp`, `external`, `fake`, …; the best that fits if left out. `engine` is an alias."""
+    """`llama_cpp`, `external`, `fake`, …; if left out, the best engine that can run the model. `engine` is an alias."""
     model_format: str | None = None
-    """Format to pick when a family has several: `ggufv2`, `pytorch`, …"""
+    """Format to choose if the family has several: `ggufv2`, `pytorch`, …"""
     model_size_in_billions: int | float | str | None = None
-    """Size to pick when a family has several; `1.8` and `"1_8"` are the same."""
+    """Size to choose if the family has several, in billions of parameters; `1.8` and `"1_8"` are equal."""
     quantization: str | None = None
-    """Quantisation to pick when a format has several."""
+    """Quantisation to choose if the format has several."""
     model_path: str | None = None
-    """Use these files instead of the family's."""
+    """Path of files to use in place of the family's."""
     aliases: Few[str] | None = None
-    """Other names under which the model will answer, such as `gpt-4o` for programs that ask for that."""
+    """Other names under which the model will answer, such as `gpt-4o` for programs that request that model."""
     replica: int = Field(1, ge=1, le=64)
     """Number of replicas."""
     n_worker: int | None = None
-    """Machines per replica; only 1 on a single machine."""
+    """Number of machines per replica; only 1 is possible on a single machine."""
     n_gpu: int | str | None = "auto"
     """GPUs per replica: a number, `auto`, or null for none."""
     gpu_idx: int | str | Few[int] | None = None
     """Indexes of the GPUs to use."""
     envs: Fields[str] | None = None
-    """Extra environment of the replica's process."""
+    """Environment variables to add to the replica's process."""
     peft_model_config: Fields[Any] | None = None
-    """Adapters, each under a name of its own: `{"lora_list": [{"lora_name", "local_path", "lora_scale"}]}`. The same
-    as `lora_modules`, a list of `name=path`."""
+    """LoRA adapters: `{"lora_list": [{"lora_name", "local_path", "lora_scale"}]}`. `lora_modules`, a list of `name=path`, is
+    another form of this field."""
     request_limits: int | None = None
-    """Requests one replica may have in flight; one more is a 429."""
+    """Maximum number of requests in progress on one replica; further requests get status 429."""
     worker_ip: str | None = None
-    """Machine to place the replicas on."""
+    """Address of the machine that runs the replicas."""
     replica_config: Few[Fields[Any]] | None = None
-    """Settings per replica."""
+    """Settings for each replica."""
     enable_thinking: bool | None = None
-    """Default of the thinking switch for templates that have one."""
+    """Whether the model thinks before its answer, if a request does not say so; for chat templates that can switch thinking."""
     enable_virtual_env: bool | None = None
     virtual_env_packages: Few[str] | None = None
     virtual_env_find_links: Few[str] | None = None
@@ -80,34 +80,42 @@ class LaunchResponse(BaseModel):
 class ReplicaInfo(BaseModel):
     """One replica, as `GET /v1/models/{uid}/replicas` lists it."""
 
-    model_config = ConfigDict(protected_namespaces=())
+    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
 
     replica_id: int
     replica_model_uid: str
     worker_address: str
     model_address: str | None = None
+    """Address at which the replica listens."""
     accelerators: list[str] = []
+    """Indexes of its GPUs, as strings."""
     status: str
     """`CREATING`, `LOADING`, `READY`, `TERMINATING`, `TERMINATED` or `ERROR`."""
     created_ts: int = 0
-    """Unix time, seconds."""
+    """Unix time in seconds."""
     error_message: str | None = None
+    """Why the replica failed; null if it did not."""
     replica_uid: str | None = None
     gpu_idx: list[int] | None = None
     pid: int | None = None
+    """Id of its process."""
     in_flight: int = 0
+    """Number of requests that it is answering."""
     restarts: int = 0
+    """Number of times that the replica was restarted."""
 
 
 class ModelInfo(BaseModel):
     """A model as `GET /v1/models/{uid}` describes it and `GET /v1/models` lists it."""
 
-    model_config = ConfigDict(protected_namespaces=(), extra="allow")
+    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=(), extra="allow")
 
     id: str
     object: str = "model"
     created: int = 0
+    """Unix time in seconds."""
     owned_by: str = "modelyard"
+    """Always `modelyard`."""
     model_uid: str
     model_type: str
     model_name: str
@@ -117,6 +125,7 @@ class ModelInfo(BaseModel):
     model_family: str | None = None
     quantization: str | None = None
     context_length: int | None = None
+    """Maximum number of tokens of prompt and answer; null if unknown."""
     model_ability: list[str] = []
     model_lang: list[str] = []
     model_description: str = ""
@@ -124,49 +133,52 @@ class ModelInfo(BaseModel):
     model_revision: str | None = None
     revision: str | None = None
     dimensions: int | None = None
+    """Length of the vectors of an embedding model."""
     max_tokens: int | None = None
+    """The value of `context_length`, in the field that Xinference's clients read for encoders."""
     max_model_len: int | None = None
-    """The context length, in the field that vLLM's clients read."""
+    """The value of `context_length`, in the field that vLLM's clients read."""
     root: str | None = None
-    """Where the weights are."""
+    """Path of the weights."""
     is_chat: bool | None = None
-    """Of a language model: whether it answers messages; others continue text."""
+    """For a language model: whether it answers messages rather than only continuing text."""
     is_multimodal: bool | None = None
-    """Of a language model: whether it accepts pictures."""
+    """For a language model: whether it accepts pictures."""
     parent: str | None = None
-    """Of a LoRA adapter: the uid of its model."""
+    """For a LoRA adapter: the uid of its base model."""
     alias_of: str | None = None
-    """Of an alias: the name of its model, under which answers come and which management routes take."""
+    """For an alias: the uid of its model, which answers name and which management routes require."""
     aliases: list[str] = []
-    """Other names under which it answers; those with `*` are patterns of the server's settings."""
+    """Other names of the model; those with `*` are patterns from the server's settings."""
     multimodal_projector: str | None = None
     address: str | None = None
     accelerators: list[str] = []
     replica: int = 1
-    """Replicas that should run."""
+    """Number of replicas that should run."""
     replica_ready: int = 0
-    """Replicas that take requests."""
+    """Number of replicas that accept requests."""
     n_worker: int = 1
     status: str = "READY"
     """`CREATING`, `LOADING`, `READY`, `TERMINATING` or `ERROR`."""
     error: str | None = None
-    """Why the model is `ERROR`, or not ready yet."""
+    """Why the model has the status `ERROR`, or is not ready yet."""
     memory: dict[str, int] | None = None
-    """Expected bytes of one replica: `weights`, `kv_cache`, `overhead`, `total`."""
+    """Expected memory of one replica in bytes: `weights`, `kv_cache`, `overhead`, `total`."""
 
 
 class KnowledgeModel(BaseModel):
-    """A knowledge base where models are listed: it answers chats, and cannot be launched or terminated."""
+    """A knowledge base in the list of models. It answers chats, and cannot be launched or terminated."""
 
     model_config = ConfigDict(protected_namespaces=())
 
     id: str
-    """`kb:` and the base's name."""
+    """`kb:` followed by the name of the base."""
     object: str = "model"
     created: int = 0
+    """Unix time in seconds."""
     owned_by: str = "modelyard"
     knowledge_base: str
-    """Its name; models do not have this field."""
+    """Name of the base. Other models do not have this field."""
     model_type: str = "knowledge_base"
     model_ability: list[str] = ["chat"]
     model_description: str = ""
@@ -180,12 +192,12 @@ class ModelListInfo(BaseModel):
 
 
 class CodexModelList(ModelListInfo):
-    """Answer of `GET /v1/models?client_version=...`, which Codex sends and which it cannot read without `models`."""
+    """Answer of `GET /v1/models?client_version=...`, which Codex sends; it cannot read an answer without the field `models`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     models: list[dict[str, Any]] = []
-    """Always empty: an entry would have to replace Codex's own instructions, which it uses for models that are not listed."""
+    """Always empty. An entry would replace Codex's own instructions, which it uses for models that are not listed."""
 
 
 class ReplicaProgress(BaseModel):
@@ -196,51 +208,58 @@ class ReplicaProgress(BaseModel):
     replica_id: int
     replica_model_uid: str
     progress: float
+    """0 to 1."""
     stage: str
+    """As in the progress of the launch."""
     info: str = ""
     updated_at: float = 0
+    """Unix time in seconds."""
 
 
 class LaunchProgress(BaseModel):
-    """Answer of `GET /v1/models/{uid}/progress`. An unknown uid is `pending` with 0.0, as in Xinference."""
+    """Answer of `GET /v1/models/{uid}/progress`. An unknown uid has the stage `pending` and progress 0.0, as in Xinference."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     progress: float
     """0 to 1."""
     stage: str
     """`pending`, `downloading`, `loading`, `completed`, `failed` or `cancelled`."""
     info: str = ""
-    """For people: the error of a failed launch, or what is going on."""
+    """A sentence for people: the error of a failed launch, or the present step."""
     download_files: list[dict[str, Any]] = []
+    """Each file that is downloaded, with its progress."""
     replicas: list[ReplicaProgress] = []
 
 
 class ModelEvent(BaseModel):
-    """One thing that happened to a model, as `GET /v1/models/{uid}/events` lists it."""
+    """An event in the history of a model, as `GET /v1/models/{uid}/events` lists it."""
 
     event_type: str
     """`INFO`, `WARNING` or `ERROR`."""
     event_ts: int
-    """Unix time, seconds."""
+    """Unix time in seconds."""
     event_content: str
+    """A sentence for people."""
 
 
 class ScaleRequest(BaseModel):
-    """Body of `POST /v1/models/{uid}/replicas`: how many replicas to add. Other fields must agree with those that run."""
+    """Body of `POST /v1/models/{uid}/replicas`. Fields other than `replica` must agree with the running replicas."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
 
     replica: int = Field(1, ge=1, le=64)
     """Number of replicas to add."""
     replica_config: Fields[Any] | Few[Fields[Any]] | None = None
-    """Where each replica is placed."""
+    """Placement of each replica."""
     model_engine: str | None = None
     """The engine of the new replicas."""
     n_gpu: int | str | None = None
-    """GPUs per new replica."""
+    """Number of GPUs of each new replica."""
 
 
 class ScaleResponse(BaseModel):
-    """Answer of `POST /v1/models/{uid}/replicas`; the first added replica is repeated at the top, as in Xinference."""
+    """Answer of `POST /v1/models/{uid}/replicas`. It repeats the fields of the first new replica at the top, as in Xinference."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -255,23 +274,24 @@ class RemainingReplicas(BaseModel):
     """Answer of `DELETE /v1/models/{uid}/replicas/{replica_id}`."""
 
     remaining_replicas: int
+    """Number of replicas that are left."""
 
 
 class LogPortion(BaseModel):
-    """One event of `GET /v1/models/{uid}/logs?follow=true`."""
+    """An event of `GET /v1/models/{uid}/logs?follow=true`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """`OFFSET@REPLICA`: the place after these lines, which is the `id` of the server-sent event, too."""
+    """`OFFSET@REPLICA`: the place behind these lines, which is also the `id` of the server-sent event."""
     uid: str
     replica: str | None
     """The replica that printed the lines."""
     offset: int
-    """Bytes of its log up to the end of these lines."""
+    """Position in bytes behind these lines in the replica's log."""
     lines: list[str]
     ended: bool = False
-    """The model is gone; no event follows."""
+    """True if the model is gone and no event follows."""
 
 
 class ModelLogs(BaseModel):
@@ -279,5 +299,5 @@ class ModelLogs(BaseModel):
 
     uid: str
     replica: str | None = None
-    """The replica that was read."""
+    """Name of the replica whose log was read."""
     lines: list[str]

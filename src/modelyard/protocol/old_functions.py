@@ -16,7 +16,7 @@ from modelyard.protocol.inference import ChatRequest
 Body = dict[str, Any]
 
 CALLS = b'"tool_calls"'
-"""Without this, the data of an event need not be translated."""
+"""Bytes that the data of an event must contain to need translation."""
 CHOICE = "it must be 'none', 'auto' or {\"name\": …}."
 
 
@@ -53,7 +53,7 @@ def as_tools(request: ChatRequest) -> Body:
 def old_answer(body: bytes) -> bytes:
     """A whole chat completion, or the data of an event, with `function_call` in place of `tool_calls`.
 
-    Only the first call of each choice is kept, because the older form has room for one.
+    Only the first call of each choice is kept, because `function_call` has room for one.
     """
     if CALLS not in body:
         return body

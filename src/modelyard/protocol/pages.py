@@ -17,20 +17,22 @@ class RectangleInfo(BaseModel):
 
 
 class PageBoxesInfo(BaseModel):
-    """Where a chunk stands on one page."""
+    """Where the text of a chunk is on one page."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     page: int
     """From 1."""
     width: float
-    """Points of the page as it is displayed, rotation included: an image of it that is `w` pixels wide has `w / width` pixels of
-    a point."""
+    """Width in points of the page as it is displayed, rotation included. In an image of the page that is `w` pixels wide, a
+    point is `w / width` pixels."""
     height: float
+    """Height of the page in points."""
     rectangles: list[RectangleInfo]
     """One for each line, or part of a line; the whole page if the text was not found on it."""
     exact: bool
-    """Whether the text was found. It is not on scanned pages, and in a file that has changed since it was indexed."""
+    """Whether the text was found on the page. It is not found on scanned pages, and if the file has changed since it was
+    indexed."""
 
 
 class ChunkBoxes(BaseModel):

@@ -1,8 +1,7 @@
-"""Bodies that every engine accepts as they are. Most requests are of this kind, and one decode recognises them.
+"""Structs of request bodies that every engine accepts without changes. Most requests are such; one decode recognises them.
 
-Any other body is decoded again into the whole struct of its path, which finds what is wrong with it or must be changed. So every
-limit here is as narrow as the narrowest engine, and nothing may be null.
-"""
+Any other body is decoded again into the full struct of its path, which finds what is wrong or must be changed. So each limit
+here is as narrow as that of the strictest engine, and no field may be null."""
 
 from __future__ import annotations
 
@@ -18,20 +17,20 @@ Tokens = Annotated[int, Meta(ge=1, le=MOST)]
 
 
 class PlainMessage(msgspec.Struct, forbid_unknown_fields=True):
-    """One message that is a text."""
+    """A message whose content is a text."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
 class PlainStreamOptions(msgspec.Struct, forbid_unknown_fields=True):
-    """Options of a streamed answer that every engine has."""
+    """Options of a stream that every engine supports."""
 
     include_usage: bool = False
 
 
 class PlainSampling(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Fields that plain chats and completions share."""
+    """Fields that plain chats and plain completions share."""
 
     model: Name
     stream: bool = False
@@ -52,14 +51,14 @@ class PlainSampling(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class PlainChat(PlainSampling, kw_only=True, forbid_unknown_fields=True):
-    """A conversation in texts."""
+    """A conversation whose messages are texts."""
 
     messages: Annotated[list[PlainMessage], Meta(min_length=1)]
     max_completion_tokens: Tokens | UnsetType = UNSET
 
 
 class PlainCompletion(PlainSampling, kw_only=True, forbid_unknown_fields=True):
-    """One text to continue."""
+    """A single text to continue."""
 
     prompt: str
 

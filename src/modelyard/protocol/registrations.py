@@ -1,4 +1,4 @@
-"""Bodies of the routes about families: those of the catalog and those that users register."""
+"""Bodies of the routes about model families: those of the catalog and those that users register."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ class RegistrationRequest(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     model: str | Fields[Any]
-    """The record of the family, as JSON text or as an object; of the first or the second generation."""
+    """The record of the family, as JSON text or as an object; version 1 or 2 of Xinference's format."""
     persist: bool = False
-    """Whether it survives a restart, as a file in the folder `registrations`; its local files must then exist already."""
+    """Whether the registration survives a restart of the server, as a file in the folder `registrations`. The record's local
+    files must then exist."""
     worker_ip: str | None = None
-    """Accepted without effect: every worker knows every family."""
+    """Accepted without effect: the server has one machine."""
     dry_run: bool = False
-    """Only check the record: the answer says what it would register and what a launch of it would choose, and nothing is kept."""
+    """Only check the record. The answer says what it would register and what a launch would choose; nothing is stored."""
 
 
 class DraftRequest(BaseModel):
@@ -31,39 +32,39 @@ class DraftRequest(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
 
     source: str = Field(min_length=1, max_length=1000)
-    """The id of a repository on a hub, or a path of the server's machine: a `.gguf` file or a Hugging Face folder."""
+    """The id of a repository on a hub, or a path on the server's machine: a `.gguf` file or a Hugging Face folder."""
     model_name: str | None = None
-    """Name of the family; that of the repository or the file if left out."""
+    """Name of the family; if left out, it is made from the repository's or the file's name."""
     model_type: str | None = None
-    """`LLM`, `embedding`, …; read from the files if left out."""
+    """`LLM`, `embedding`, …; if left out, it is read from the files."""
     quantization: str | None = None
-    """Which file of a GGUF repository; the best if left out."""
+    """Which file of a GGUF repository; if left out, the best one."""
     download_hub: str | None = None
-    """Hub to ask."""
+    """Hub on which to look up the repository."""
 
 
 class RegistrationDraft(BaseModel):
-    """Answer of `POST /v1/model_registrations/drafts`: what files say of themselves, as a record to be edited and registered."""
+    """Answer of `POST /v1/model_registrations/drafts`: a record made from the files, to be edited and registered."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
 
     model_type: str
     model: dict[str, Any]
-    """The record, for the field `model` of a registration."""
+    """The record, which a registration accepts as `model`."""
 
 
 class RegistrationSummary(BaseModel):
-    """One line of the plain list."""
+    """A family in the short list."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
 
     model_name: str
     is_builtin: bool
-    """Whether it comes with Modelyard."""
+    """Whether the family comes with Modelyard; otherwise a user registered it."""
 
 
 class ModelPrompt(BaseModel):
-    """The prompt format of one model: the seven fields of its prompt style, and what ends its answers."""
+    """The prompt format of a model: the seven fields of its prompt style, and the texts and tokens that end its answers."""
 
     style_name: str
     system_prompt: str
@@ -73,14 +74,14 @@ class ModelPrompt(BaseModel):
     stop: list[str] | None
     stop_token_ids: list[int] | None
     chat_template: str | None
-    """Null where the model's files have it."""
+    """Jinja text of the chat template; null if the model's own template is used."""
     reasoning_start_tag: str | None = None
     reasoning_end_tag: str | None = None
     tool_parser: str | None = None
 
 
 class SpecRecord(BaseModel):
-    """One size and format of a family. A registered one has the fields that were sent, too."""
+    """One size and format of a family. A registered one also has all fields that were sent."""
 
     model_config = ConfigDict(extra="allow", protected_namespaces=())
 
@@ -96,7 +97,7 @@ class SpecRecord(BaseModel):
 
 
 class FamilyRecord(BaseModel):
-    """The full record of a family. Which further fields it has depends on its type; a registered one has what was sent."""
+    """The full record of a family. Further fields depend on its type; a registered family also has all fields that were sent."""
 
     model_config = ConfigDict(extra="allow", protected_namespaces=())
 
@@ -117,6 +118,7 @@ class RegistrationCheck(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     record: FamilyRecord
-    """The record as it would be listed."""
+    """The record as the server would list it."""
     entry: CatalogEntry
-    """The family as the catalog would list it: whether it fits here, and what a launch would choose, or why none."""
+    """The family as the catalog would list it: whether it fits this machine, and which version a launch would choose, or why
+    none."""

@@ -1,6 +1,6 @@
-"""What engines answer to inference requests, for `/openapi.json`. Answers are relayed byte for byte and never decoded into these.
+"""Engines' answers to inference requests, as `/openapi.json` documents them. Answers are relayed byte for byte and never decoded.
 
-Engines leave out fields and add others, so all that some engine lacks is optional here.
+Engines leave out fields and add others, so each field that some engine leaves out is optional here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import msgspec
 
 
 class TokenUsage(msgspec.Struct, kw_only=True):
-    """Tokens that a request took."""
+    """Numbers of tokens of a request and its answer."""
 
     prompt_tokens: int
     total_tokens: int
@@ -37,7 +37,7 @@ class ReplyToolCall(msgspec.Struct, kw_only=True):
 
 
 class ReplyMessage(msgspec.Struct, kw_only=True):
-    """What a model writes: whole, or the part of it in one chunk of a stream."""
+    """A message that a model generates: whole, or the part of it in one chunk of a stream."""
 
     role: str | None = None
     content: str | None = None
@@ -46,7 +46,7 @@ class ReplyMessage(msgspec.Struct, kw_only=True):
 
 
 class ChatReplyChoice(msgspec.Struct, kw_only=True):
-    """One of the answers to a conversation."""
+    """One of the alternative answers to a conversation."""
 
     index: int
     message: ReplyMessage
@@ -66,7 +66,7 @@ class ChatCompletion(msgspec.Struct, kw_only=True):
 
 
 class ChatChunkChoice(msgspec.Struct, kw_only=True):
-    """A part of one of the answers to a conversation."""
+    """A part of one of the alternative answers to a conversation."""
 
     index: int
     delta: ReplyMessage
@@ -86,7 +86,7 @@ class ChatChunk(msgspec.Struct, kw_only=True):
 
 
 class TextReplyChoice(msgspec.Struct, kw_only=True):
-    """One of the texts that continue a prompt."""
+    """One of the alternative texts that continue a prompt."""
 
     index: int
     text: str
@@ -106,7 +106,7 @@ class CompletionReply(msgspec.Struct, kw_only=True):
 
 
 class EmbeddingRow(msgspec.Struct, kw_only=True):
-    """The vector of one text: numbers, or their bytes in base64."""
+    """The vector of one text: a list of numbers, or the bytes of 32-bit floats in base64."""
 
     index: int
     object: Literal["embedding"]
@@ -123,13 +123,13 @@ class EmbeddingList(msgspec.Struct, kw_only=True):
 
 
 class RankedText(msgspec.Struct, kw_only=True):
-    """A document that was ranked."""
+    """The text of a ranked document."""
 
     text: str | None = None
 
 
 class RankedDocument(msgspec.Struct, kw_only=True):
-    """A document's place in the request, and its score; the document itself with `return_documents`."""
+    """The index of a document in the request, and its score. `document` is included with `return_documents`."""
 
     index: int
     relevance_score: float
@@ -147,18 +147,18 @@ class RerankReply(msgspec.Struct, kw_only=True):
 
 
 TokenTexts = str | list[str | list[str]]
-"""Answer of `POST /v1/convert_ids_to_tokens`: a text for each id, in lists where the ids were."""
+"""Answer of `POST /v1/convert_ids_to_tokens`: one text for each id, in lists like those of the request."""
 
 
 class MediaFile(msgspec.Struct, kw_only=True):
-    """A picture or video: where it is, or its bytes in base64."""
+    """A picture or a video: its address, or its bytes in base64."""
 
     url: str | None = None
     b64_json: str | None = None
 
 
 class MediaList(msgspec.Struct, kw_only=True):
-    """Answer of the routes that make pictures and videos."""
+    """Answer of the routes that generate pictures and videos."""
 
     created: int
     data: list[MediaFile]
@@ -174,7 +174,7 @@ class MediaEvent(msgspec.Struct, kw_only=True):
 
 
 OcrReply = str | list[Any] | dict[str, Any]
-"""Answer of `POST /v1/images/ocr`: the text, or what the model makes of it."""
+"""Answer of `POST /v1/images/ocr`: the text of the picture, in the form that the model returns."""
 
 
 class Transcription(msgspec.Struct, kw_only=True):
@@ -189,7 +189,7 @@ class Transcription(msgspec.Struct, kw_only=True):
 
 
 class VoiceEmbedding(msgspec.Struct, kw_only=True):
-    """Answer of `POST /v1/audio/embeddings`, a path of Xinference: the vector of a voice."""
+    """Answer of `POST /v1/audio/embeddings`, Xinference's route: the vector of a voice."""
 
     embedding: list[float]
     object: str | None = None

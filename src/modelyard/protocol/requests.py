@@ -1,4 +1,4 @@
-"""Decodes the body of an inference request into its struct, and msgspec's errors into ours. Pure."""
+"""Decodes the body of an inference request into its struct, and turns msgspec's errors into ours. Pure."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
 PLACE = re.compile(r" - at `(?:(?P<key>key)` in `)?\$\.?(?P<place>[^`]*)`$")
 SURROGATE = re.compile("[\ud800-\udfff]")
 OLD_FUNCTIONS = "functions"
-"""The field that stays in the struct, because the answer to such a request is translated (`protocol/old_functions.py`)."""
+"""Field that is kept in the struct, because the answer to a request with it is translated (`protocol/old_functions.py`)."""
 NAMED = 1024 * 1024
-"""Bytes up to which a body that is no JSON is looked at again for the place of half a surrogate pair."""
+"""Maximum bytes of an invalid body that is searched for half of a surrogate pair, to name its place."""
 
 
 def decode(body: bytes, kind: type[S]) -> S:
-    """The body as its struct. Raises `MalformedBody`, `TooManyValues` or `InvalidParameter`."""
+    """The body as a struct. Raises `MalformedBody`, `TooManyValues` or `InvalidParameter`."""
     if not body.strip(b" \t\r\n"):
         raise MalformedBody("The request body is empty; it must be a JSON object.")
     bound_values(body, MOST_INFERENCE_VALUES)
@@ -44,9 +44,9 @@ def decode(body: bytes, kind: type[S]) -> S:
 
 
 def read(body: bytes, kind: type[msgspec.Struct], plain: type[msgspec.Struct] | None) -> tuple[msgspec.Struct, bytes]:
-    """The body as its struct, and the bytes for the engine: those of the client, unless something had to be changed.
+    """The body as its struct, and the bytes to send to the engine: those of the client, unless something had to be changed.
 
-    `plain` is the struct of bodies that need no second look. Raises what `decode` raises, with the place of what is wrong.
+    `plain` is the struct of bodies that need no further checks. Raises the errors of `decode`, with the place of the mistake.
     """
     if plain is not None and (found := _plain(body, plain)) is not None:
         return found, body
@@ -70,7 +70,7 @@ def read(body: bytes, kind: type[msgspec.Struct], plain: type[msgspec.Struct] | 
 
 
 def with_changes(body: bytes, found: checks.Changes) -> bytes:
-    """The body with some fields changed, or without those that are `UNSET`; all others keep their bytes."""
+    """The body with some fields changed, and without those that are `UNSET`; other fields keep their bytes."""
     fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     for name, value in found.items():
         fields.pop(name, None)
@@ -80,7 +80,7 @@ def with_changes(body: bytes, found: checks.Changes) -> bytes:
 
 
 def with_model(body: bytes, model: str) -> bytes:
-    """The body with another model; what is no JSON object stays as it is, and is refused when it is decoded."""
+    """The body with another `model`. A body that is not a JSON object is returned as it is; decoding it fails later."""
     bound_values(body, MOST_INFERENCE_VALUES)
     try:
         return with_changes(body, {"model": model})
@@ -98,7 +98,7 @@ def _plain(body: bytes, plain: type[msgspec.Struct]) -> msgspec.Struct | None:
 
 
 def _check_fields(body: bytes, kind: type[msgspec.Struct]) -> None:
-    """Raise `InvalidParameter` for a field of a chat or a completion that is a misspelled one of it."""
+    """Raise `InvalidParameter` for a field of a chat or completion request that is a misspelled known one."""
     if not issubclass(kind, Sampling):
         return
     known = _fields(kind)
@@ -112,7 +112,7 @@ def _fields(kind: type[msgspec.Struct]) -> frozenset[str]:
 
 
 def _messages(body: bytes, given: Sequence[RequestMessage]) -> checks.Changes:
-    """The messages, if they must be changed. Only then are they decoded a second time, so that unknown fields stay."""
+    """The changed messages; empty if nothing must change. They are decoded a second time to keep fields that no struct has."""
     if b"null" not in body:
         if all(map(checks.is_plain, given)):
             return {}
@@ -126,7 +126,7 @@ def _messages(body: bytes, given: Sequence[RequestMessage]) -> checks.Changes:
 
 
 def _invalid(sentence: str, kind: type) -> ModelyardError:
-    """msgspec's sentence as our error: `Expected ... - at `$.messages[0].role``."""
+    """An error of ours for a sentence of msgspec, such as `Expected … - at `$.messages[0].role``."""
     found = PLACE.search(sentence)
     problem = sentence[: found.start()] if found else sentence
     field = found["place"].removesuffix("[...]") if found else ""
@@ -145,7 +145,7 @@ def _invalid(sentence: str, kind: type) -> ModelyardError:
 
 
 def _malformed(body: bytes, error: Exception) -> ModelyardError:
-    """Why a body is no JSON. Half of a surrogate pair, which some JSON libraries write and others refuse, is named."""
+    """The error for a body that is not JSON. Half of a surrogate pair, which some libraries write, is named with its place."""
     if len(body) <= NAMED and (b"\\ud" in body or b"\\uD" in body):
         try:
             place = next(_surrogates(json.loads(body)), None)
@@ -159,7 +159,7 @@ def _malformed(body: bytes, error: Exception) -> ModelyardError:
 
 
 def _surrogates(value: Any, place: str = "") -> Iterator[str]:
-    """The places of texts that hold half of a surrogate pair."""
+    """The places of strings that contain half of a surrogate pair."""
     if isinstance(value, str):
         if SURROGATE.search(value):
             yield place
@@ -174,7 +174,7 @@ def _surrogates(value: Any, place: str = "") -> Iterator[str]:
 
 
 def _with_integers(body: bytes, kind: type[msgspec.Struct]) -> bytes:
-    """The body with `47` for `47.0` where an integer is meant: JSON has one kind of number, and some clients write it so."""
+    """The body with `47` in place of `47.0` in fields that are integers, because some clients write all numbers as floats."""
     try:
         fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, ValueError, RecursionError):  # wrong further on; `decode` says it
@@ -197,7 +197,7 @@ def _types(kind: type[msgspec.Struct]) -> dict[str, inspect.Type]:
 
 
 def _integers(value: Any, meant: inspect.Type) -> Any:
-    """The value with integers where they are meant; the same object where there is nothing to change."""
+    """A value with integers in place of whole floats where the type requires it; the same object if nothing changes."""
     kinds = meant.types if isinstance(meant, inspect.UnionType) else (meant,)
     if isinstance(value, float):
         whole = value.is_integer() and any(isinstance(each, inspect.IntType) for each in kinds)

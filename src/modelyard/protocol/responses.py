@@ -1,7 +1,6 @@
-"""Requests of OpenAI's `/v1/responses` and `/v1/responses/input_tokens`.
+"""Bodies of requests to OpenAI's `/v1/responses` and `/v1/responses/input_tokens`.
 
-`dialects/responses/features.py` lists the fields that no struct here has.
-"""
+`dialects/responses/features.py` lists the fields that are in no struct here."""
 
 from __future__ import annotations
 
@@ -20,13 +19,13 @@ MetadataValue = Annotated[str, Meta(max_length=512)]
 
 
 class ConversationName(msgspec.Struct):
-    """A conversation by its id."""
+    """The id of a conversation, as an object."""
 
     id: Annotated[str, Meta(min_length=1)]
 
 
 class EventOptions(msgspec.Struct):
-    """Options of a stream."""
+    """Options of a streamed response."""
 
     include_obfuscation: bool | None = None
 

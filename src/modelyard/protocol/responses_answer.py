@@ -13,26 +13,26 @@ Status = Literal["completed", "failed", "in_progress", "cancelled", "queued", "i
 
 
 class FileCitation(msgspec.Struct, tag_field="type", tag="file_citation"):
-    """Where a statement is from: the document of a knowledge base."""
+    """A citation of a knowledge base's document."""
 
     index: int
-    """Place in the text of the number in brackets; the length of the text if the model set none."""
+    """Index in the text of the bracketed number; the length of the text if the model wrote none."""
     file_id: str
     filename: str
 
 
 class UrlCitation(msgspec.Struct, tag_field="type", tag="url_citation"):
-    """Where a statement is from: a web page."""
+    """A citation of a web page."""
 
     start_index: int
-    """Place in the text of the number in brackets; the length of the text if the model set none."""
+    """Index in the text of the bracketed number; the length of the text if the model wrote none."""
     end_index: int
     url: str
     title: str
 
 
 class OutputText(msgspec.Struct, tag_field="type", tag="output_text"):
-    """A text of an answer."""
+    """A text in the output."""
 
     text: str = ""
     annotations: list[Any] = []
@@ -40,13 +40,13 @@ class OutputText(msgspec.Struct, tag_field="type", tag="output_text"):
 
 
 class OutputRefusal(msgspec.Struct, tag_field="type", tag="refusal"):
-    """A refusal."""
+    """A refusal in the output."""
 
     refusal: str = ""
 
 
 class OutputMessage(msgspec.Struct, tag_field="type", tag="message"):
-    """A message of an answer."""
+    """A message in the output."""
 
     id: str
     status: ItemStatus = "in_progress"
@@ -55,7 +55,7 @@ class OutputMessage(msgspec.Struct, tag_field="type", tag="message"):
 
 
 class OutputReasoning(msgspec.Struct, tag_field="type", tag="reasoning", omit_defaults=True):
-    """Thoughts of an answer."""
+    """The model's reasoning in the output."""
 
     id: str
     summary: list[SummaryText]
@@ -90,20 +90,20 @@ OutputItem = OutputMessage | OutputReasoning | OutputFunctionCall | OutputCustom
 
 
 class InputDetails(msgspec.Struct):
-    """Parts of a prompt's tokens."""
+    """Breakdown of the prompt's tokens."""
 
     cached_tokens: int = 0
     cache_write_tokens: int = 0
 
 
 class OutputDetails(msgspec.Struct):
-    """Parts of an answer's tokens."""
+    """Breakdown of the answer's tokens."""
 
     reasoning_tokens: int = 0
 
 
 class ResponseUsage(msgspec.Struct):
-    """Tokens that a response took."""
+    """Numbers of tokens of a response."""
 
     input_tokens: int
     input_tokens_details: InputDetails
@@ -113,13 +113,13 @@ class ResponseUsage(msgspec.Struct):
 
 
 class Incompleteness(msgspec.Struct):
-    """Why a response is incomplete."""
+    """The reason for which a response is incomplete."""
 
     reason: Literal["max_output_tokens", "content_filter"]
 
 
 class ResponseProblem(msgspec.Struct):
-    """Why a response has failed."""
+    """The error of a failed response."""
 
     code: str
     message: str
@@ -142,7 +142,7 @@ class ResponseAnswer(msgspec.Struct, kw_only=True):
     metadata: dict[str, str] = {}
     model: str
     output: list[Any] = []
-    """Items of the types in `OutputItem`, and items of hosted tools as their JSON."""
+    """Items of the types in `OutputItem`, and items of hosted tools as JSON objects."""
     parallel_tool_calls: bool = True
     previous_response_id: str | None = None
     conversation: dict[str, str] | None = None
@@ -164,7 +164,7 @@ class ResponseAnswer(msgspec.Struct, kw_only=True):
 
 
 class ResponseEvent(msgspec.Struct):
-    """Data of an event of a streamed response; `type` is its name, too. Other fields depend on the type."""
+    """Data of an event of a streamed response. `type` is also the name of the event; further fields depend on it."""
 
     type: str
     sequence_number: int
@@ -185,7 +185,7 @@ class InputTokens(msgspec.Struct):
 
 
 class OpenAiError(msgspec.Struct):
-    """The error of an answer in OpenAI's form."""
+    """An error in OpenAI's form."""
 
     message: str
     type: str
@@ -194,6 +194,6 @@ class OpenAiError(msgspec.Struct):
 
 
 class OpenAiFailure(msgspec.Struct):
-    """Body of an answer that is an error."""
+    """Body of an error answer."""
 
     error: OpenAiError

@@ -1,4 +1,4 @@
-"""Tools of OpenAI's `/v1/responses` that this server runs: what a request says of them, and what cites their results."""
+"""Hosted tools of OpenAI's `/v1/responses`, which this server runs: settings in a request, and sources of their results."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ SizeOfContext = Literal["low", "medium", "high"]
 
 
 class FileRanking(msgspec.Struct):
-    """How hits are ranked."""
+    """Settings for the ranking of hits."""
 
     ranker: Annotated[str, Meta(max_length=200)] | None = None
     score_threshold: Annotated[float, Meta(ge=0, le=1)] | None = None
     hybrid_search: dict[str, Any] | None = None
-    """Refused: a base's own probe weighs words and vectors."""
+    """Refused: the weights of words and vectors are measured by the probe of each base."""
 
 
 class FileSearchOffer(msgspec.Struct):
-    """A search in knowledge bases."""
+    """The tool `file_search`: a search in knowledge bases."""
 
     vector_store_ids: Annotated[list[Label], Meta(min_length=1, max_length=100)]
     """Ids of vector stores, or names of knowledge bases."""
@@ -32,13 +32,13 @@ class FileSearchOffer(msgspec.Struct):
 
 
 class Domains(msgspec.Struct):
-    """Which sites a search may find."""
+    """The sites to which a web search is limited."""
 
     allowed_domains: Names | None = None
 
 
 class WebSearchOffer(msgspec.Struct):
-    """A search of the web."""
+    """The tool `web_search`."""
 
     filters: Domains | None = None
     search_context_size: SizeOfContext | None = None
@@ -46,21 +46,21 @@ class WebSearchOffer(msgspec.Struct):
 
 
 class ToolFilter(msgspec.Struct):
-    """Tools of an MCP server."""
+    """A selection of an MCP server's tools."""
 
     tool_names: Names | None = None
     read_only: bool | None = None
 
 
 class ApprovalFilter(msgspec.Struct):
-    """Which tools of an MCP server need an approval."""
+    """Which tools of an MCP server need the user's approval."""
 
     always: ToolFilter | None = None
     never: ToolFilter | None = None
 
 
 class McpOffer(msgspec.Struct):
-    """The tools of an MCP server."""
+    """The tool `mcp`: the tools of an MCP server."""
 
     server_label: Label
     server_url: str | None = None
@@ -73,7 +73,7 @@ class McpOffer(msgspec.Struct):
 
 
 class FilePassage(msgspec.Struct, frozen=True, kw_only=True):
-    """A passage that a model read, under a number."""
+    """A passage of a document that the model read, with the number by which it is cited."""
 
     number: int
     file_id: str
@@ -82,7 +82,7 @@ class FilePassage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebPageSource(msgspec.Struct, frozen=True, kw_only=True):
-    """A web page that a model read, under a number."""
+    """A web page that the model read, with the number by which it is cited."""
 
     number: int
     url: str

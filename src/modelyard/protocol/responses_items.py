@@ -1,7 +1,6 @@
-"""Items of OpenAI's `/v1/responses`: what a conversation consists of. Their parts are those of requests.
+"""Items of OpenAI's `/v1/responses`, of which a conversation consists, with the content parts of requests.
 
-`dialects/responses/features.py` lists the kinds of items that no struct here has.
-"""
+`dialects/responses/features.py` lists the kinds of items that are in no struct here."""
 
 from __future__ import annotations
 
@@ -13,20 +12,20 @@ from msgspec import Meta
 from modelyard.protocol.inference import Effort
 
 Item = dict[str, Any]
-"""An item as its JSON."""
+"""An item as a JSON object."""
 
 CallName = Annotated[str, Meta(min_length=1, max_length=256)]
 CallId = Annotated[str, Meta(min_length=1, max_length=1000)]
 
 
 class TextInput(msgspec.Struct, tag_field="type", tag="input_text"):
-    """A text."""
+    """A text part."""
 
     text: str
 
 
 class ImageInput(msgspec.Struct, tag_field="type", tag="input_image"):
-    """A picture: an address, a data URL, or a stored file."""
+    """A picture: a URL, a data URL, or a stored file."""
 
     image_url: str | None = None
     file_id: str | None = None
@@ -34,7 +33,7 @@ class ImageInput(msgspec.Struct, tag_field="type", tag="input_image"):
 
 
 class FileInput(msgspec.Struct, tag_field="type", tag="input_file"):
-    """A document: a stored file, or its content in base64 or as a data URL. `text` is what it says, once it was read."""
+    """A document: a stored file, or its content in base64 or as a data URL. `text` is its text, once it has been read."""
 
     file_id: str | None = None
     file_data: str | None = None
@@ -45,14 +44,14 @@ class FileInput(msgspec.Struct, tag_field="type", tag="input_file"):
 
 
 class SoundData(msgspec.Struct):
-    """A recording in base64."""
+    """A sound recording in base64."""
 
     data: str
     format: str
 
 
 class SoundInput(msgspec.Struct, tag_field="type", tag="input_audio"):
-    """A recording."""
+    """A part that is a sound recording."""
 
     input_audio: SoundData
 
@@ -74,14 +73,14 @@ InputPart = TextInput | ImageInput | FileInput | SoundInput
 
 
 class MessageItem(msgspec.Struct, tag_field="type", tag="message"):
-    """A message."""
+    """A message of the conversation."""
 
     role: Literal["user", "assistant", "system", "developer"]
     content: str | list[AnyPart]
 
 
 class FunctionCallItem(msgspec.Struct, tag_field="type", tag="function_call"):
-    """A call of a function. `arguments` is the JSON of an object."""
+    """A call of a function. `arguments` is the text of a JSON object."""
 
     call_id: CallId
     name: CallName
@@ -90,14 +89,14 @@ class FunctionCallItem(msgspec.Struct, tag_field="type", tag="function_call"):
 
 
 class FunctionOutputItem(msgspec.Struct, tag_field="type", tag="function_call_output"):
-    """What a function has returned."""
+    """The result of a function."""
 
     output: str | list[InputPart]
     call_id: CallId | None = None
 
 
 class CustomCallItem(msgspec.Struct, tag_field="type", tag="custom_tool_call"):
-    """A call of a tool whose input is a text."""
+    """A call of a custom tool, whose input is a text."""
 
     call_id: CallId
     name: CallName
@@ -106,32 +105,32 @@ class CustomCallItem(msgspec.Struct, tag_field="type", tag="custom_tool_call"):
 
 
 class CustomOutputItem(msgspec.Struct, tag_field="type", tag="custom_tool_call_output"):
-    """What a custom tool has returned."""
+    """The result of a custom tool."""
 
     call_id: CallId
     output: str | list[InputPart]
 
 
 class SummaryText(msgspec.Struct, tag_field="type", tag="summary_text"):
-    """A part of thoughts that are shown as their summary."""
+    """A part of the summary of the model's reasoning."""
 
     text: str
 
 
 class ThoughtText(msgspec.Struct, tag_field="type", tag="reasoning_text"):
-    """A part of thoughts."""
+    """A part of the model's reasoning."""
 
     text: str
 
 
 class PlainThought(msgspec.Struct, tag_field="type", tag="text"):
-    """A part of thoughts, as Codex may return it."""
+    """A part of the model's reasoning, in the form that Codex may send."""
 
     text: str
 
 
 class ReasoningItem(msgspec.Struct, tag_field="type", tag="reasoning"):
-    """Thoughts of the model. `encrypted_content` is opaque for clients, which return it."""
+    """The model's reasoning. `encrypted_content` is opaque; clients send it back unchanged."""
 
     summary: list[SummaryText] | None = None
     content: list[ThoughtText | PlainThought] | None = None
@@ -139,7 +138,7 @@ class ReasoningItem(msgspec.Struct, tag_field="type", tag="reasoning"):
 
 
 class AgentMessageItem(msgspec.Struct, tag_field="type", tag="agent_message"):
-    """A message of one of Codex's agents to another one."""
+    """A message from one agent of Codex to another."""
 
     content: str | list[dict[str, Any]]
     author: str | None = None
@@ -147,14 +146,14 @@ class AgentMessageItem(msgspec.Struct, tag_field="type", tag="agent_message"):
 
 
 class AddedToolsItem(msgspec.Struct, tag_field="type", tag="additional_tools"):
-    """Tools that are offered from here on."""
+    """Tools that are offered from this point of the conversation on."""
 
     tools: list[dict[str, Any]]
     role: str | None = None
 
 
 class TextFormat(msgspec.Struct):
-    """The form of an answer."""
+    """The format of an answer."""
 
     type: Literal["text", "json_schema", "json_object"]
     name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
@@ -164,14 +163,14 @@ class TextFormat(msgspec.Struct):
 
 
 class TextSetting(msgspec.Struct):
-    """How an answer's text is written."""
+    """Settings for the text of an answer."""
 
     format: TextFormat | None = None
     verbosity: Literal["low", "medium", "high"] | None = None
 
 
 class ReasoningSetting(msgspec.Struct):
-    """How the model thinks, and how its thoughts are returned."""
+    """Settings for the model's reasoning and how it is returned."""
 
     effort: Effort | None = None
     summary: Literal["auto", "concise", "detailed"] | None = None
@@ -180,28 +179,28 @@ class ReasoningSetting(msgspec.Struct):
 
 
 class ConfigurationItem(msgspec.Struct, tag_field="type", tag="configuration_update"):
-    """Settings that hold from here on, in place of those of the request."""
+    """Settings that replace those of the request from this point of the conversation on."""
 
     reasoning: ReasoningSetting | None = None
     text: TextSetting | None = None
 
 
 class FileSearchItem(msgspec.Struct, tag_field="type", tag="file_search_call"):
-    """A search in knowledge bases. Other servers may write these fields as they like."""
+    """A call of `file_search`. The fields are not typed, because items of other servers differ."""
 
     id: Any = None
     queries: Any = None
     output: Any = None
-    """What the model has read."""
+    """The text that the model read."""
 
 
 class WebSearchItem(msgspec.Struct, tag_field="type", tag="web_search_call"):
-    """A search of the web, or a page that was read."""
+    """A call of `web_search`: a search, or a page that was opened."""
 
     id: Any = None
     action: Any = None
     output: Any = None
-    """What the model has read."""
+    """The text that the model read."""
 
 
 class McpCallItem(msgspec.Struct, tag_field="type", tag="mcp_call"):
@@ -216,7 +215,7 @@ class McpCallItem(msgspec.Struct, tag_field="type", tag="mcp_call"):
 
 
 HostedItem = FileSearchItem | WebSearchItem | McpCallItem
-"""A call that a server has carried out."""
+"""A call of a hosted tool, which a server has carried out."""
 
 AnyItem = (
     HostedItem

@@ -1,4 +1,4 @@
-"""Sampling parameters that a registered family may give to requests that have none. Pure."""
+"""Sampling parameters that a registered family sets for requests which do not set them. Pure."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ PARAMETERS = (
         "logit_bias",
     ),
 )
-"""Their names in a chat completion."""
+"""Names of these parameters in a chat completion request."""
 FIELD = "default_generate_config"
 
 
 def check_parameters(given: Mapping[str, Any]) -> None:
-    """Raise `RegistrationInvalid` for what is no sampling parameter, or has a value that a chat completion could not have."""
+    """Raise `RegistrationInvalid` for what is not a sampling parameter, or has a value that a chat completion refuses."""
     for name in given:
         if name not in PARAMETERS:
             raise RegistrationInvalid(f"{FIELD}.{name}: it is none of {', '.join(PARAMETERS)}.")

@@ -1,4 +1,4 @@
-"""Bodies of `/v1/score`, `/v2/rerank`, `/pooling` and `/v1/moderations`, made of rankings, vectors and classes."""
+"""Bodies of `/v1/score`, `/v2/rerank`, `/pooling` and `/v1/moderations`, made from models' rankings, vectors and classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Texts = str | Annotated[list[str], Meta(min_length=1, max_length=10_000)]
 
 
 class ScoreRequest(msgspec.Struct, kw_only=True):
-    """Body of `POST /v1/score`: a text and one or more texts, or as many of both; vLLM's newer names are taken too."""
+    """Body of `POST /v1/score`: one text and some others, or two lists of equal length. vLLM's newer names are accepted too."""
 
     model: Name
     text_1: Texts | UnsetType = UNSET
@@ -26,7 +26,7 @@ class ScoreRequest(msgspec.Struct, kw_only=True):
 
 
 class PairScore(msgspec.Struct, kw_only=True):
-    """How much two texts have to do with each other."""
+    """The score of one pair of texts."""
 
     index: int
     score: float
@@ -45,7 +45,7 @@ class ScoreReply(msgspec.Struct, kw_only=True):
 
 
 class CohereRerankRequest(msgspec.Struct, kw_only=True):
-    """Body of `POST /v2/rerank`, Cohere's: documents are texts, or objects of which `text` or the `rank_fields` are read."""
+    """Body of Cohere's `POST /v2/rerank`. Documents are texts, or objects whose `text` or `rank_fields` are read."""
 
     model: Name
     query: Annotated[str, Meta(min_length=1)]
@@ -58,12 +58,13 @@ class CohereRerankRequest(msgspec.Struct, kw_only=True):
 
 
 class CohereRank(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A document's place in the request, and its score."""
+    """The index of a document in the request, and its score."""
 
     index: int
     relevance_score: float
+    """Higher is better."""
     document: dict[str, Any] | None = None
-    """The document, with `return_documents`."""
+    """The document, if the request has `return_documents`."""
 
 
 class CohereRerankReply(msgspec.Struct, kw_only=True):
@@ -75,7 +76,7 @@ class CohereRerankReply(msgspec.Struct, kw_only=True):
 
 
 class PoolingRequest(msgspec.Struct, kw_only=True):
-    """Body of `POST /pooling`: the vectors of texts, or with a classifier the probabilities of its labels."""
+    """Body of `POST /pooling`: texts whose vectors are returned, or with a classifier the probabilities of its labels."""
 
     model: Name
     input: str | list[str | TokenId | list[TokenId]]
@@ -86,7 +87,7 @@ class PoolingRequest(msgspec.Struct, kw_only=True):
 
 
 class PooledText(msgspec.Struct, kw_only=True):
-    """What a model makes of one text: numbers, or the bytes of a vector in base64."""
+    """The result for one text: numbers, or the bytes of a vector in base64."""
 
     index: int
     data: list[float] | str
@@ -105,15 +106,15 @@ class PoolingReply(msgspec.Struct, kw_only=True):
 
 
 class ModerationRequest(msgspec.Struct, kw_only=True):
-    """Body of `POST /v1/moderations`. `input` is a text, texts, or the parts of one input, of which only texts are taken."""
+    """Body of `POST /v1/moderations`. `input` is a text, a list of texts, or the parts of one input, which must be texts."""
 
     input: str | Annotated[list[str | dict[str, Any]], Meta(min_length=1, max_length=2048)]
     model: Name | None | UnsetType = UNSET
-    """Without it, the classifier that runs."""
+    """Uid of a classifier; if left out, the classifier that runs."""
 
 
 class Moderation(msgspec.Struct, kw_only=True):
-    """What a classifier makes of one input. The categories are the labels of the model."""
+    """The result of a classifier for one input. The categories are the model's labels."""
 
     flagged: bool
     categories: dict[str, bool]

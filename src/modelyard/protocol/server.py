@@ -1,4 +1,4 @@
-"""Bodies of the routes about the server itself: findings of the doctor, settings, prompt templates, MCP servers."""
+"""Bodies of the routes about the server itself: findings of `doctor`, settings, prompt templates, tools, MCP servers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from pydantic import BaseModel, ConfigDict
 
 
 class FindingInfo(BaseModel):
-    """One finding of the doctor."""
+    """A result of `modelyard doctor`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     state: Literal["ok", "warning", "blocked"]
-    """`blocked` keeps a server from starting."""
+    """`blocked` means that the server cannot start."""
     subject: str
-    """What was checked: `python`, `engine vllm`, `disk`, `base NAME`, …"""
+    """The subject of the check: `python`, `engine vllm`, `disk`, `base NAME`, …"""
     detail: str
+    """A sentence that says what was found, and what to do."""
 
 
 class FindingList(BaseModel):
@@ -27,23 +28,23 @@ class FindingList(BaseModel):
 
 
 class SettingInfo(BaseModel):
-    """One setting of the server."""
+    """A setting of the server."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
     variable: str
-    """The environment variable that sets it, when the server starts."""
+    """The environment variable that sets it when the server starts."""
     description: str
     value: Any
-    """What is in force; null for secrets."""
+    """The present value; null for secrets."""
     default: Any
     is_set: bool
-    """Whether it was given, by its variable or on the command line."""
+    """Whether the value was set, by the environment variable, a file or the command line."""
     secret: bool
-    """Whether its value is never shown."""
+    """Whether the value is never shown."""
     value_schema: dict[str, Any]
-    """JSON Schema of its values."""
+    """JSON Schema of the value."""
 
 
 class SettingList(BaseModel):
@@ -54,12 +55,12 @@ class SettingList(BaseModel):
 
 
 class PromptTemplate(BaseModel):
-    """One prompt template of the server."""
+    """A prompt template of the server."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     kind: str
-    """`knowledge_base` for answers of bases, which may have templates of their own; the others are of Chatchat's routes."""
+    """`knowledge_base` for answers of knowledge bases, which may override it; other kinds are used by Chatchat's routes."""
     name: str
     template: str
     """Jinja text."""
@@ -78,23 +79,23 @@ class ToolInfo(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
-    """Its name for models."""
+    """Name of the tool, by which models call it."""
     description: str
     parameters: dict[str, Any]
-    """JSON Schema of its arguments."""
+    """JSON Schema of the arguments."""
 
 
 class McpServerInfo(BaseModel):
-    """One configured MCP server."""
+    """A configured MCP server."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
     transport: Literal["stdio", "http", "sse"]
     tools: list[ToolInfo] | None
-    """Null if it was not asked, or could not be."""
+    """Tools of the MCP server; null if they were not requested or could not be listed."""
     error: str | None
-    """Why its tools are missing."""
+    """Why the tools could not be listed; null if they could."""
 
 
 class McpServerList(BaseModel):
@@ -112,4 +113,4 @@ class ToolList(BaseModel):
     object: Literal["list"] = "list"
     data: list[ToolInfo]
     search_engines: list[str]
-    """Names of the search engines that are configured and that the key may use, for answers from the web."""
+    """Names of the web search engines that are configured and that the key may use."""

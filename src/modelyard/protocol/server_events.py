@@ -1,4 +1,4 @@
-"""Bodies of `GET /v1/events`: every kind of event of the server's one stream, and the snapshot that a reader begins with."""
+"""Bodies of `GET /v1/events`: every kind of event in the server's stream of events, and the snapshot that is the first event."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ Topic = Literal["models", "replicas", "progress", "model_events", "downloads", "
 
 
 class ModelReplicas(BaseModel):
-    """All replicas of a model; none once it is gone."""
+    """All replicas of a model; empty if the model is gone."""
 
     model_uid: str
     replicas: list[ReplicaInfo]
 
 
 class ModelProgress(BaseModel):
-    """How far the launch of a model is; `pending` with 0.0 once it is gone."""
+    """Progress of a model's launch; `pending` with 0.0 if the model is gone."""
 
     model_uid: str
     progress: LaunchProgress
 
 
 class ModelHappening(BaseModel):
-    """One more line of a model's history."""
+    """A new event in the history of a model."""
 
     model_uid: str
     event: ModelEvent
 
 
 class PastEvent(BaseModel):
-    """Something that happened to a model, which may be gone."""
+    """An event in the history of a model, which may be gone."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -45,7 +45,7 @@ class PastEvent(BaseModel):
     model_uid: str
     type: Literal["INFO", "WARNING", "ERROR"]
     at: float
-    """Unix time."""
+    """Unix time in seconds."""
     text: str
     """A sentence for people."""
 
@@ -57,85 +57,86 @@ class PastEventList(ListPage):
 
 
 class RemovedName(BaseModel):
-    """The id of something that is in its list no more."""
+    """The id of something that is no longer in its list."""
 
     id: str
 
 
 class DeviceGauge(BaseModel):
-    """A device with memory: `cpu`, or a GPU."""
+    """The memory of a device: `cpu` or a GPU."""
 
     name: str
     """`cpu`, `cuda:0`, …"""
     title: str
     memory_total: int
-    """Bytes."""
+    """Total memory in bytes."""
     memory_free: int
-    """Bytes that are free at present."""
+    """Free memory in bytes."""
 
 
 class ReplicaGauge(BaseModel):
-    """What a replica does at this moment. What is not known is null."""
+    """Present activity of a replica. Values that are not known are null."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     in_flight: int
-    """Requests that it has and has not answered to their end."""
+    """Number of requests that the replica has not finished."""
     queued: int | None
-    """Those of them that wait in it to be computed."""
+    """Number of these requests that wait to be computed."""
     cpu_percent: float | None
-    """Use of one core by its processes, a mean over some seconds."""
+    """Use of processor time in percent of one core, a mean over some seconds."""
     memory: int | None
-    """Bytes of main memory of its processes."""
+    """Main memory of its processes in bytes."""
     gpu_memory: int | None
-    """Bytes of GPU memory of its processes."""
+    """GPU memory of its processes in bytes."""
     kv_cache_percent: float | None
-    """How full its KV cache is."""
+    """Used part of the KV cache in percent."""
     prefix_queries: int | None
-    """Tokens of prompts that were looked up in its prefix cache, since it started."""
+    """Prompt tokens that were looked up in the prefix cache since the replica started."""
     prefix_hits: int | None
-    """Tokens of these that were found there."""
+    """Prompt tokens that were found in the prefix cache since the replica started."""
 
 
 class ModelGauge(BaseModel):
-    """What a model does at this moment."""
+    """Present activity of a model."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     in_flight: int
-    """Requests that a replica is answering."""
+    """Number of requests that the model has not finished."""
     queued: int | None
-    """Those of them that wait to be computed; null if no replica tells."""
+    """Number of these requests that wait to be computed; null if no replica reports it."""
     tokens_per_second: float
-    """Tokens of its answers, a mean over the last three seconds."""
+    """Tokens of answers per second, a mean over the last three seconds."""
     replicas: dict[str, int]
-    """Requests in flight by the number of the replica."""
+    """Number of a replica → its requests in progress."""
     figures: dict[str, ReplicaGauge]
-    """All figures by the number of the replica."""
+    """Number of a replica → its activity."""
 
 
 class Gauges(BaseModel):
-    """What the machine and the models do at this moment."""
+    """Present activity of the machine and the models."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     in_flight: int
-    """Requests that replicas are answering."""
+    """Number of requests that replicas have not finished."""
     cpu_percent: float
-    """Use of all cores of the machine since the gauges before, from 0 to 100."""
+    """Use of all cores of the machine since the previous measurement, 0 to 100."""
     server_cpu_percent: float
-    """Use of one core by the server's own process."""
+    """Processor time of the server's process, in percent of one core."""
     server_memory: int
-    """Bytes of the server's own process."""
+    """Memory of the server's process in bytes."""
     devices: list[DeviceGauge]
     """Main memory first, then each GPU."""
     models: dict[str, ModelGauge]
+    """Uid of each model → its activity."""
     readers: int
-    """Streams of events that are open at present."""
+    """Number of open streams of events."""
 
 
 class ServerSnapshot(BaseModel):
-    """Everything of the reader's topics as it is now; a topic that the reader did not ask for is null."""
+    """The present state of every topic that the reader follows; other topics are null."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -145,23 +146,23 @@ class ServerSnapshot(BaseModel):
     progress: list[ModelProgress] | None = None
     downloads: list[DownloadInfo] | None = None
     jobs: list[JobInfo] | None = None
-    """The newest hundred that the caller sees, as `GET /v1/jobs` lists them."""
+    """The newest hundred jobs that the caller may see, as `GET /v1/jobs` lists them."""
     gauges: Gauges | None = None
 
 
 class ServerEventFields(BaseModel):
-    """What all events have."""
+    """Fields that every event has."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """`EPOCH-NUMBER`, which is the `id` of the server-sent event, too. The epoch differs in every run of the server."""
+    """`EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch."""
     at: float
-    """Unix time."""
+    """Unix time in seconds."""
 
 
 class SnapshotEvent(ServerEventFields):
-    """The first event of a reader that has seen nothing, or that has missed more than the server keeps."""
+    """The first event for a new reader, and for one that has missed more events than the server keeps."""
 
     topic: Literal["snapshot"]
     type: Literal["snapshot"]
@@ -169,7 +170,7 @@ class SnapshotEvent(ServerEventFields):
 
 
 class ModelChanged(ServerEventFields):
-    """A model or an adapter, which is new or differs from before."""
+    """A model or an adapter is new or has changed."""
 
     topic: Literal["models"]
     type: Literal["model"]
@@ -185,7 +186,7 @@ class ModelRemoved(ServerEventFields):
 
 
 class ReplicasChanged(ServerEventFields):
-    """The replicas of a model differ from before."""
+    """The replicas of a model have changed."""
 
     topic: Literal["replicas"]
     type: Literal["replicas"]
@@ -193,7 +194,7 @@ class ReplicasChanged(ServerEventFields):
 
 
 class ProgressChanged(ServerEventFields):
-    """The launch of a model is at another point."""
+    """The progress of a launch has changed."""
 
     topic: Literal["progress"]
     type: Literal["progress"]
@@ -201,7 +202,7 @@ class ProgressChanged(ServerEventFields):
 
 
 class ModelHappened(ServerEventFields):
-    """Something happened to a model."""
+    """An event was added to the history of a model."""
 
     topic: Literal["model_events"]
     type: Literal["model_event"]
@@ -209,7 +210,7 @@ class ModelHappened(ServerEventFields):
 
 
 class DownloadChanged(ServerEventFields):
-    """A download is new or at another point."""
+    """A download is new or has progressed."""
 
     topic: Literal["downloads"]
     type: Literal["download"]
@@ -217,7 +218,7 @@ class DownloadChanged(ServerEventFields):
 
 
 class DownloadRemoved(ServerEventFields):
-    """A download is in the list no more."""
+    """A download is no longer in the list."""
 
     topic: Literal["downloads"]
     type: Literal["download_removed"]
@@ -225,7 +226,7 @@ class DownloadRemoved(ServerEventFields):
 
 
 class JobChanged(ServerEventFields):
-    """A job of any kind is new or at another point."""
+    """A job is new or has changed."""
 
     topic: Literal["jobs"]
     type: Literal["job"]
@@ -241,7 +242,7 @@ class JobRemoved(ServerEventFields):
 
 
 class GaugesMeasured(ServerEventFields):
-    """The gauges, every two seconds."""
+    """New measurements, every two seconds."""
 
     topic: Literal["gauges"]
     type: Literal["gauges"]

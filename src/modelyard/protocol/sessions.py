@@ -1,4 +1,4 @@
-"""Bodies of the routes about sessions of browsers, and about passwords."""
+"""Bodies of the routes about browser sessions and passwords."""
 
 from __future__ import annotations
 
@@ -8,37 +8,38 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class SessionRequest(BaseModel):
-    """Body of `POST /v1/auth/sessions`: a name and password, or an API key, or nothing where no key is required."""
+    """Body of `POST /v1/auth/sessions`: a username with password, or an API key, or nothing where no key is required."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     username: str | None = Field(None, max_length=200)
     password: str | None = Field(None, max_length=2000)
-    """Sent with `username`."""
+    """Password of `username`."""
     api_key: str | None = Field(None, max_length=2000)
-    """An API key, whose rights the session has."""
+    """An API key, whose rights the session gets."""
 
 
 class SessionInfo(BaseModel):
-    """A session of a browser. Its token is in the browser's cookie only."""
+    """A browser session. Its token is only in the browser's cookie."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     kind: Literal["user", "key", "local"]
-    """With whose rights it was begun: those of a user, of an API key, or of anybody, on a server that requires no key."""
+    """Whose rights the session has: those of a `user`, of an API `key`, or of any `local` caller on a server that requires no
+    key."""
     current: bool
-    """Whether it is the session of this request."""
+    """Whether this request was sent in the session."""
     created_at: float
-    """Unix time."""
+    """Unix time in seconds."""
     last_used_at: float
-    """Unix time."""
+    """Unix time in seconds."""
     expires_at: float
-    """Unix time at which it ends, however much it is used."""
+    """Unix time in seconds at which the session ends, even if it is in use."""
     user_agent: str
-    """The browser, by its own words."""
+    """The browser's `User-Agent` header."""
     address: str
-    """IP address from which it was begun."""
+    """IP address from which the session was created."""
 
 
 class SessionList(BaseModel):
@@ -49,12 +50,12 @@ class SessionList(BaseModel):
 
 
 class EndedLogins(BaseModel):
-    """Answer of a request that ends logins."""
+    """Answer of requests that end logins."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     ended: int
-    """How many sessions and other logins have ended."""
+    """Number of sessions and other logins that were ended."""
 
 
 class PasswordRequest(BaseModel):

@@ -1,4 +1,4 @@
-"""The text of a message's content."""
+"""Extracts the text of a message's content."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def text_of(content: Any) -> str:
-    """The text of a message whose content is a text or a list of parts."""
+    """The text of a message's content, which is a text or a list of parts."""
     if isinstance(content, list):
         parts = [part for part in content if isinstance(part, dict) and part.get("type") == "text"]
         return "\n".join(str(part.get("text", "")) for part in parts)

@@ -12,7 +12,7 @@ from modelyard.protocol.inference import Name, RequestMessage
 
 
 class TokenizeRequest(msgspec.Struct, kw_only=True):
-    """Body of `POST /tokenize`: a text, or a conversation, which goes through the model's chat template."""
+    """Body of `POST /tokenize`: a text, or a conversation, to which the model's chat template is applied."""
 
     model: Name
     prompt: str | UnsetType = UNSET
@@ -31,11 +31,12 @@ class TokenizeReply(msgspec.Struct, kw_only=True):
     """Answer of `POST /tokenize`."""
 
     count: int
+    """Number of tokens."""
     max_model_len: int | None
-    """Tokens of prompt and answer that the model takes at most."""
+    """Maximum number of tokens of prompt and answer; null if unknown."""
     tokens: list[int]
     token_strs: list[str] | None = None
-    """The text of each token, with `return_token_strs`."""
+    """The text of each token, if the request has `return_token_strs`."""
 
 
 class DetokenizeRequest(msgspec.Struct, kw_only=True):
@@ -52,7 +53,7 @@ class DetokenizeReply(msgspec.Struct, kw_only=True):
 
 
 class ClassifyRequest(msgspec.Struct, kw_only=True):
-    """Body of `POST /classify`: texts for a classifier."""
+    """Body of `POST /classify`: texts to classify."""
 
     model: Name
     input: str | list[str]
@@ -60,20 +61,20 @@ class ClassifyRequest(msgspec.Struct, kw_only=True):
 
 
 class TextClass(msgspec.Struct, kw_only=True):
-    """What a classifier makes of one text."""
+    """The classes of one text."""
 
     index: int
     label: str | None
-    """The likeliest label."""
+    """The most probable label."""
     probs: list[float]
     """The probability of each label."""
     num_classes: int
     scores: dict[str, float] = {}
     """Label → probability."""
     multi_label: bool = False
-    """Whether each label is true or false by itself, so that the probabilities do not add up to one."""
+    """Whether labels are independent of each other, so that the probabilities need not add up to 1."""
     safe_labels: list[str] | None = None
-    """The labels that the launch says are harmless."""
+    """The labels that the launch declares harmless."""
 
 
 class ClassifyReply(msgspec.Struct, kw_only=True):

@@ -1,4 +1,4 @@
-"""Tool calls of an answer, piece by piece as they are streamed and whole. Pure."""
+"""Tool calls of a chat completion: as pieces of a stream, and whole. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Part(NamedTuple):
-    """A piece of a call: the first one names it."""
+    """A piece of a tool call. The first piece has its name."""
 
     number: int
     arguments: str
@@ -17,7 +17,7 @@ class Part(NamedTuple):
     id: str = ""
 
     def delta(self) -> dict[str, Any]:
-        """As an element of `delta.tool_calls`."""
+        """The piece as an element of `delta.tool_calls`."""
         function: dict[str, Any] = {"arguments": self.arguments}
         if not self.name:
             return {"index": self.number, "function": function}
@@ -36,5 +36,5 @@ def whole_calls(parts: Iterable[Part]) -> list[dict[str, Any]]:
 
 
 def new_call_id() -> str:
-    """Nine letters and digits, because the templates of Mistral's models insist on that."""
+    """A new id of nine letters and digits, which the chat templates of Mistral's models require."""
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(9))

@@ -1,4 +1,4 @@
-"""Bodies of the routes about vector stores: OpenAI's, whose stores are knowledge bases here."""
+"""Bodies of OpenAI's routes about vector stores, each of which is a knowledge base."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ Description = Annotated[str, Field(max_length=4000)]
 
 
 class StoreExpiry(Body):
-    """When the files of a store are deleted."""
+    """When a vector store expires."""
 
     anchor: Literal["last_active_at"]
     days: int = Field(ge=1, le=365)
-    """Days after its last use."""
+    """Days after the store was last used."""
 
 
 class AutoChunking(Body):
-    """Split a file as its knowledge base splits documents."""
+    """Split a file like other documents of its knowledge base."""
 
     type: Literal["auto"]
 
 
 class StaticSizes(Body):
-    """Sizes in tokens, of which each counts as four characters."""
+    """Sizes of chunks in tokens; a token counts as four characters."""
 
     max_chunk_size_tokens: int = Field(ge=100, le=4096)
     chunk_overlap_tokens: int = Field(ge=0, le=2048)
@@ -52,20 +52,21 @@ class NewVectorStore(Body):
     """Body of `POST /v1/vector_stores`."""
 
     name: str | None = Field(None, max_length=200)
-    """Of the knowledge base; a number is added if there is a base of this name."""
+    """Name of the knowledge base; a number is appended if a base has this name."""
     description: Description | None = None
     file_ids: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=2000)
-    """Stored files (`/v1/files`) that it begins with."""
+    """Ids of stored files (`/v1/files`) to add."""
     chunking_strategy: Chunking | None = None
-    """Of the files in `file_ids`."""
+    """How the files in `file_ids` are split."""
     expires_after: StoreExpiry | None = None
     metadata: Metadata | None = None
     embedding_model: str | None = Field(None, max_length=200)
-    """Uid of an embedding model, which OpenAI's API does not have. Left out: one that runs; empty: words alone are searched."""
+    """Uid of an embedding model; a field that OpenAI's API lacks. If left out, one that runs; if empty, the store is searched by
+    words alone."""
 
 
 class ChangeVectorStore(Body):
-    """Body of `POST /v1/vector_stores/{vector_store_id}`. What is left out stays; null empties."""
+    """Body of `POST /v1/vector_stores/{vector_store_id}`. Fields that are left out do not change; null removes a value."""
 
     name: str | None = Field(None, max_length=200)
     expires_after: StoreExpiry | None = None
@@ -73,7 +74,7 @@ class ChangeVectorStore(Body):
 
 
 class FileCounts(BaseModel):
-    """How many files are in which status."""
+    """Numbers of files, by status."""
 
     in_progress: int = 0
     completed: int = 0
@@ -83,27 +84,27 @@ class FileCounts(BaseModel):
 
 
 class VectorStoreInfo(BaseModel):
-    """A knowledge base as a vector store."""
+    """A knowledge base, described as a vector store."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Stays when the base is renamed."""
+    """Id of the store, which does not change when its base is renamed."""
     object: Literal["vector_store"] = "vector_store"
     created_at: int
-    """Unix time."""
+    """Unix time in seconds."""
     name: str
-    """Of the knowledge base."""
+    """Name of the knowledge base."""
     description: str
     usage_bytes: int
-    """Size of its files."""
+    """Size of its files in bytes."""
     file_counts: FileCounts
     status: Literal["expired", "in_progress", "completed"]
     expires_after: StoreExpiry | None
     expires_at: int | None
-    """Unix time."""
+    """Unix time in seconds; null if the store does not expire."""
     last_active_at: int
-    """Unix time."""
+    """Unix time in seconds at which the store was last used."""
     metadata: dict[str, str]
 
 
@@ -126,10 +127,10 @@ class VectorStoreDeleted(BaseModel):
 
 
 class NewStoreFile(Body):
-    """Body of `POST /v1/vector_stores/{vector_store_id}/files`, and an item of `files` of a batch."""
+    """Body of `POST /v1/vector_stores/{vector_store_id}/files`, and an item of `files` when a batch of files is added."""
 
     file_id: str = Field(max_length=100)
-    """A stored file (`/v1/files`)."""
+    """Id of a stored file (`/v1/files`)."""
     attributes: Attributes | None = None
     chunking_strategy: Chunking | None = None
 
@@ -138,7 +139,7 @@ class ChangeStoreFile(Body):
     """Body of `POST /v1/vector_stores/{vector_store_id}/files/{file_id}`."""
 
     attributes: Attributes | None
-    """In place of those before."""
+    """New attributes, which replace the present ones."""
 
 
 class StoreFileError(BaseModel):
@@ -149,30 +150,31 @@ class StoreFileError(BaseModel):
 
 
 class StaticSizesInfo(BaseModel):
-    """Sizes in tokens, of which each counts as four characters."""
+    """Sizes of chunks in tokens; a token counts as four characters."""
 
     max_chunk_size_tokens: int
     chunk_overlap_tokens: int
 
 
 class ChunkingInfo(BaseModel):
-    """How a file is split."""
+    """How a file is split into chunks."""
 
     type: Literal["static"] = "static"
     static: StaticSizesInfo
 
 
 class StoreFileInfo(BaseModel):
-    """A document of a knowledge base as a file of a vector store."""
+    """A document of a knowledge base, described as a file of a vector store."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Of the stored file; of a document that was not made of one, an id of its own."""
+    """Id of the stored file; a document that was not made from one has an id of its own."""
     object: Literal["vector_store.file"] = "vector_store.file"
     created_at: int
-    """Unix time."""
+    """Unix time in seconds."""
     usage_bytes: int
+    """Size of the file in bytes."""
     vector_store_id: str
     status: FileStatus
     last_error: StoreFileError | None
@@ -199,14 +201,14 @@ class StoreFileDeleted(BaseModel):
 
 
 class StoreText(BaseModel):
-    """A text."""
+    """A piece of text."""
 
     type: Literal["text"] = "text"
     text: str
 
 
 class StoreFileContent(BaseModel):
-    """Answer of `GET …/files/{file_id}/content`: the text that was read from the file; no item before it is indexed."""
+    """Answer of `GET …/files/{file_id}/content`: the text of the file; empty until it is indexed."""
 
     object: Literal["vector_store.file_content.page"] = "vector_store.file_content.page"
     data: list[StoreText]
@@ -220,21 +222,21 @@ class NewFileBatch(Body):
     file_ids: list[Annotated[str, Field(max_length=100)]] | None = Field(None, min_length=1, max_length=2000)
     files: list[NewStoreFile] | None = Field(None, min_length=1, max_length=2000)
     attributes: Attributes | None = None
-    """Of all files in `file_ids`."""
+    """Attributes of all files in `file_ids`."""
     chunking_strategy: Chunking | None = None
-    """Of all files in `file_ids`."""
+    """How the files in `file_ids` are split."""
 
 
 class FileBatchInfo(BaseModel):
-    """Files that are indexed together: an indexing job of the base."""
+    """Files that one indexing job adds to a store."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """`vsfb_` and the id of the job."""
+    """`vsfb_` followed by the id of the job."""
     object: Literal["vector_store.files_batch"] = "vector_store.files_batch"
     created_at: int
-    """Unix time."""
+    """Unix time in seconds."""
     vector_store_id: str
     status: FileStatus
     file_counts: FileCounts
@@ -246,42 +248,43 @@ class ComparisonFilter(Body):
     type: Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin"]
     key: str
     value: Any
-    """A text, a number or a boolean; for `in` and `nin` a list of them."""
+    """A string, a number or a boolean; for `in` and `nin` a list of these."""
 
 
 class CompoundFilter(Body):
-    """Conditions of which all hold, or one."""
+    """Several conditions of which all (`and`) or at least one (`or`) must hold."""
 
     type: Literal["and", "or"]
     filters: list[dict[str, Any]] = Field(max_length=1000)
-    """Each a condition, or a group of them."""
+    """Each is a comparison or a further group."""
 
 
 Filters = Annotated[ComparisonFilter | CompoundFilter, Field(discriminator="type")]
 
 
 class RankingOptions(Body):
-    """How hits are ranked."""
+    """Settings for the ranking of hits."""
 
     ranker: str | None = Field(None, max_length=200)
-    """`auto`: by the base's rerank model, else one that runs; `none`: by words and vectors alone; else a rerank model's uid."""
+    """`auto`: the base's rerank model, else one that runs; `none`: words and vectors only; else the uid of a rerank model."""
     score_threshold: float = Field(0.0, ge=0, le=1, allow_inf_nan=False)
+    """Hits with a lower score are left out."""
 
 
 class StoreSearch(Body):
     """Body of `POST /v1/vector_stores/{vector_store_id}/search`."""
 
     query: str | Annotated[list[str], Field(min_length=1, max_length=10)]
-    """A question or key words; several are searched each, and their hits are ranked together."""
+    """A question or key words. Several are searched one by one, and their hits are ranked together."""
     filters: Filters | None = None
     max_num_results: int = Field(10, ge=1, le=50)
     ranking_options: RankingOptions | None = None
     rewrite_query: bool = False
-    """Accepted and not needed: a question is searched as it is, by words and by meaning."""
+    """Accepted without effect: questions are searched as they are, by words and by meaning."""
 
 
 class StoreHit(BaseModel):
-    """A chunk that was found."""
+    """A chunk that a search found."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -300,7 +303,7 @@ class StoreSearchAnswer(BaseModel):
 
     object: Literal["vector_store.search_results.page"] = "vector_store.search_results.page"
     search_query: list[str]
-    """What was searched for."""
+    """The queries that were searched."""
     data: list[StoreHit]
     has_more: bool = False
     next_page: str | None = None

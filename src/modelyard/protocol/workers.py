@@ -1,4 +1,4 @@
-"""Bodies of the routes about machines and the server as a whole, in the shapes of Xinference's clients."""
+"""Bodies of the routes about machines and the whole server, in the form that Xinference's clients expect."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from modelyard.protocol.models import ModelInfo
 
 
 class WorkerStatus(BaseModel):
-    """One machine in `GET /status`."""
+    """A machine in `GET /status`."""
 
     update_time: float
-    """Unix time."""
+    """Unix time in seconds."""
     failure_remaining_count: int
-    """Constant: there is no other machine that could be lost."""
+    """A constant, because there are no other machines that could fail."""
     status: dict[str, dict[str, Any]]
-    """`cpu`, and one `gpu-<n>` for each GPU."""
+    """`cpu`, and `gpu-<n>` for each GPU."""
 
 
 class ServerStatus(BaseModel):
     """Answer of `GET /status`."""
 
     uptime: int
-    """Seconds."""
+    """Seconds since the server started."""
     workers: dict[str, WorkerStatus]
-    """Address → state of the machine."""
+    """Address of each machine → its state."""
 
 
 class Supervisor(BaseModel):
@@ -36,42 +36,42 @@ class Supervisor(BaseModel):
 
 
 class SuccessResult(BaseModel):
-    """Answer of routes that do something and return nothing else."""
+    """Answer of routes that return no data."""
 
     result: bool = True
 
 
 class Relaunch(BaseModel):
-    """One relaunch of a part of Xinference. This server has none, so the lists of them are empty."""
+    """A relaunch of a part of Xinference. This server has no such parts, so lists of relaunches are empty."""
 
     operation_id: str
 
 
 class WorkerModels(BaseModel):
-    """One machine in `GET /v1/workers`."""
+    """A machine and its models in `GET /v1/workers`."""
 
     work_ip: str = Field(alias="work-ip")
-    """Its address, as Xinference spells the field."""
+    """Address of the machine, in Xinference's spelling of the field."""
     models: dict[str, ModelInfo]
-    """Replica → its model."""
+    """Name of each replica → its model."""
 
 
 class VirtualEnvironment(BaseModel):
-    """One engine's environment in `GET /v1/virtualenvs`."""
+    """An engine's virtual environment in `GET /v1/virtualenvs`."""
 
     model_config = ConfigDict(protected_namespaces=())
 
     model_name: str | None
-    """The name that the request selects by; an environment serves every model of its engine."""
+    """The `model_name` of the request, if it has one; an environment serves every model of its engine."""
     model_engine: str
     python_version: str
     path: str
     real_path: str
     actor_ip_address: str
     versions: dict[str, str]
-    """Of the packages that matter most."""
+    """Package → version, for the most important packages."""
     installed_at: float
-    """Unix time."""
+    """Unix time in seconds."""
 
 
 class VirtualEnvironmentList(BaseModel):
@@ -81,7 +81,7 @@ class VirtualEnvironmentList(BaseModel):
 
 
 class InstalledPackage(BaseModel):
-    """A package in an engine's environment."""
+    """A package in an engine's virtual environment."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -97,12 +97,12 @@ class InstalledPackageList(BaseModel):
 
 
 class SystemSettings(BaseModel):
-    """Answer of `GET /v1/cluster/system_settings`: what is in force. It is set by `MODELYARD_*` and not over HTTP."""
+    """Answer of `GET /v1/cluster/system_settings`: present values. They are set by variables `MODELYARD_*`, not over HTTP."""
 
     download_source: str
     hf_endpoint: str
     hf_token: str
-    """Always empty: a secret is not shown."""
+    """Always empty, because secrets are not shown."""
     pip_index_url: str
     download_max_attempts: int
     hub_detect_timeout: float
@@ -110,7 +110,7 @@ class SystemSettings(BaseModel):
 
 
 class UiConfig(BaseModel):
-    """Answer of `GET /v1/cluster/ui_config`: which of Xinference's companions there are."""
+    """Answer of `GET /v1/cluster/ui_config`: which of Xinference's optional components exist."""
 
     cluster_name: str = ""
     grafana_url: str = ""

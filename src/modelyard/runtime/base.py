@@ -29,9 +29,9 @@ class ProcessSpec:
     uid: str
     argv: tuple[str, ...]
     env: Mapping[str, str]
-    """Added to the server's own environment without its secrets and settings."""
+    """Environment variables that are added to the server's own, from which its secrets and settings are removed."""
     address: Address | None = None
-    """Where it will listen; None for a job, which has no health: it is `starting` until it has exited."""
+    """Address at which the process will listen. None for a job, which has no health checks: it is `starting` until it exits."""
     health_path: str = ""
     start_timeout: float = 0.0
     """Seconds from the start until `health_path` must have answered 200."""
@@ -48,7 +48,7 @@ class ProcessView:
     exit_code: int | None = None
     """Of the engine itself; negative for a signal."""
     error: str = ""
-    """Why the host stopped it, such as `did not become healthy within 600 s`; empty if the host did not."""
+    """Why the host stopped the process, such as `did not become healthy within 600 s`; empty if the host did not stop it."""
     started_at: float = 0.0
     """Unix time."""
     ready_at: float | None = None
@@ -56,10 +56,10 @@ class ProcessView:
 
 
 class Host(Protocol):
-    """Starts, watches and stops processes. It knows nothing of models and never restarts anything by itself."""
+    """Starts, watches and stops processes. It knows nothing about models and never restarts a process by itself."""
 
     def subscribe(self, changed: Callable[[str], None]) -> None:
-        """Have `changed(replica)` called on the event loop after every change of a process's state."""
+        """Call `changed(replica)` on the event loop after every change of a process's state."""
         ...
 
     async def start(self, spec: ProcessSpec) -> None:
@@ -67,52 +67,52 @@ class Host(Protocol):
         ...
 
     async def stop(self, replica: str, grace: float) -> None:
-        """Return when the whole process group is gone: SIGTERM, `grace` seconds, SIGKILL.
+        """Stop a process: SIGTERM, then SIGKILL after `grace` seconds. Returns when its whole process group is gone.
 
-        Unknown or exited: returns at once.
+        Returns at once if the process is unknown or has exited.
         """
         ...
 
     def observe(self) -> Sequence[ProcessView]:
-        """All processes, exited ones included until `forget`."""
+        """The state of every process; exited ones are included until `forget`."""
         ...
 
     def forget(self, replica: str) -> None:
-        """Drop an exited process from `observe`. Its log stays."""
+        """Remove an exited process from `observe`. Its log is kept."""
         ...
 
     def listen(self, replica: str) -> Address:
-        """A fresh address at which the replica may listen."""
+        """A new address at which the replica may listen."""
         ...
 
     def hardware(self) -> Hardware:
-        """The devices, and how much of their memory is free."""
+        """The devices, and their free memory."""
         ...
 
     def logs(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
-        """The name of a replica, or of the newest replica of a model, and the last lines that it wrote."""
+        """The replica of that name, or the newest replica of the model, and the last lines of its log."""
         ...
 
     def log_start(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, int]:
-        """The name of a replica, or of the newest replica of a model, and the offset at which its last whole lines begin."""
+        """The replica of that name, or the newest of the model, and the offset at which the last whole lines of its log begin."""
         ...
 
     def read_log(self, uid: str, replica: str, offset: int) -> tuple[Sequence[str], int]:
-        """Whole lines that a process has printed from an offset in bytes on, and the offset after them."""
+        """The whole lines of a log from an offset in bytes on, and the offset after them."""
         ...
 
     def log_files(self, uid: str) -> Sequence[LogFile]:
-        """The log files of a model's replicas or of a job's processes, oldest change first."""
+        """The log files of a model's replicas or of a job's processes, the least recently changed first."""
         ...
 
     def read_log_before(self, uid: str, replica: str, end: int) -> LogBlock:
-        """Whole lines that a process has printed before an offset in bytes."""
+        """The whole lines of a log before an offset in bytes."""
         ...
 
     def remove_logs(self, uid: str) -> None:
-        """Delete what the processes of a model or job have printed."""
+        """Delete the logs of a model or job."""
         ...
 
     async def close(self) -> None:
-        """Stop everything at once."""
+        """Stop all processes at once."""
         ...

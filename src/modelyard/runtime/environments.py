@@ -1,8 +1,7 @@
-"""Engines' own virtual environments, `<home>/engines/<engine>/`: installing, locking, listing and removing them.
+"""The virtual environments of engines, `<home>/engines/<engine>/`: installing, locking, listing and removing them.
 
-An environment is made under another name and renamed when it is complete, so a half-made one is never used. Beside the engine's
-libraries it holds what a replica of ours needs, and a link to this package; nothing else of the server's.
-"""
+An environment is built under a temporary name and renamed when it is complete, so an incomplete one is never used. It has the
+engine's libraries, the packages that our part of a replica needs, and a link to this package; nothing else of the server."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ from modelyard.core.wording import reason
 from modelyard.runtime.installer import Installer
 
 RECEIPT = "environment.json"
-"""The file that is written last: a folder without it is not an environment."""
+"""Name of the file that is written last; a folder without it is not an environment."""
 LOCK = "requirements.lock"
 LIGHT = ("msgspec", "uvicorn", "httptools", "uvloop", "jinja2")
 """What a replica of ours imports beside its engine. Lock files list them; where a recipe has no lock file, they get the
@@ -43,7 +42,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One complete environment."""
+    """A complete environment of one engine."""
 
     engine: str
     folder: str
@@ -61,7 +60,7 @@ class Environment:
 
 
 class Environments:
-    """The environments of one home folder. Nothing is cached, so one process sees what another makes."""
+    """The environments of one home folder. Nothing is cached, so changes by other processes are seen."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -102,17 +101,19 @@ class Environments:
         )
 
     def lock_of(self, engine: str) -> Path:
-        """The list of the packages that were installed."""
+        """The text of the lock file: the packages that were installed."""
         return self.folder / engine / LOCK
 
     def locked(self, engine: str) -> dict[str, str]:
-        """What was installed: package → version."""
+        """The packages that were installed: name → version."""
         lines = self.lock_of(engine).read_text(encoding="utf-8").split()
         return dict(line.split("==", 1) for line in lines if "==" in line)
 
     def problems(self, engine: str, recipe: Recipe) -> list[str]:
-        """What is wrong with an environment, in sentences: its library is imported for real, its packages are compared with
-        its lock. Empty when it can be used."""
+        """Sentences about what is wrong with an environment; empty if it can be used.
+
+        The engine's library is imported in it, and its packages are compared with its lock file.
+        """
         found = self.find(engine)
         if found is None and (sentence := self.orphaned(engine)):
             return [sentence]
@@ -130,7 +131,7 @@ class Environments:
         return [*changed, *([problem] if (problem := import_problem(found.python, recipe.proof)) else [])]
 
     def remove(self, engine: str) -> bool:
-        """Delete an environment; False if there is none. Processes in it go on until they need another file of it."""
+        """Delete an environment; False if there is none. Its replicas continue until they need another of its files."""
         place = self.folder / engine
         if not place.is_dir():
             return False
@@ -167,7 +168,7 @@ class Environments:
         return made
 
     def _relinked(self, engine: str) -> Environment | None:
-        """The environment that is there, linked again if this package has moved since; None if there is none."""
+        """The existing environment, linked again if this package has moved since; None if there is none."""
         place = self.folder / engine
         if (place / RECEIPT).is_file() and (place / "bin" / "python").exists():
             _link(place)
@@ -244,7 +245,7 @@ def import_problem(python: str, module: str) -> str:
 
 
 def step_title(step: Step) -> str:
-    """What a step installs, for people."""
+    """The packages of a step, as text for people."""
     return ", ".join(step.packages) + (f", by the hashes of {step.lock}" if step.lock else "")
 
 

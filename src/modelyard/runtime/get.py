@@ -1,4 +1,4 @@
-"""GETs of a replica outside of inference, such as for its health or its metrics, each on a connection of its own."""
+"""GET requests to a replica that are not inference, such as for its health or metrics, each on its own connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modelyard.core.answers import BadAnswer, HttpAnswer
 from modelyard.core.types import Address
 
 LARGEST = 4 << 20
-"""Bytes of an answer that `get` reads."""
+"""Maximum bytes of an answer that `get` reads."""
 
 
 async def get(address: Address, path: str, headers: Sequence[tuple[bytes, bytes]], timeout: float) -> bytes:
@@ -32,7 +32,7 @@ async def get(address: Address, path: str, headers: Sequence[tuple[bytes, bytes]
 async def sent(
     address: Address, path: str, headers: Sequence[tuple[bytes, bytes]] = ()
 ) -> AsyncIterator[asyncio.StreamReader]:
-    """The reader of a connection on which a GET was sent. Raises `OSError`."""
+    """The reader of a connection on which a GET request was sent. Raises `OSError`."""
     if address.uds:
         reader, writer = await asyncio.open_unix_connection(address.uds)
     else:

@@ -1,4 +1,4 @@
-"""Checks whether a server is healthy, by one GET on a connection of its own."""
+"""Checks whether a server is healthy, by one GET request on a connection of its own."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Health(Enum):
     """The result of a health check."""
 
     GOOD = auto()
-    """It answered 200."""
+    """The server answered with status 200."""
     NOT_YET = auto()
-    """It answered something else, or nothing, or nobody listens there."""
+    """The server answered with another status or not at all, or nothing listens at the address."""
     NOT_HTTP = auto()
-    """It answered, and not in HTTP: it will never be healthy."""
+    """The answer was not HTTP, so the server will never be healthy."""
 
 
 async def check(address: Address, path: str, timeout: float) -> Health:

@@ -1,4 +1,4 @@
-"""The program that fills a virtual environment: uv where there is one, else venv and pip."""
+"""Fills a virtual environment with packages: by uv if it is installed, else by venv and pip."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SOURCES = {
 """pip's setting of a package source → uv's variable for it, and the separator of several sources."""
 
 UV_DEFAULTS = {"UV_SYSTEM_CERTS": "1", "UV_COMPILE_BYTECODE": "1"}
-"""uv shall use the system's certificates, as pip does, and compile modules once rather than at each start of a replica."""
+"""uv uses the system's certificates, as pip does, and compiles modules once rather than at each start of a replica."""
 
 
 class Installer:
@@ -35,7 +35,7 @@ class Installer:
 
     @property
     def title(self) -> str:
-        """The program's name."""
+        """Name of the program that installs."""
         return "uv" if self._uv else "pip"
 
     def create(self) -> None:

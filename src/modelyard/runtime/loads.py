@@ -1,4 +1,4 @@
-"""Measures what devices and trees of processes use at present: CPU, memory, and NVIDIA GPUs. Blocking; call it in a thread."""
+"""Measures how much of the CPU, memory and NVIDIA GPUs devices and trees of processes use. Blocking; call it in a thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from modelyard.runtime.hardware import inspect_memory
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a device or a tree of processes uses. A figure that is not known, or has no meaning for it, is None."""
+    """The load of a device or of a tree of processes. A figure that is unknown or does not apply is None."""
 
     cpu: float | None = None
     """Percent: of one core for processes, of all cores for the device `cpu`."""
@@ -30,7 +30,7 @@ class Load:
 
 @dataclass(slots=True)
 class LoadMeter:
-    """Measures loads. CPU figures are means since the call before, so the first call has none."""
+    """Measures loads. CPU figures are means since the previous call, so the first call has none."""
 
     _before: dict[tuple[int, float], float] = field(default_factory=dict)
     """Process, by number and start → the CPU seconds that it had used at the call before."""

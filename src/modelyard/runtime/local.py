@@ -17,7 +17,7 @@ from modelyard.runtime.run_folder import RunFolder
 
 
 def never(replica: str) -> float | None:
-    """For hosts that nobody tells about traffic."""
+    """The `last_byte` of a host without a gateway: no replica has sent anything."""
     return None
 
 

@@ -1,4 +1,4 @@
-"""Log files of replicas, named by model and replica: made, read from their end, and removed when there are too many."""
+"""Log files of replicas, one for each: creates them, reads them from their end, and removes the oldest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST = 200  # bytes of a quoted name; file systems end at 255, and a Chinese 
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """A log file at one moment."""
+    """A log file, as it was when it was listed."""
 
     name: str
     """The replica or process that prints to it."""
@@ -31,7 +31,7 @@ class LogFile:
 
 @dataclass(frozen=True, slots=True)
 class LogBlock:
-    """Some whole lines of a log file that follow each other."""
+    """Consecutive whole lines of a log file."""
 
     lines: Sequence[str]
     begin: int
@@ -50,7 +50,7 @@ class LogFolder:
         return self.root / _quoted(uid).replace(".", "%2E")
 
     def create(self, uid: str, replica: str) -> Path:
-        """The log file of a new replica; the oldest files of its model are removed."""
+        """Create the log file of a new replica, and remove the oldest files of its model."""
         folder = self._folder(uid)
         folder.mkdir(parents=True, exist_ok=True)
         for old in self._files(uid)[: -KEEP + 1]:
@@ -65,12 +65,12 @@ class LogFolder:
         return sorted(found, key=lambda path: path.stat().st_mtime)
 
     def tail(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
-        """The name of a replica, or of the newest one, and the last lines that it wrote; None if there is no such file."""
+        """The replica of that name, or the newest one, and the last lines of its log; None if there is no log."""
         name, path = self._newest(uid, replica)
         return name, [] if path is None else read_tail(path, lines)
 
     def start(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, int]:
-        """The name of a replica, or of the newest one, and the offset in bytes at which its last whole lines begin."""
+        """The replica of that name, or the newest one, and the offset in bytes at which the last whole lines of its log begin."""
         name, path = self._newest(uid, replica)
         return name, 0 if path is None else offset_of_tail(path, lines)
 
@@ -84,7 +84,7 @@ class LogFolder:
         return _name(uid, files[-1].stem), files[-1]
 
     def files(self, uid: str) -> list[LogFile]:
-        """The files of a model or job, oldest change first."""
+        """The log files of a model or job, the least recently changed first."""
         found = []
         for path in self._files(uid):
             with suppress(FileNotFoundError):

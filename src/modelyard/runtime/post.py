@@ -1,4 +1,4 @@
-"""POST a JSON body to a replica outside of inference, such as to load an adapter. Standard library only."""
+"""POST requests with JSON to a replica that are not inference, such as to load an adapter. Standard library only."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class ReplicaProcess:
         self._changed(self.spec.replica)
 
     async def start(self) -> None:
-        """Spawn the shim with the engine below it; a failure to spawn is an `exited` with its error."""
+        """Spawn the shim, which starts the engine. If spawning fails, the state becomes `exited`, with the error."""
         ours, theirs = -1, -1
         try:
             theirs, ours = os.pipe()
@@ -181,7 +181,7 @@ class ReplicaProcess:
 
 
 def kill_session(leader: int) -> None:
-    """SIGKILL every process of a dead leader's session: helpers of an engine that do not notice its end."""
+    """Send SIGKILL to every process of a session whose leader is dead: helpers of an engine that did not notice its end."""
     for _ in range(SWEEPS):
         left = [pid for pid in psutil.pids() if _session(pid) == leader]
         if not left:

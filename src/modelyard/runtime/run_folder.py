@@ -1,8 +1,7 @@
-"""The folder of what exists only while the server runs: sockets of replicas, and a folder for each replica's temporary files.
+"""The folder of files that exist only while the server runs: replicas' sockets, and a folder of temporary files for each replica.
 
 Engines leave files behind when they are killed: vLLM a socket for each of its processes, others caches and copies of inputs. They
-make them in the folder that `TMPDIR` names, which is removed with its replica here.
-"""
+create them in the folder that `TMPDIR` names, which this module removes together with the replica."""
 
 from __future__ import annotations
 
@@ -16,13 +15,13 @@ from itertools import count
 from pathlib import Path
 
 LONGEST_SOCKET = 103 if sys.platform == "darwin" else 107
-"""Bytes of the path of a socket."""
+"""Maximum length in bytes of a socket's path."""
 NAME_IN_FOLDER = len("/") + 36
-"""Bytes of a socket that an engine makes in its temporary folder: vLLM names them by UUIDs."""
+"""Length in bytes of a socket's name in an engine's temporary folder: vLLM names sockets by UUIDs."""
 LONGEST_NAME = len("/999999.tmp")
 PREFIX = "modelyard-"
 RECORD = "run-folder"
-"""File beside the folder that names the present one, if that is elsewhere, so that the next server removes it after a kill."""
+"""File beside the folder with the path of a folder used in its place, which the next server removes if this one is killed."""
 
 
 class RunFolder:
@@ -50,7 +49,7 @@ class RunFolder:
         return self.path / f"{next(self._serial)}.sock"
 
     def temporary(self) -> Path | None:
-        """A new folder for the temporary files of a replica; None if there can be none."""
+        """A new folder for the temporary files of a replica; None if it cannot be created."""
         folder = self.path / f"{next(self._serial)}.tmp"
         try:
             folder.mkdir(mode=0o700)
@@ -65,7 +64,7 @@ class RunFolder:
 
 
 def fits(folder: Path) -> bool:
-    """Whether sockets in temporary folders below this one have paths that the system accepts."""
+    """Whether the paths of sockets in temporary folders below this one are short enough for the system."""
     return len(os.fsencode(folder)) + LONGEST_NAME + NAME_IN_FOLDER <= LONGEST_SOCKET
 
 
@@ -79,7 +78,7 @@ def _remove_recorded(record: Path) -> None:
 
 
 def temporary_variables(folder: Path) -> dict[str, str]:
-    """The environment variables of a replica whose temporary files are to be in a folder."""
+    """Environment variables that make a replica create its temporary files in a folder."""
     found = {"TMPDIR": str(folder)}
     with suppress(OSError, KeyError):  # a user without a name has no such cache
         # torch's cache of compiled code is in the temporary folder by default, and is worth keeping

@@ -30,7 +30,7 @@ def write(exchange: Exchange) -> None:
 
 
 def fields(exchange: Exchange) -> dict[str, object]:
-    """What a line says, for a log in JSON; the tokens are there, too."""
+    """The fields of a line, for a log in JSON; they include the numbers of tokens."""
     seconds = {"first_byte": max(0.0, exchange.first_byte - exchange.began), "total": exchange.ended - exchange.began}
     return {
         "request_id": exchange.request_id.decode(),

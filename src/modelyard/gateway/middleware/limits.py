@@ -12,19 +12,19 @@ from modelyard.core.errors import RateLimited
 
 
 class Allowance(NamedTuple):
-    """What is left to a key of one of its limits."""
+    """The remaining part of one limit of a key."""
 
     unit: str
     """`requests` or `tokens`."""
     limit: int
-    """Per minute."""
+    """Maximum per minute."""
     remaining: int
     seconds: float
-    """Seconds until all of it is there again."""
+    """Seconds until the whole limit is available again."""
 
 
 class Limits:
-    """Counts requests when they begin, and tokens when their answer has ended: answers in progress are not included."""
+    """Counts a request when it begins, and its tokens when its answer has ended; answers in progress are not included."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -55,7 +55,7 @@ class Limits:
                 self._tokens.setdefault(quota.id, Window()).add(tokens, self._clock())
 
     def allowances(self, grant: Grant) -> Sequence[Allowance]:
-        """What is left to a key of its limits: of requests and of tokens the one of which least is left."""
+        """The remaining limits of a key: for requests and for tokens, the limit of which least remains."""
         now = self._clock()
         found: dict[str, Allowance] = {}
         for quota in grant.quotas:

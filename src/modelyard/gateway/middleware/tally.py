@@ -1,4 +1,4 @@
-"""Counts requests, tokens and times by model and replica, until a reader takes them. Nothing here grows with traffic."""
+"""Counters of requests, tokens and times for each model and replica, which a reader takes. They do not grow with traffic."""
 
 from __future__ import annotations
 

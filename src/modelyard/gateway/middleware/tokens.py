@@ -45,7 +45,7 @@ NO_USAGE = TokenCounts()
 
 
 class Tap:
-    """Observes one answer. After the first token of a stream a chunk is only stamped; the rest is done in batches."""
+    """Observes one answer. After the first token of a stream, a chunk's time is only recorded; the rest is done in batches."""
 
     __slots__ = (
         "_events",
@@ -79,7 +79,7 @@ class Tap:
         """Note that a chunk with one event arrived at a monotonic time."""
 
     def see_beginning(self, data: bytes, now: float) -> bool:
-        """Process a chunk while `waiting`, and return whether it is still so."""
+        """Process a chunk while `waiting` for the first token, and return whether it is still awaited."""
         self._events += data.count(b"data:")
         if len(self._head) < HEAD:
             self._head += data[: HEAD - len(self._head)]
@@ -89,7 +89,7 @@ class Tap:
         return self.waiting
 
     def see_large(self, data: bytes) -> None:
-        """Count further events of a chunk that was stamped."""
+        """Count the additional events of a chunk whose time was recorded."""
         self._events += max(0, data.count(b"data:") - 1)
 
     def see_end(self, data: bytes, now: float, before: bytes = b"") -> None:

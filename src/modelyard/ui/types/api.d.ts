@@ -265,24 +265,24 @@ export interface AbortRequest {
   block_duration?: number;
 }
 
-/** Answer of an abort: `DONE`, or `NOT_FOUND` when no such request is being answered. */
+/** Answer of an abort: `DONE`, or `NOT_FOUND` if no such request is in progress. */
 export interface Aborted {
   msg: string;
 }
 
 /** One adapter, as `GET /v1/adapters` lists it. */
 export interface AdapterInfo {
-  id: string;
+  /** Name of the adapter, which requests give as `model`. */ id: string;
   object: string;
-  parent: string;
-  root: string;
-  status: string;
-  error: string | null;
-  rank: number;
-  target_modules: string[];
-  scale: number;
-  size_bytes: number;
-  replica_ready: number;
+  /** Uid of the model that the adapter belongs to. */ parent: string;
+  /** Path of the adapter's files on the server's machine. */ root: string;
+  /** `READY`, `LOADING`, `CREATING` or `ERROR`. */ status: string;
+  /** Why the adapter could not be loaded; null if it could. */ error: string | null;
+  /** Rank of the LoRA matrices; 0 if unknown. */ rank: number;
+  /** Names of the model's modules that the adapter changes. */ target_modules: string[];
+  /** The `lora_scale` with which the adapter was loaded. */ scale: number;
+  /** Size of the adapter's files in bytes. */ size_bytes: number;
+  /** Number of replicas that have loaded the adapter. */ replica_ready: number;
 }
 
 /** Answer of `GET /v1/adapters`. */
@@ -291,7 +291,7 @@ export interface AdapterList {
   data: AdapterInfo[];
 }
 
-/** A piece of text. */
+/** A piece of a text that is streamed. */
 export interface AnswerDelta {
   text: string;
 }
@@ -305,7 +305,7 @@ export interface AnswerEnd {
 /** The last event. */
 export interface AnswerEnded {
   /** From 1, without gaps; also the `id` of the server-sent event. */ number: number;
-  /** Unix time. */ at: number;
+  /** Unix time in seconds. */ at: number;
   type: "end";
   data: AnswerEnd;
 }
@@ -313,30 +313,30 @@ export interface AnswerEnded {
 /** Last event of a streamed answer: the answer as a whole. */
 export interface AnswerEvent {
   answer: string;
-  citations: Citation[];
-  sources: Citation[];
-  evidence: boolean;
-  model: string | null;
-  rerank_model: string | null;
+  /** The sources that the answer cites. */ citations: Citation[];
+  /** All sources that the model read. */ sources: Citation[];
+  /** Whether any hit is about the question. */ evidence: boolean;
+  /** Uid of the model that answered; null if no model was asked. */ model: string | null;
+  /** Uid of the model that ranked the sources; null if none did. */ rerank_model: string | null;
   usage: Record<string, unknown>;
   notes: string[];
   conversation: string | null;
-  message: string | null;
+  /** Id of the stored message, to which feedback is given; null outside of conversations. */ message: string | null;
   type: "answer";
 }
 
-/** An answer from documents. */
+/** An answer that is based on documents. */
 export interface AnswerInfo {
   answer: string;
-  citations: Citation[];
-  sources: Citation[];
-  evidence: boolean;
-  model: string | null;
-  rerank_model: string | null;
+  /** The sources that the answer cites. */ citations: Citation[];
+  /** All sources that the model read. */ sources: Citation[];
+  /** Whether any hit is about the question. */ evidence: boolean;
+  /** Uid of the model that answered; null if no model was asked. */ model: string | null;
+  /** Uid of the model that ranked the sources; null if none did. */ rerank_model: string | null;
   usage: Record<string, unknown>;
   notes: string[];
   conversation: string | null;
-  message: string | null;
+  /** Id of the stored message, to which feedback is given; null outside of conversations. */ message: string | null;
 }
 
 /** A message for people. */
@@ -348,15 +348,15 @@ export interface AnswerNote {
 /** A message for people, such as that the model cannot call tools. */
 export interface AnswerNotice {
   /** From 1, without gaps; also the `id` of the server-sent event. */ number: number;
-  /** Unix time. */ at: number;
+  /** Unix time in seconds. */ at: number;
   type: "notice";
   data: AnswerNote;
 }
 
-/** A piece of the model's thinking. */
+/** A piece of the model's reasoning, which precedes its answer. */
 export interface AnswerReasoning {
   /** From 1, without gaps; also the `id` of the server-sent event. */ number: number;
-  /** Unix time. */ at: number;
+  /** Unix time in seconds. */ at: number;
   type: "reasoning";
   data: AnswerDelta;
 }
@@ -365,21 +365,21 @@ export interface AnswerReasoning {
 export interface AnswerRequest {
   top_k?: number;
   mode?: "hybrid" | "lexical" | "vector";
-  /** Conditions on documents: `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`. */ filter?: Record<string, unknown>;
-  /** Null to use the ranking model of the base if it answers. */ rerank?: boolean | null;
-  min_score?: number;
+  /** Conditions on documents, such as `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`. */ filter?: Record<string, unknown>;
+  /** Whether the rerank model ranks the hits; null to use the base's rerank model if it runs. */ rerank?: boolean | null;
+  /** Hits with a lower score are left out. */ min_score?: number;
   question: string;
-  model?: string | null;
-  /** Id of the conversation to continue; `new` begins one. */ conversation?: string | null;
+  /** Uid of the model that answers; if left out, the base's. */ model?: string | null;
+  /** Id of the conversation to continue; `new` creates one. */ conversation?: string | null;
   stream?: boolean;
   temperature?: number | null;
   max_tokens?: number | null;
 }
 
-/** The event before the last one of an answer that is whole. */
+/** The second to last event of an answer that is complete. */
 export interface AnswerResult {
   /** From 1, without gaps; also the `id` of the server-sent event. */ number: number;
-  /** Unix time. */ at: number;
+  /** Unix time in seconds. */ at: number;
   type: "result";
   data: AnswerSummary;
 }
@@ -388,32 +388,32 @@ export interface AnswerResult {
 export interface AnswerSeveralRequest {
   top_k?: number;
   mode?: "hybrid" | "lexical" | "vector";
-  /** Conditions on documents: `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`. */ filter?: Record<string, unknown>;
-  /** Null to use the ranking model of the base if it answers. */ rerank?: boolean | null;
-  min_score?: number;
+  /** Conditions on documents, such as `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`. */ filter?: Record<string, unknown>;
+  /** Whether the rerank model ranks the hits; null to use the base's rerank model if it runs. */ rerank?: boolean | null;
+  /** Hits with a lower score are left out. */ min_score?: number;
   question: string;
-  model?: string | null;
-  /** Id of the conversation to continue; `new` begins one. */ conversation?: string | null;
+  /** Uid of the model that answers; if left out, the base's. */ model?: string | null;
+  /** Id of the conversation to continue; `new` creates one. */ conversation?: string | null;
   stream?: boolean;
   temperature?: number | null;
   max_tokens?: number | null;
   knowledge_bases: string[];
 }
 
-/** A source. Those of the web have `url`, others the fields of a citation. */
+/** A source of an answer. A web page has `url`; a chunk of a document has the fields of a citation. */
 export interface AnswerSource {
-  /** What stands in brackets in the answer. */ number: number;
+  /** The number in square brackets with which the answer cites the source. */ number: number;
   title: string;
-  /** Address of the page; of a document, the path of its content on this server. */ url: string | null;
-  text: string;
-  document: string | null;
+  /** Address of the web page; for a document, the path of its file on this server. */ url: string | null;
+  /** The text of the source that the model read. */ text: string;
+  /** Name of the document; null for web pages. */ document: string | null;
   document_id: number | null;
   knowledge_base: string | null;
   chunk_id: number | null;
-  page: number | null;
+  /** Page, from 1; null where the format has no pages. */ page: number | null;
 }
 
-/** The sources from which is answered. */
+/** The sources that the model reads. */
 export interface AnswerSourceList {
   sources: AnswerSource[];
   /** Sentences for people, such as that a base is searched by words alone. */ notes: string[];
@@ -422,81 +422,82 @@ export interface AnswerSourceList {
 /** The sources, before the first text. */
 export interface AnswerSourcesFound {
   /** From 1, without gaps; also the `id` of the server-sent event. */ number: number;
-  /** Unix time. */ at: number;
+  /** Unix time in seconds. */ at: number;
   type: "sources";
   data: AnswerSourceList;
 }
 
-/** What is known before the answer. */
+/** Facts about an answer that are known before its text. */
 export interface AnswerStart {
-  chat: string;
-  /** Id of the message that the answer becomes. */ message: string;
+  /** Id of the chat. */ chat: string;
+  /** Id of the message in which the answer is stored. */ message: string;
   mode: "chat" | "knowledge" | "files" | "web" | "agent";
-  /** null for an answer that is put together from sources without a model. */ model: string | null;
+  /** Uid of the model; null for an answer that consists of sources, without a model. */ model: string | null;
 }
 
 /** The first event. */
 export interface AnswerStarted {
   /** From 1, without gaps; also the `id` of the server-sent event. */ number: number;
-  /** Unix time. */ at: number;
+  /** Unix time in seconds. */ at: number;
   type: "start";
   data: AnswerStart;
 }
 
-/** What is known of a whole answer. */
+/** Facts about an answer that are known when its text is complete. */
 export interface AnswerSummary {
   model: string | null;
   finish_reason: string;
-  usage: Record<string, unknown>;
-  /** Milliseconds until the `sources`, the `first_token`, the `first_text` after the model's thinking, and in `total`. */ timings: Record<string, number>;
+  /** Numbers of tokens, as in a chat completion. */ usage: Record<string, unknown>;
+  /** Milliseconds from the request until the `sources`, until the `first_token`, until the `first_text` (after the model's reasoning), and in `total`. */
+  timings: Record<string, number>;
   /** The sources that the answer cites. */ citations: AnswerSource[];
-  /** Whether the sources have the answer; null without sources. */ evidence: boolean | null;
+  /** Whether the sources contain the answer, as far as the search can tell; null without sources. */ evidence: boolean | null;
   notes: string[];
 }
 
 /** A piece of the answer. */
 export interface AnswerText {
   /** From 1, without gaps; also the `id` of the server-sent event. */ number: number;
-  /** Unix time. */ at: number;
+  /** Unix time in seconds. */ at: number;
   type: "text";
   data: AnswerDelta;
 }
 
-/** A call of a tool. */
+/** A tool call with its arguments. */
 export interface AnswerToolCall {
   id: string;
   name: string;
   arguments: Record<string, unknown> | string;
 }
 
-/** A call of a tool has ended. Calls may end in any order. */
+/** A tool call has ended. Calls may end in an order other than that of their beginnings. */
 export interface AnswerToolEnded {
   /** From 1, without gaps; also the `id` of the server-sent event. */ number: number;
-  /** Unix time. */ at: number;
+  /** Unix time in seconds. */ at: number;
   type: "tool_ended";
   data: AnswerToolResult;
 }
 
-/** A call of a tool that has ended. */
+/** A tool call that has ended, with its result. */
 export interface AnswerToolResult {
   id: string;
   name: string;
   arguments: Record<string, unknown> | string;
-  output: string;
-  ok: boolean;
-  /** Milliseconds. */ ms: number;
-  error: string | null;
+  /** What the tool returned, as text. */ output: string;
+  /** Whether the call succeeded. */ ok: boolean;
+  /** Duration of the call in milliseconds. */ ms: number;
+  /** Why the call failed; null if it succeeded. */ error: string | null;
 }
 
-/** A call of a tool begins. */
+/** A tool call has begun. */
 export interface AnswerToolStarted {
   /** From 1, without gaps; also the `id` of the server-sent event. */ number: number;
-  /** Unix time. */ at: number;
+  /** Unix time in seconds. */ at: number;
   type: "tool_started";
   data: AnswerToolCall;
 }
 
-/** A recording. */
+/** A content part that is a sound recording. */
 export interface AudioContent {
   type: "input_audio";
   input_audio: InputAudio;
@@ -504,15 +505,16 @@ export interface AudioContent {
 
 /** A change that a caller made, or tried to make and was refused. */
 export interface AuditEntry {
-  /** Later changes have greater ids; `before` takes it. */ id: number;
-  /** Unix time of the request's arrival. */ at: number;
-  /** What was done, such as `models.launch`, `models.terminate` or `keys.create_key`. */ action: string;
-  /** What it was done to, such as the uid of a model or the name of a key; null if the request named nothing, or was refused unread. */ target: string | null;
+  /** Number of the entry; later entries have greater numbers. `before` accepts it. */ id: number;
+  /** Unix time in seconds of the request's arrival. */ at: number;
+  /** The change, such as `models.launch`, `models.terminate` or `keys.create_key`. */ action: string;
+  /** The object of the change, such as the uid of a model or the name of a key; null if the request named none, or was refused before it was read. */
+  target: string | null;
   /** Owner id of the caller. */ owner: string;
-  /** Id of the API key; null without keys and for users who logged in. */ key: string | null;
-  /** Name of the key or of the user; null without keys. */ name: string | null;
+  /** Id of the API key; null for users and where no key is required. */ key: string | null;
+  /** Name of the key or the user; null where no key is required. */ name: string | null;
   /** IP address of the client. */ address: string;
-  /** Status of the answer: less than 400 if it was done. */ status: number;
+  /** HTTP status of the answer; below 400 if the change was made. */ status: number;
   request_id: string;
 }
 
@@ -520,7 +522,7 @@ export interface AuditEntry {
 export interface AuditList {
   object: "list";
   data: AuditEntry[];
-  /** Whether there are older ones: ask again with `before` set to the last `id`. */ has_more: boolean;
+  /** Whether there are older entries; to read them, send the last `id` as `before`. */ has_more: boolean;
 }
 
 /** Answer of `GET /v1/cluster/auth`: whether requests need a key. */
@@ -528,20 +530,20 @@ export interface Auth {
   auth: boolean;
 }
 
-/** Split a file as its knowledge base splits documents. */
+/** Split a file like other documents of its knowledge base. */
 export interface AutoChunking {
   type: "auto";
 }
 
 /** One model that the server launches when it starts. */
 export interface AutostartEntry {
-  /** False keeps the model from being restored when the server starts. */ enabled?: boolean;
-  /** Lower numbers start first; the next number begins when these are ready or have failed. */ priority?: number;
-  /** Further launches after one that failed. */ max_retries?: number;
-  /** Seconds between two of them. */ retry_interval_seconds?: number;
-  /** The body of `POST /v1/models`. */ launch: Record<string, unknown>;
-  /** Set by the server; what is sent here is ignored. */ state?: AutostartState;
-  /** Set by the server: `model_uid` of the launch, else its `model_name`. */ model_uid?: string;
+  /** If false, the model is not launched when the server starts. */ enabled?: boolean;
+  /** Entries with a lower number are launched first; those with the next number follow when these are ready or have failed. */ priority?: number;
+  /** Number of further launches after one that failed. */ max_retries?: number;
+  /** Seconds between two launches. */ retry_interval_seconds?: number;
+  /** The launch request: the body of `POST /v1/models`. */ launch: Record<string, unknown>;
+  /** Set by the server; ignored in requests. */ state?: AutostartState;
+  /** Set by the server: `model_uid` of the launch request, or its `model_name`. */ model_uid?: string;
 }
 
 /** Body and answer of the autostart routes. */
@@ -555,7 +557,7 @@ export interface AutostartRemoved {
   result: boolean;
 }
 
-/** The state of an autostart entry since the server started. */
+/** What the server has done with an autostart entry since it started. */
 export interface AutostartState {
   status?: string;
   attempts?: number;
@@ -570,7 +572,7 @@ export interface AutostartSummary {
   models: AutostartSummaryItem[];
 }
 
-/** An entry without its launch. */
+/** An autostart entry without its launch request. */
 export interface AutostartSummaryItem {
   model_uid: string;
   model_name: string | null;
@@ -590,33 +592,34 @@ export interface BaseInfo {
   embedding_model: string | null;
   rerank_model: string | null;
   chat_model: string | null;
-  mode: "hybrid" | "lexical" | "vector";
-  dimension: number | null;
+  /** Search mode of the base; `lexical` if it has no embedding model. */ mode: "hybrid" | "lexical" | "vector";
+  /** Length of the vectors; null without an embedding model. */ dimension: number | null;
   chunking: Required<ChunkingBody>;
   prompts: Record<string, string>;
-  generation: number;
+  /** Number that increases each time the base is re-indexed. */ generation: number;
   documents: number;
   chunks: number;
-  bytes: number;
-  states: Record<string, number>;
-  jobs: string[];
-  probe: ProbeInfo | null;
+  /** Size of all documents in bytes. */ bytes: number;
+  /** State of documents → number of documents in that state. */ states: Record<string, number>;
+  /** Ids of jobs that are working on the base. */ jobs: string[];
+  /** How well searches find the contents; null without an embedding model, and until it is measured. */ probe: ProbeInfo | null;
+  /** Sentences about models that the base names and that do not run, with the command that launches each, and about languages that the embedding model cannot read. */
   warnings: string[];
-  created_at: number;
+  /** Unix time in seconds. */ created_at: number;
 }
 
 /** Answer of `GET /v1/knowledge_bases`. */
 export interface BaseList {
   object: "list";
-  has_more: boolean;
-  /** What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted. */ next: string | null;
+  /** Whether there is a further page. */ has_more: boolean;
+  /** Value of `after` for the next page; null on the last page. It stays valid if rows are deleted. */ next: string | null;
   data: BaseInfo[];
 }
 
-/** How many requests of a batch are answered. */
+/** Numbers of requests of a batch, by their state. */
 export interface BatchCounts {
-  /** 0 until the input is checked. */ total: number;
-  completed: number;
+  /** All requests of the batch; 0 until the input file is checked. */ total: number;
+  /** Requests that were answered without an error. */ completed: number;
   /** Requests that were answered with an error. */ failed: number;
 }
 
@@ -625,19 +628,20 @@ export interface BatchInfo {
   id: string;
   object: "batch";
   endpoint: string;
-  /** The model of its requests; null if they name several, and until the input is checked. */ model: string | null;
+  /** The model that all requests name; null if they name several, and until the input file is checked. */ model: string | null;
   input_file_id: string;
   completion_window: string;
   status: "validating" | "failed" | "in_progress" | "finalizing" | "completed" | "expired" | "cancelling" | "cancelled";
-  errors: BatchProblems | null;
-  /** The answers, in the order of the input; null until the batch has ended, and if there are none. */ output_file_id: string | null;
-  /** The requests that were answered with an error or not answered; null until it has ended, and if there are none. */ error_file_id: string | null;
+  /** Why the batch failed; null unless its `status` is `failed`. */ errors: BatchProblems | null;
+  /** Id of the file with the answers, in the order of the input file; null until the batch has ended, and if no request succeeded. */
+  output_file_id: string | null;
+  /** Id of the file with the requests that failed or were not answered; null until the batch has ended, or if there are none. */ error_file_id: string | null;
   request_counts: BatchCounts;
   /** null until the batch has ended. */ usage: BatchUsage | null;
   metadata: Record<string, string> | null;
-  /** Unix time, like all that follow. */ created_at: number;
+  /** Unix time in seconds, like all times below. A time is null until that state is reached. */ created_at: number;
   in_progress_at: number | null;
-  expires_at: number;
+  /** When the completion window ends. */ expires_at: number;
   finalizing_at: number | null;
   completed_at: number | null;
   failed_at: number | null;
@@ -658,19 +662,19 @@ export interface BatchPage {
 
 /** Why a batch failed. */
 export interface BatchProblem {
-  code: string;
-  /** Number of the wrong line, from 1; null for a problem of the whole batch. */ line: number | null;
+  /** Stable code of the problem. */ code: string;
+  /** Number of the line of the input file, from 1; null for a problem of the whole batch. */ line: number | null;
   message: string;
-  /** The field that is wrong. */ param: string | null;
+  /** The field that is wrong; null if no single field is. */ param: string | null;
 }
 
-/** Everything that is wrong with a batch. */
+/** The reasons for which a batch failed. */
 export interface BatchProblems {
   object: "list";
   /** The first 1,000; if there are more, the last entry says so, and all are in the batch's `error_file_id`. */ data: BatchProblem[];
 }
 
-/** The tokens of a batch, as its models counted them. */
+/** Tokens of all requests of a batch, as counted by the models. */
 export interface BatchUsage {
   input_tokens: number;
   input_tokens_details: CachedTokens;
@@ -693,7 +697,7 @@ export interface Body_upload_v1_knowledge_bases__base__documents_post {
   /** Index them in the background. */ index?: boolean;
 }
 
-/** Body of `POST /v1/cache/models`: the keys of a launch that say which weights; others are ignored. */
+/** Body of `POST /v1/cache/models`. Of the keys of a launch, only those that select weights count; others are ignored. */
 export interface CacheRequest {
   /** A family of the catalog, or the id of a repository on a hub. */ model_name: string;
   model_type?: string | null;
@@ -701,10 +705,10 @@ export interface CacheRequest {
   model_size_in_billions?: number | string | null;
   quantization?: string | null;
   /** `huggingface`, `modelscope` or `auto`. */ download_hub?: string | null;
-  /** Name of the download; generated if left out. */ cache_uid?: string | null;
+  /** Name of the download, with which its progress is read; if left out, one is generated. */ cache_uid?: string | null;
 }
 
-/** Answer of `POST /v1/cache/models`: the download runs, or the files are complete already. */
+/** Answer of `POST /v1/cache/models`. The download has started, or the files were complete already. */
 export interface CacheResponse {
   cache_uid: string;
 }
@@ -716,32 +720,32 @@ export interface CachedFiles {
   paths: string[];
 }
 
-/** One model whose files are complete on this machine. */
+/** A model whose files are complete on this machine. */
 export interface CachedModel {
-  /** Its family in the catalog, or its id on the hub. */ model_name: string;
-  /** None if the files cannot be read as a model. */ model_type: string | null;
-  model_engine: string[] | null;
-  model_size_in_billions: number | null;
+  /** Name of the model's family in the catalog; if it is in none, the id of its repository. */ model_name: string;
+  /** `LLM`, `embedding`, …; null if the files cannot be read as a model. */ model_type: string | null;
+  /** Names of the engines that can run these files. */ model_engine: string[] | null;
+  /** Number of parameters in billions; null if unknown. */ model_size_in_billions: number | null;
   model_format: string;
   quantization: string;
-  /** `<name>--<size>B--<format>--<quantization>`, by which it is removed. */ model_version: string;
-  model_hub: string;
-  model_id: string;
+  /** `<name>--<size>B--<format>--<quantization>`: the key with which `DELETE /v1/cache/models` removes these files. */ model_version: string;
+  /** `huggingface` or `modelscope`. */ model_hub: string;
+  /** Id of the repository, `owner/name`. */ model_id: string;
   revision: string;
-  path: string;
-  /** `path` with links followed. */ real_path: string;
-  actor_ip_address: string;
-  size_bytes: number;
+  /** Path of the folder or file. */ path: string;
+  /** `path` with symbolic links resolved. */ real_path: string;
+  /** Address of this machine, in the field that Xinference's clients read. */ actor_ip_address: string;
+  /** Size of the files in bytes. */ size_bytes: number;
 }
 
 /** Answer of `GET /v1/cache/models`. */
 export interface CachedModels {
   list: CachedModel[];
-  /** Bytes of the disk that has the cache folder. */ disk_total: number;
-  /** Bytes of it that are free. */ disk_free: number;
+  /** Size in bytes of the disk that holds the cache folder. */ disk_total: number;
+  /** Free bytes of that disk. */ disk_free: number;
 }
 
-/** Details of the tokens of prompts. */
+/** Breakdown of the prompts' tokens. */
 export interface CachedTokens {
   cached_tokens: number;
 }
@@ -752,52 +756,53 @@ export interface CalledFunction {
   arguments?: string | null;
 }
 
-/** A family, as `GET /v1/catalog` lists it. */
+/** A model family, as `GET /v1/catalog` lists it. */
 export interface CatalogEntry {
   model_name: string;
   model_type: string;
   model_description: string;
-  /** The same in Chinese; null if there is none. */ model_description_zh: string | null;
+  /** The description in Chinese; null if there is none. */ model_description_zh: string | null;
   model_ability: string[];
   model_lang: string[];
-  context_length: number | null;
-  /** Width of its vectors; of embedding models only. */ dimensions: number | null;
-  /** In billions of parameters, as its versions spell them. */ sizes: (number | string)[];
+  /** Maximum number of tokens of prompt and answer; null if unknown. */ context_length: number | null;
+  /** Length of the vectors of an embedding model; null for other types. */ dimensions: number | null;
+  /** Sizes in billions of parameters, spelled as in the family's record. */ sizes: (number | string)[];
   formats: string[];
-  /** Whether it comes with Modelyard; other families were registered. */ is_builtin: boolean;
+  /** Whether the family comes with Modelyard; otherwise a user registered it. */ is_builtin: boolean;
   /** Whether files of any version are on this machine. */ cached: boolean;
-  /** Whether a launch by its name would find an engine and memory now. */ fits: boolean;
-  /** What that launch would choose; if none fits, the smallest version; null if no engine here can run it. */ best: FittingVersion | null;
-  /** Why it would be refused. */ reason: string | null;
+  /** Whether a launch by the family's name would find an engine and enough memory now. */ fits: boolean;
+  /** The version that such a launch would choose. If none fits, the smallest one; null if no engine on this machine can run the family. */
+  best: FittingVersion | null;
+  /** Why such a launch would be refused; null if it would not. */ reason: string | null;
 }
 
 /** Answer of `GET /v1/catalog`, in the order of types and names. */
 export interface CatalogPage {
   object: "list";
   data: CatalogEntry[];
-  /** Number of families on all pages; null where `cached` or `fits` filters, because then not all are looked at. */ total: number | null;
+  /** Number of families on all pages; null if `cached` or `fits` filters the list, because then not every family is examined. */ total: number | null;
   has_more: boolean;
-  /** `cursor` of the next page; null on the last one. */ next_cursor: string | null;
+  /** Value of `cursor` for the next page; null on the last page. */ next_cursor: string | null;
 }
 
-/** Body of `PATCH /v1/knowledge_bases/{base}`. Embedding model and chunking change by indexing anew. */
+/** Body of `PATCH /v1/knowledge_bases/{base}`. The embedding model and the chunking change by `…/reindex` only. */
 export interface ChangeBaseRequest {
   description?: string | null;
-  /** Language of its documents, such as `zh` or `en`. */ language?: string | null;
-  /** Ranks the hits; empty for none. */ rerank_model?: string | null;
-  /** Answers where a question names no model; empty for any that runs. */ chat_model?: string | null;
-  /** Jinja templates in place of the usual ones: `answer` gets `question`, `sources` and `context`; `empty` gets `question`. */
+  /** Language of the documents, such as `zh` or `en`. */ language?: string | null;
+  /** Uid of the model that ranks the hits; empty for none. */ rerank_model?: string | null;
+  /** Uid of the model that answers questions which name no model; empty for any model that runs. */ chat_model?: string | null;
+  /** Jinja templates that replace the server's: `answer` has the variables `question`, `sources` and `context`; `empty` has `question`. */
   prompts?: Record<string, string> | null;
   name?: string | null;
 }
 
-/** Body of `PATCH /v1/chats/{chat}`. What is left out stays as it is. */
+/** Body of `PATCH /v1/chats/{chat}`. Fields that are left out do not change. */
 export interface ChangeChat {
   title?: string | null;
   pinned?: boolean | null;
-  /** Id of a folder; null for none. */ folder?: string | null;
-  /** Those of its fields that are given change. */ settings?: ChatSettingsBody | null;
-  /** Id of a message whose branch is shown from now on, up to the newest message below it. */ active_leaf?: string | null;
+  /** Id of the new folder; null moves the chat out of its folder. */ folder?: string | null;
+  /** New settings. Fields that are left out do not change. */ settings?: ChatSettingsBody | null;
+  /** Id of a message. From now on the branch of this message is shown, as far as its newest descendant. */ active_leaf?: string | null;
 }
 
 /** Body of `PATCH /v1/chats/{chat}/messages/{message}`. */
@@ -813,31 +818,31 @@ export interface ChangeChunk {
 
 /** Body of `PATCH …/documents/{document}`. */
 export interface ChangeDocument {
-  /** Whether searches see it. */ enabled?: boolean | null;
+  /** Whether searches see the document. */ enabled?: boolean | null;
   metadata?: Record<string, unknown> | null;
 }
 
 /** Body of `PATCH …/documents`. */
 export interface ChangeDocuments {
   names: string[];
-  /** Whether searches see them. */ enabled?: boolean | null;
-  /** Added to the metadata of each; a null removes a field. Other fields stay. */ metadata?: Record<string, unknown> | null;
-  /** How they are split when they are indexed next, in place of the base's chunking. */ chunking?: ChunkingBody | null;
+  /** Whether searches see these documents. */ enabled?: boolean | null;
+  /** Fields to add to the metadata of each document; null removes a field. Other fields do not change. */ metadata?: Record<string, unknown> | null;
+  /** How the documents are split when they are next indexed, in place of the base's chunking. */ chunking?: ChunkingBody | null;
 }
 
 /** Body of `POST /v1/vector_stores/{vector_store_id}/files/{file_id}`. */
 export interface ChangeStoreFile {
-  /** In place of those before. */ attributes: Record<string, string | boolean | number> | null;
+  /** New attributes, which replace the present ones. */ attributes: Record<string, string | boolean | number> | null;
 }
 
-/** Body of `POST /v1/vector_stores/{vector_store_id}`. What is left out stays; null empties. */
+/** Body of `POST /v1/vector_stores/{vector_store_id}`. Fields that are left out do not change; null removes a value. */
 export interface ChangeVectorStore {
   name?: string | null;
   expires_after?: StoreExpiry | null;
   metadata?: Record<string, string> | null;
 }
 
-/** Answer of `POST /v1/chats/{chat}/answers`, while the answer is made. */
+/** Answer of `POST /v1/chats/{chat}/answers`, which returns before the model has answered. */
 export interface ChatAnswerBegun {
   object: "chat.answer";
   /** The message that was added, if the body has `content`. */ question: MessageInfo | null;
@@ -855,7 +860,7 @@ export interface ChatChunk {
   usage?: TokenUsage | null;
 }
 
-/** A part of one of the answers to a conversation. */
+/** A part of one of the alternative answers to a conversation. */
 export interface ChatChunkChoice {
   index: number;
   delta: ReplyMessage;
@@ -877,21 +882,21 @@ export interface ChatCompletion {
 export interface ChatDetail {
   id: string;
   object: "chat";
-  /** Owner id of the user or key that began it; an administrator sees all chats. */ owner: string;
+  /** Owner id of the user or key that created the chat; an administrator sees all chats. */ owner: string;
   title: string;
-  /** `chat`, `knowledge`, or the type that a client of another system gives it. */ kind: string;
+  /** `chat`, `knowledge`, or the type that a client of another system gives the chat. */ kind: string;
   pinned: boolean;
-  folder: string | null;
+  /** Id of the folder; null for none. */ folder: string | null;
   settings: Required<ChatSettingsBody>;
-  /** Id of the last message of the branch that is shown; null without messages. */ active_leaf: string | null;
+  /** Id of the last message of the branch that is shown; null if the chat has no messages. */ active_leaf: string | null;
   message_count: number;
-  /** Unix time. */ created_at: number;
-  /** Unix time of its newest message. */ updated_at: number;
-  /** In a list with `q`: a message with the first word, if one has it. */ match: ChatMatch | null;
+  /** Unix time in seconds. */ created_at: number;
+  /** Unix time in seconds of the newest message. */ updated_at: number;
+  /** In a list that was searched with `q`: where the first word was found; null if it is only in the title. */ match: ChatMatch | null;
   messages: MessageInfo[];
 }
 
-/** An export in JSON, with all branches of each chat; `POST /v1/chats/import` reads `chats` and `folders`. */
+/** Exported chats as JSON, with all branches; `POST /v1/chats/import` accepts its `chats` and `folders`. */
 export interface ChatExport {
   object: "chat.export";
   version: 1;
@@ -908,10 +913,10 @@ export interface ChatFolderBody {
 export interface ChatFolderInfo {
   id: string;
   object: "chat.folder";
-  owner: string;
+  /** Owner id of the user or key that created the folder. */ owner: string;
   name: string;
-  /** Number of chats in it. */ chats: number;
-  /** Unix time. */ created_at: number;
+  /** Number of chats in the folder. */ chats: number;
+  /** Unix time in seconds. */ created_at: number;
 }
 
 /** Answer of `GET /v1/chat_folders`. */
@@ -920,26 +925,26 @@ export interface ChatFolderList {
   data: ChatFolderInfo[];
 }
 
-/** A chat without its messages. */
+/** A chat, without its messages. */
 export interface ChatInfo {
   id: string;
   object: "chat";
-  /** Owner id of the user or key that began it; an administrator sees all chats. */ owner: string;
+  /** Owner id of the user or key that created the chat; an administrator sees all chats. */ owner: string;
   title: string;
-  /** `chat`, `knowledge`, or the type that a client of another system gives it. */ kind: string;
+  /** `chat`, `knowledge`, or the type that a client of another system gives the chat. */ kind: string;
   pinned: boolean;
-  folder: string | null;
+  /** Id of the folder; null for none. */ folder: string | null;
   settings: Required<ChatSettingsBody>;
-  /** Id of the last message of the branch that is shown; null without messages. */ active_leaf: string | null;
+  /** Id of the last message of the branch that is shown; null if the chat has no messages. */ active_leaf: string | null;
   message_count: number;
-  /** Unix time. */ created_at: number;
-  /** Unix time of its newest message. */ updated_at: number;
-  /** In a list with `q`: a message with the first word, if one has it. */ match: ChatMatch | null;
+  /** Unix time in seconds. */ created_at: number;
+  /** Unix time in seconds of the newest message. */ updated_at: number;
+  /** In a list that was searched with `q`: where the first word was found; null if it is only in the title. */ match: ChatMatch | null;
 }
 
-/** Where a search found its first word. */
+/** The place where a search found its first word. */
 export interface ChatMatch {
-  /** Id of a message. */ message: string;
+  /** Id of the message that contains the word. */ message: string;
   /** The text around the word. */ text: string;
 }
 
@@ -947,10 +952,10 @@ export interface ChatMatch {
 export interface ChatPage {
   object: "list";
   data: ChatInfo[];
-  /** `cursor` of the next page; null on the last one. */ next_cursor: string | null;
+  /** Value of `cursor` for the next page; null on the last page. */ next_cursor: string | null;
 }
 
-/** One of the answers to a conversation. */
+/** One of the alternative answers to a conversation. */
 export interface ChatReplyChoice {
   index: number;
   message: ReplyMessage;
@@ -1094,10 +1099,10 @@ export interface ChatRequest {
 
 /** Settings of a chat. */
 export interface ChatSettingsBody {
-  /** Uid of the model that answers; null for any. */ model?: string | null;
-  /** Names of the knowledge bases that answers are from. */ bases?: string[];
+  /** Uid of the model that answers; null for any model that runs. */ model?: string | null;
+  /** Names of the knowledge bases from which answers are given. */ bases?: string[];
   /** Names of the server's tools that the model may call. */ tools?: string[];
-  /** The text that begins each request to the model. */ system?: string;
+  /** The system message of each request to the model. */ system?: string;
   /** Parameters of requests to the model, such as `temperature` and `max_tokens`. */ parameters?: Record<string, unknown>;
 }
 
@@ -1110,61 +1115,61 @@ export interface ChunkBoxes {
   pages: PageBoxesInfo[];
 }
 
-/** A chunk. */
+/** A chunk of a document. */
 export interface ChunkInfo {
   id: number;
   object: string;
   document_id: number;
-  position: number;
+  /** Number of the chunk in its document, from 0. */ position: number;
   text: string;
-  start: number | null;
+  /** Index of the first character in the document's text; null for a chunk that was written by hand. */ start: number | null;
   end: number | null;
   page: number | null;
   heading: string;
-  enabled: boolean;
+  /** Whether searches see the chunk. */ enabled: boolean;
   edited: boolean;
 }
 
 /** Answer of `GET …/documents/{document}/chunks`. */
 export interface ChunkList {
   object: "list";
-  has_more: boolean;
-  /** What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted. */ next: string | null;
+  /** Whether there is a further page. */ has_more: boolean;
+  /** Value of `after` for the next page; null on the last page. It stays valid if rows are deleted. */ next: string | null;
   data: ChunkInfo[];
   total: number;
 }
 
-/** How documents are split into chunks. */
+/** Rules for splitting documents into chunks. */
 export interface ChunkingBody {
-  /** Characters that a chunk has at most. */ size?: number;
-  /** Characters of whole sentences that a chunk repeats of the one before it. */ overlap?: number;
-  /** Begin chunks below a Chinese title with it, as Langchain-Chatchat's `zh_title_enhance` does. */ title_enhance?: boolean;
+  /** Maximum number of characters of a chunk. */ size?: number;
+  /** Maximum number of characters that a chunk repeats from the end of the chunk before it, in whole sentences. */ overlap?: number;
+  /** Whether chunks below a Chinese title begin with that title, like `zh_title_enhance` of Langchain-Chatchat. */ title_enhance?: boolean;
 }
 
-/** How a file is split. */
+/** How a file is split into chunks. */
 export interface ChunkingInfo {
   type: "static";
   static: StaticSizesInfo;
 }
 
-/** A source of an answer. */
+/** A chunk that an answer cites as its source. */
 export interface Citation {
-  /** What stands in brackets in the answer. */ number: number;
+  /** The number in square brackets with which the answer cites this source. */ number: number;
   chunk_id: number;
   knowledge_base: string;
   document_id: number;
-  /** Its name. */ document: string;
-  /** The page, slide or sheet of what it shares with the query, from 1; null where the format has none. */ page: number | null;
-  /** Where other pages begin in `text`: the offset, and the page. */ page_breaks: [number, number][];
-  /** First character in the document's text. */ start: number | null;
-  end: number | null;
-  heading: string;
+  /** Name of the document. */ document: string;
+  /** Page, slide or sheet of the matching text, from 1; null where the format has none. */ page: number | null;
+  /** Where further pages begin: pairs of an offset in `text` and a page number. */ page_breaks: [number, number][];
+  /** Index of the chunk's first character in the document's text; null for a chunk that was written by hand. */ start: number | null;
+  /** Index after the chunk's last character. */ end: number | null;
+  /** Headings above the chunk. */ heading: string;
   text: string;
-  /** 0 to 1, higher is better: the ranking model's where there is one, else the fused one, of which 0.5 is the middle. */ score: number;
+  /** 0 to 1, higher is better: the score of the rerank model if there is one, otherwise the fused score, whose middle is 0.5. */ score: number;
   scores: Scores;
-  /** Spans in `text` of what it shares with the query. */ highlights: [number, number][];
-  /** What the model read of the document directly before `text`. */ before: string;
-  /** What it read directly behind `text`. */ after: string;
+  /** Spans of `text` that match the query: pairs of start and end offsets. */ highlights: [number, number][];
+  /** The text of the document directly before `text` that the model read. */ before: string;
+  /** The text of the document directly after `text` that the model read. */ after: string;
 }
 
 /** Answer of `POST /classify`. */
@@ -1177,21 +1182,21 @@ export interface ClassifyReply {
   usage?: Record<string, unknown> | null;
 }
 
-/** Body of `POST /classify`: texts for a classifier. */
+/** Body of `POST /classify`: texts to classify. */
 export interface ClassifyRequest {
   model: string;
   input: string | string[];
   truncate_prompt_tokens?: number | null;
 }
 
-/** Answer of `GET /v1/models?client_version=...`, which Codex sends and which it cannot read without `models`. */
+/** Answer of `GET /v1/models?client_version=...`, which Codex sends; it cannot read an answer without the field `models`. */
 export interface CodexModelList {
   object: string;
   data: (ModelInfo | KnowledgeModel)[];
-  /** Always empty: an entry would have to replace Codex's own instructions, which it uses for models that are not listed. */ models: Record<string, unknown>[];
+  /** Always empty. An entry would replace Codex's own instructions, which it uses for models that are not listed. */ models: Record<string, unknown>[];
 }
 
-/** A document's place in the request, and its score. */
+/** The index of a document in the request, and its score. */
 export interface CohereRank {
   index: number;
   relevance_score: number;
@@ -1205,7 +1210,7 @@ export interface CohereRerankReply {
   meta: Record<string, unknown>;
 }
 
-/** Body of `POST /v2/rerank`, Cohere's: documents are texts, or objects of which `text` or the `rank_fields` are read. */
+/** Body of Cohere's `POST /v2/rerank`. Documents are texts, or objects whose `text` or `rank_fields` are read. */
 export interface CohereRerankRequest {
   model: string;
   query: string;
@@ -1220,8 +1225,8 @@ export interface CohereRerankRequest {
 /** Answer of `POST /v1/launch_commands`. */
 export interface CommandLaunch {
   /** `modelyard`, `xinference`, `vllm` or `swift`. */ program: string;
-  /** The body of `POST /v1/models` that starts the same model; options of the engine may be texts. */ launch: Record<string, unknown>;
-  /** Options of the command that say nothing about the model, such as `--port`. */ without_effect: string[];
+  /** The body of `POST /v1/models` that launches the model of the command; values of engine options may be strings. */ launch: Record<string, unknown>;
+  /** Options of the command that do not concern the model, such as `--port`. */ without_effect: string[];
 }
 
 /** Body of `POST /v1/launch_commands`. */
@@ -1233,13 +1238,13 @@ export interface CommandLine {
 export interface ComparisonFilter {
   type: "eq" | "ne" | "gt" | "gte" | "lt" | "lte" | "in" | "nin";
   key: string;
-  /** A text, a number or a boolean; for `in` and `nin` a list of them. */ value: unknown;
+  /** A string, a number or a boolean; for `in` and `nin` a list of these. */ value: unknown;
 }
 
 /** Body of `POST /v1/uploads/{upload_id}/complete`. */
 export interface CompleteUpload {
-  /** Ids of the parts in the order of the file. */ part_ids: string[];
-  /** MD5 of the whole content in hexadecimal; a file with another one is refused. */ md5?: string | null;
+  /** Ids of the parts, in the order in which they form the file. */ part_ids: string[];
+  /** MD5 hash of the whole content, in hexadecimal; if the content has another hash, the request is refused. */ md5?: string | null;
 }
 
 /** Answer of `POST /v1/completions`, and event of its stream, whose last event is `[DONE]`. */
@@ -1363,10 +1368,10 @@ export interface CompletionRequest {
   logprobs?: number | boolean | null;
 }
 
-/** Conditions of which all hold, or one. */
+/** Several conditions of which all (`and`) or at least one (`or`) must hold. */
 export interface CompoundFilter {
   type: "and" | "or";
-  /** Each a condition, or a group of them. */ filters: Record<string, unknown>[];
+  /** Each is a comparison or a further group. */ filters: Record<string, unknown>[];
 }
 
 /** Body of `POST /v1/conversations/{conversation_id}`. */
@@ -1392,13 +1397,13 @@ export interface ConversationInfo {
 /** Body of `POST /v1/knowledge_bases`. */
 export interface CreateBaseRequest {
   description?: string | null;
-  /** Language of its documents, such as `zh` or `en`. */ language?: string | null;
-  /** Ranks the hits; empty for none. */ rerank_model?: string | null;
-  /** Answers where a question names no model; empty for any that runs. */ chat_model?: string | null;
-  /** Jinja templates in place of the usual ones: `answer` gets `question`, `sources` and `context`; `empty` gets `question`. */
+  /** Language of the documents, such as `zh` or `en`. */ language?: string | null;
+  /** Uid of the model that ranks the hits; empty for none. */ rerank_model?: string | null;
+  /** Uid of the model that answers questions which name no model; empty for any model that runs. */ chat_model?: string | null;
+  /** Jinja templates that replace the server's: `answer` has the variables `question`, `sources` and `context`; `empty` has `question`. */
   prompts?: Record<string, string> | null;
-  /** Any text of one line, without `/`. */ name: string;
-  /** Uid of a running embedding model; without one the base is searched by words alone. */ embedding_model?: string | null;
+  /** Name of the base: one line of text without `/`. */ name: string;
+  /** Uid of a running embedding model; without one, the base is searched by words alone. */ embedding_model?: string | null;
   chunking?: ChunkingBody | null;
 }
 
@@ -1411,7 +1416,7 @@ export interface CreateEvaluationSet {
 /** Body of `POST /v1/jobs`. */
 export interface CreateJob {
   /** `download` or `engine_install`. */ kind: string;
-  /** What to do; each kind has its own. Those of `download` are the body of `POST /v1/cache/models`. */ parameters?: Record<string, unknown>;
+  /** Parameters of the job, which depend on its kind. Those of `download` are the body of `POST /v1/cache/models`. */ parameters?: Record<string, unknown>;
 }
 
 /** Body of `POST /v1/chats/delete`. */
@@ -1427,8 +1432,8 @@ export interface Deleted {
 
 /** Answer of `DELETE /v1/chats/{chat}/messages/{message}`. */
 export interface DeletedMessages {
-  /** Ids of the message and of all below it. */ deleted: string[];
-  /** The chat's present one. */ active_leaf: string | null;
+  /** Ids of the message and of all its descendants. */ deleted: string[];
+  /** The chat's active leaf after the deletion. */ active_leaf: string | null;
 }
 
 /** Answer of `POST /detokenize`. */
@@ -1442,7 +1447,7 @@ export interface DetokenizeRequest {
   tokens: number[];
 }
 
-/** A device with memory: `cpu`, or a GPU. */
+/** The memory of a device: `cpu` or a GPU. */
 export interface DeviceGauge {
   name: string;
   title: string;
@@ -1455,36 +1460,36 @@ export interface DocumentInfo {
   id: number;
   object: string;
   name: string;
-  size: number;
-  hash: string;
-  state: string;
-  error: string;
-  notes: string[];
-  enabled: boolean;
-  edited: boolean;
+  /** Size of the file in bytes. */ size: number;
+  /** SHA-256 hash of the file, in hexadecimal. */ hash: string;
+  /** `waiting`, `ready`, `failed`, `cancelled` or `stored`. */ state: string;
+  /** Why the document could not be indexed; empty if it could. */ error: string;
+  /** Sentences about parts of the file that are missing in its text. */ notes: string[];
+  /** Whether searches see the document. */ enabled: boolean;
+  /** Whether its chunks were edited by hand. */ edited: boolean;
   chunks: number;
   characters: number;
   version: number;
   metadata: Record<string, unknown>;
-  chunking: Required<ChunkingBody> | null;
-  modified_at: number | null;
-  created_at: number;
+  /** How the document is split, if not like the rest of its base; else null. */ chunking: Required<ChunkingBody> | null;
+  /** Unix time in seconds at which the original file was modified; null if unknown. */ modified_at: number | null;
+  /** Unix time in seconds. */ created_at: number;
   updated_at: number;
 }
 
 /** Answer of `GET /v1/knowledge_bases/{base}/documents`. */
 export interface DocumentList {
   object: "list";
-  has_more: boolean;
-  /** What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted. */ next: string | null;
+  /** Whether there is a further page. */ has_more: boolean;
+  /** Value of `after` for the next page; null on the last page. It stays valid if rows are deleted. */ next: string | null;
   data: DocumentInfo[];
-  /** How many there are, beyond this page too. */ total: number;
+  /** Number of documents on all pages. */ total: number;
 }
 
 /** Body of `POST …/documents/delete` and `…/documents/index`. */
 export interface DocumentNames {
   names: string[];
-  /** Index them even where nothing has changed, over what was edited by hand. */ force?: boolean;
+  /** Index the documents even if they have not changed, and replace chunks that were edited by hand. */ force?: boolean;
 }
 
 /** A document that a job could not index. */
@@ -1493,7 +1498,7 @@ export interface DocumentProblem {
   error: string;
 }
 
-/** What a job left out of a document that it indexed. */
+/** Notes about an indexed document, such as parts of its file that could not be read. */
 export interface DocumentRemark {
   document: string;
   notes: string[];
@@ -1505,28 +1510,28 @@ export interface DocumentsChanged {
   missing: string[];
 }
 
-/** A download is new or at another point. */
+/** A download is new or has progressed. */
 export interface DownloadChanged {
-  /** `EPOCH-NUMBER`, which is the `id` of the server-sent event, too. The epoch differs in every run of the server. */ id: string;
-  /** Unix time. */ at: number;
+  /** `EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch. */ id: string;
+  /** Unix time in seconds. */ at: number;
   topic: "downloads";
   type: "download";
   data: DownloadInfo;
 }
 
-/** One download. */
+/** The download of a model's files from a hub. */
 export interface DownloadInfo {
   uid: string;
-  /** The names under which it was requested. */ names: string[];
+  /** Names of models under which this download was requested. */ names: string[];
   model_id: string;
   model_hub: string;
   revision: string;
   /** `waiting`, `running`, `paused`, `done` or `failed`. */ status: string;
-  /** 0 to 1. */ progress: number;
-  /** Bytes. */ downloaded: number;
-  /** Bytes. */ total: number;
-  /** For people: the progress, or why it failed. */ info: string;
-  files: Record<string, unknown>[];
+  /** Fraction that is complete, 0 to 1. */ progress: number;
+  /** Bytes that are on disk. */ downloaded: number;
+  /** Bytes of all files. */ total: number;
+  /** A sentence for people: the progress, or why the download failed. */ info: string;
+  /** Each file with its progress. */ files: Record<string, unknown>[];
 }
 
 /** Answer of `GET /v1/downloads`. */
@@ -1534,10 +1539,10 @@ export interface DownloadList {
   list: DownloadInfo[];
 }
 
-/** A download is in the list no more. */
+/** A download is no longer in the list. */
 export interface DownloadRemoved {
-  /** `EPOCH-NUMBER`, which is the `id` of the server-sent event, too. The epoch differs in every run of the server. */ id: string;
-  /** Unix time. */ at: number;
+  /** `EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch. */ id: string;
+  /** Unix time in seconds. */ at: number;
   topic: "downloads";
   type: "download_removed";
   data: RemovedName;
@@ -1545,11 +1550,11 @@ export interface DownloadRemoved {
 
 /** Body of `POST /v1/model_registrations/drafts`. */
 export interface DraftRequest {
-  /** The id of a repository on a hub, or a path of the server's machine: a `.gguf` file or a Hugging Face folder. */ source: string;
-  /** Name of the family; that of the repository or the file if left out. */ model_name?: string | null;
-  /** `LLM`, `embedding`, …; read from the files if left out. */ model_type?: string | null;
-  /** Which file of a GGUF repository; the best if left out. */ quantization?: string | null;
-  /** Hub to ask. */ download_hub?: string | null;
+  /** The id of a repository on a hub, or a path on the server's machine: a `.gguf` file or a Hugging Face folder. */ source: string;
+  /** Name of the family; if left out, it is made from the repository's or the file's name. */ model_name?: string | null;
+  /** `LLM`, `embedding`, …; if left out, it is read from the files. */ model_type?: string | null;
+  /** Which file of a GGUF repository; if left out, the best one. */ quantization?: string | null;
+  /** Hub on which to look up the repository. */ download_hub?: string | null;
 }
 
 /** Answer of `POST /v1/embeddings`. */
@@ -1572,19 +1577,19 @@ export interface EmbeddingRequest {
   input_type?: "document" | "query" | null;
 }
 
-/** The vector of one text: numbers, or their bytes in base64. */
+/** The vector of one text: a list of numbers, or the bytes of 32-bit floats in base64. */
 export interface EmbeddingRow {
   index: number;
   object: "embedding";
   embedding: number[] | string;
 }
 
-/** Answer of a request that ends logins. */
+/** Answer of requests that end logins. */
 export interface EndedLogins {
-  /** How many sessions and other logins have ended. */ ended: number;
+  /** Number of sessions and other logins that were ended. */ ended: number;
 }
 
-/** A format of a model that an engine runs. Language models have sizes and quantisations, encoders one of these. */
+/** A format of a model that an engine can run. Language models have `model_size_in_billions` and `quantizations`; encoders have one `quantization`. */
 export interface EngineEntry {
   model_name: string;
   model_format: string;
@@ -1594,7 +1599,7 @@ export interface EngineEntry {
   support_draft_model?: boolean | null;
 }
 
-/** Bytes of one replica on one engine. */
+/** Estimated memory of one replica on one engine, in bytes. */
 export interface EngineEstimate {
   n_parallel: number;
   weights: number;
@@ -1609,26 +1614,28 @@ export interface EngineEstimate {
 export interface EngineInfo {
   /** The name that a launch gives as `model_engine`. */ id: string;
   object: "engine";
-  /** Its name for people. */ title: string;
-  /** Whether it can run here. */ installed: boolean;
-  /** Why it cannot, as sentences with the way out. */ missing: string[];
-  /** Whether it has an environment of its own, which a job of the kind `engine_install` makes. */ installable: boolean;
-  /** That environment, if it is there; without it the engine runs with the server's own libraries. */ environment: OwnEnvironment | null;
-  /** Id of the job that installs it now; jobs are read with the scope of their kind. */ install_job: string | null;
-  /** `cpu`, `gpu`: where it can compute. */ devices: string[];
-  /** Whether it computes on the GPUs of this machine, as it is installed. */ uses_gpus: boolean;
-  /** Formats of weights that it runs; `remote` and the like for models without files. */ formats: string[];
-  /** Types of models that it runs: `LLM`, `embedding`, … */ model_types: string[];
-  /** Other names for it. */ aliases: string[];
-  /** Whether it is used only by launches that name it. */ only_by_name: boolean;
-  /** JSON Schema of its launch options. Each has `default`, `description`, and two keywords of ours: `group`, and `advanced`. */ options: Record<string, unknown>;
+  /** Name of the engine for people. */ title: string;
+  /** Whether the engine can run on this machine now. */ installed: boolean;
+  /** If it cannot: sentences that say why, and what to do. */ missing: string[];
+  /** Whether the engine has a virtual environment of its own, which a job of the kind `engine_install` creates. */ installable: boolean;
+  /** The engine's virtual environment; null if there is none, so that the engine runs with the server's own libraries. */ environment: OwnEnvironment | null;
+  /** Id of the job that is installing the engine now; null if there is none. Reading the job needs the scope of its kind. */ install_job: string | null;
+  /** Kinds of devices that the engine can compute on: `cpu`, `gpu`. */ devices: string[];
+  /** Whether the engine, as it is installed, computes on the GPUs of this machine. */ uses_gpus: boolean;
+  /** Formats of weights that the engine runs; `remote` and similar for models without files. */ formats: string[];
+  /** Types of models that the engine runs: `LLM`, `embedding`, … */ model_types: string[];
+  /** Other names of the engine. */ aliases: string[];
+  /** Whether the engine is chosen only by launches that name it. */ only_by_name: boolean;
+  /** JSON Schema of the engine's launch options. Each option has `default`, `description` and two keywords of ours: `group` and `advanced`. */
+  options: Record<string, unknown>;
 }
 
 /** Answer of `GET /v1/engines`. */
 export interface EngineList {
   object: "list";
   data: EngineInfo[];
-  /** JSON Schema of the body of a launch without the engine's options, with `group` and `advanced` as there. */ launch: Record<string, unknown>;
+  /** JSON Schema of the body of a launch, without the options of engines; fields have the keywords `group` and `advanced`, as options of engines do. */
+  launch: Record<string, unknown>;
 }
 
 export interface Error {
@@ -1652,18 +1659,18 @@ export interface ErrorEvent {
 export interface EstimateRequest {
   /** A family of the catalog, a path, or the id of a repository on a hub. */ model_name: string;
   /** `LLM`, `embedding`, `rerank`, `image`, `audio` or `video`. */ model_type?: string | null;
-  /** Size to pick when a family has several. */ model_size_in_billions?: number | string | null;
-  /** Format to pick. */ model_format?: string | null;
-  /** Quantisation to pick. */ quantization?: string | null;
-  /** Describe these files instead of the family's. */ model_path?: string | null;
-  /** Tokens of one request; the model's own up to 8192 if left out, as in a launch. */ context_length?: number | null;
-  /** Requests computed at once; the engine's own default if left out. */ n_parallel?: number | null;
-  /** `8`, `16` or `32` bits, or a type such as `f16`, `q8_0`, `fp8`. */ kv_cache_dtype?: string | number | null;
+  /** Size to choose if the family has several. */ model_size_in_billions?: number | string | null;
+  /** Format to choose if the family has several. */ model_format?: string | null;
+  /** Quantisation to choose if the format has several. */ quantization?: string | null;
+  /** Path of files to estimate in place of the family's. */ model_path?: string | null;
+  /** Tokens of prompt and answer of one request; if left out, the model's own context length, at most 8192, as in a launch. */ context_length?: number | null;
+  /** Number of requests that are computed at the same time; if left out, the engine's default. */ n_parallel?: number | null;
+  /** Type of the KV cache's values: `8`, `16` or `32` bits, or a name such as `f16`, `q8_0`, `fp8`. */ kv_cache_dtype?: string | number | null;
   /** Estimate for this engine only. */ model_engine?: string | null;
-  /** Hub to ask about files that are not here. */ download_hub?: string | null;
+  /** Hub to query about files that are not on this machine. */ download_hub?: string | null;
 }
 
-/** Answer of `POST /v1/models/estimate`: the figures of the first engine, and those of each. */
+/** Answer of `POST /v1/models/estimate`: the figures of the preferred engine, and under `engines` those of each engine. */
 export interface EstimateResponse {
   n_parallel: number;
   weights: number;
@@ -1679,8 +1686,8 @@ export interface EstimateResponse {
   model_size_in_billions: number | null;
   context_length: number;
   kv_cache_dtype: string;
-  /** The engine of these figures. */ model_engine: string;
-  /** Xinference's name of each engine that runs such models, here or elsewhere. */ engines: Record<string, EngineEstimate>;
+  /** Name of the engine whose figures stand at the top level. */ model_engine: string;
+  /** Xinference's name of each engine that can run such models, installed here or not → its figures. */ engines: Record<string, EngineEstimate>;
 }
 
 /** An evaluation set. */
@@ -1695,58 +1702,59 @@ export interface EvaluationSetInfo {
 /** Answer of `GET …/evaluations`, by name. */
 export interface EvaluationSetList {
   object: "list";
-  has_more: boolean;
-  /** What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted. */ next: string | null;
+  /** Whether there is a further page. */ has_more: boolean;
+  /** Value of `after` for the next page; null on the last page. It stays valid if rows are deleted. */ next: string | null;
   data: EvaluationSetInfo[];
 }
 
 /** When a file is deleted. */
 export interface ExpiresAfter {
   anchor: "created_at";
-  /** Seconds after it was created: an hour to 30 days. */ seconds: number;
+  /** Seconds after the file's creation: from an hour to 30 days. */ seconds: number;
 }
 
-/** How one base was searched. */
+/** How one knowledge base was searched. */
 export interface ExplainedBase {
   knowledge_base: string;
-  /** The weight of words; 0 leaves them out. */ words: number;
-  /** The weight of vectors, as the base's probe says for the script of the query; 0 leaves them out. */ vectors: number;
-  /** Chunks that words or vectors found. */ candidates: number;
-  /** Documents that searches do not see, because somebody excluded them. */ disabled_documents: number;
-  /** Such chunks of other documents. */ disabled_chunks: number;
+  /** Weight of the lexical search; 0 if it was not used. */ words: number;
+  /** Weight of the vector search, which the base's probe determines for the query's script; 0 if it was not used. */ vectors: number;
+  /** Number of chunks that matched by words or by vectors. */ candidates: number;
+  /** Number of documents that are excluded from searches by hand. */ disabled_documents: number;
+  /** Number of chunks of other documents that are excluded from searches by hand. */ disabled_chunks: number;
 }
 
-/** A chunk that words or vectors found, and what became of it. Ranks are from 1; null where it is in no such list. */
+/** A chunk that matched by words or by vectors, and whether it became a hit. Ranks count from 1; null if the chunk is not in that list. */
 export interface ExplainedCandidate {
   hit: Hit;
-  /** Among the hits; null if it was dropped. */ rank: number | null;
-  /** By BM25, among the candidates. */ lexical_rank: number | null;
-  /** By the cosine, among the candidates. */ vector_rank: number | null;
-  /** By the fused score; null for one that the filter excludes. */ fused_rank: number | null;
-  rerank_rank: number | null;
-  /** The terms of the query that it has. */ terms: string[];
-  /** Why it is no hit: `filter` (its document does not pass it), `phrase` (it lacks a phrase, or has an excluded word), `min_score` or `top_k`. */
+  /** Rank among the hits; null if the chunk was dropped. */ rank: number | null;
+  /** Rank by the BM25 score. */ lexical_rank: number | null;
+  /** Rank by the cosine similarity. */ vector_rank: number | null;
+  /** Rank by the fused score; null if the filter excludes the chunk. */ fused_rank: number | null;
+  /** Rank by the score of the rerank model. */ rerank_rank: number | null;
+  /** Terms of the query that the chunk contains. */ terms: string[];
+  /** Why the chunk is not a hit; null if it is one. `filter`: its document does not satisfy the filter; `phrase`: it lacks a quoted phrase or contains an excluded word; `min_score`; `top_k`. */
   dropped: string | null;
 }
 
-/** How the hits of a search came about. */
+/** Why a search returned these hits. */
 export interface Explanation {
-  /** What was searched for: the query without its syntax. */ text: string;
-  /** Its terms as the index has them, without function words. */ terms: string[];
-  phrases: string[];
-  excluded: string[];
+  /** The query without its search syntax. */ text: string;
+  /** Terms of the query as the index has them, without function words. */ terms: string[];
+  /** Quoted phrases of the query. */ phrases: string[];
+  /** Words that hits must not contain. */ excluded: string[];
   bases: ExplainedBase[];
-  /** In the order of the fused scores; behind them those that the filter excludes. */ candidates: ExplainedCandidate[];
-  /** Stage → its time: `embed` and `match` (of the slowest base), `read`, `filter`, `rerank`, `total`. */ milliseconds: Record<string, number>;
+  /** Candidates by descending fused score, then those that the filter excludes. */ candidates: ExplainedCandidate[];
+  /** Stage → its duration in milliseconds: `embed` and `match` (of the slowest base), `read`, `filter`, `rerank`, `total`. */
+  milliseconds: Record<string, number>;
 }
 
 /** Body of `POST /v1/chats/export`. */
 export interface ExportChats {
-  /** If left out, all chats of the caller. */ ids?: string[] | null;
+  /** Ids of the chats to export; if left out, all chats of the caller. */ ids?: string[] | null;
   format?: "json" | "markdown";
 }
 
-/** The full record of a family. Which further fields it has depends on its type; a registered one has what was sent. */
+/** The full record of a family. Further fields depend on its type; a registered family also has all fields that were sent. */
 export interface FamilyRecord {
   version: number;
   model_name: string;
@@ -1761,39 +1769,41 @@ export interface FamilyRecord {
 
 /** Body of `POST /v1/chats/messages/{message}/feedback`. */
 export interface FeedbackRequest {
-  score: number;
-  reason?: string;
+  /** Rating of the message, 0 to 100. */ score: number;
+  /** Why the user rates the message so. */ reason?: string;
 }
 
-/** One figure of one model, replica or device over time. */
+/** A figure of one model, replica or device over time. */
 export interface FigureSeries {
-  /** What it shows. Counts: `requests`, `errors`, `tokens_in`, `tokens_out`, `tokens_cached` (tokens of prompts that an engine had computed before). Times: `ttft` (to the first token of a stream), `inter_token` (between two events of a stream), `duration` (of whole requests). Means: `in_flight`, `cpu`, `memory`, `gpu`, `gpu_memory`. As far as engines tell: `queued` (requests that wait in a replica), `kv_cache` (how full it is), `prefix_queries` and `prefix_hits` (tokens of prompts that were looked up in the prefix cache, and those that were found). */
+  /** What the series shows. Counts: `requests`, `errors`, `tokens_in`, `tokens_out`, `tokens_cached` (prompt tokens that the engine had computed before). Times: `ttft` (to the first token of a stream), `inter_token` (between two events of a stream), `duration` (of whole requests). Means: `in_flight`, `cpu`, `memory`, `gpu`, `gpu_memory`. If the engine reports them: `queued` (requests that wait in a replica), `kv_cache` (how full it is), `prefix_queries` and `prefix_hits` (prompt tokens that were looked up in the prefix cache, and those that were found). */
   name: "requests" | "errors" | "tokens_in" | "tokens_out" | "tokens_cached" | "ttft" | "inter_token" | "duration" | "in_flight" | "cpu" | "memory" | "gpu" | "gpu_memory" | "queued" | "kv_cache" | "prefix_queries" | "prefix_hits";
-  /** The name that requests have as `model`; empty for requests refused before, null for all models and for devices. */ model: string | null;
-  /** The replica, such as `qwen-rep0`, where `by` is `replica`. */ replica: string | null;
-  /** `cpu` (the machine), `server` (this process), or a GPU such as `cuda:0`; null for figures of models. */ device: string | null;
-  /** 0.5, 0.95 or 0.99 for times, which have a series for each; else null. */ quantile: number | null;
-  /** `percent` is of one core for replicas and for `server`, and of the whole device for devices. */ unit: "count" | "seconds" | "percent" | "bytes";
-  /** One for each step: the sum for counts, the quantile for times, the mean for the others; null where nothing is known. */ values: (number | null)[];
+  /** The name that requests give as `model`; empty for requests that were refused before their model was known, null for all models together and for devices. */
+  model: string | null;
+  /** Name of the replica, such as `qwen-rep0`, if `by` is `replica`; else null. */ replica: string | null;
+  /** `cpu` (the machine), `server` (the server's process), or a GPU such as `cuda:0`; null for figures of models. */ device: string | null;
+  /** 0.5, 0.95 or 0.99 for times, which have one series for each; else null. */ quantile: number | null;
+  /** Unit of the values. 100 `percent` is one core for replicas and for `server`, and the whole device for devices. */
+  unit: "count" | "seconds" | "percent" | "bytes";
+  /** One value for each step: a sum for counts, a quantile for times, a mean for others; null where nothing was measured. */ values: (number | null)[];
 }
 
-/** Files that are indexed together: an indexing job of the base. */
+/** Files that one indexing job adds to a store. */
 export interface FileBatchInfo {
-  /** `vsfb_` and the id of the job. */ id: string;
+  /** `vsfb_` followed by the id of the job. */ id: string;
   object: "vector_store.files_batch";
-  /** Unix time. */ created_at: number;
+  /** Unix time in seconds. */ created_at: number;
   vector_store_id: string;
   status: "in_progress" | "completed" | "failed" | "cancelled";
   file_counts: FileCounts;
 }
 
-/** A file. */
+/** A content part that is a file. */
 export interface FileContent {
   type: "file";
   file: FileReference;
 }
 
-/** How many files are in which status. */
+/** Numbers of files, by status. */
 export interface FileCounts {
   in_progress: number;
   completed: number;
@@ -1813,13 +1823,13 @@ export interface FileDeleted {
 export interface FileInfo {
   id: string;
   object: "file";
-  bytes: number;
-  /** Unix time. */ created_at: number;
+  /** Size of the file in bytes. */ bytes: number;
+  /** Unix time in seconds. */ created_at: number;
   filename: string;
-  /** One of those of an upload, or `assistants_output`, `batch_output` or `fine-tune-results` for files that the server made. */ purpose: string;
-  /** Always `processed`: only complete files are seen. */ status: "uploaded" | "processed" | "error";
-  /** Unix time; null if it stays. */ expires_at: number | null;
-  /** Hash of its content. */ sha256: string;
+  /** The purpose of the upload; `assistants_output`, `batch_output` or `fine-tune-results` for files that the server made. */ purpose: string;
+  /** Always `processed`, because only complete files are listed. */ status: "uploaded" | "processed" | "error";
+  /** Unix time in seconds; null if the file does not expire. */ expires_at: number | null;
+  /** SHA-256 hash of the content, in hexadecimal. */ sha256: string;
   /** Owner id of the user or key that stored it; an administrator sees all files. */ owner: string;
 }
 
@@ -1832,18 +1842,18 @@ export interface FilePage {
   has_more: boolean;
 }
 
-/** A file: the id of a stored one, or its content. */
+/** A file: the id of a stored file, or the file's content. */
 export interface FileReference {
-  file_id?: string | null;
+  /** Id of a stored file (`/v1/files`). */ file_id?: string | null;
   filename?: string | null;
-  /** In base64, or as a data URL. */ file_data?: string | null;
+  /** The content in base64, or as a data URL. */ file_data?: string | null;
 }
 
-/** One finding of the doctor. */
+/** A result of `modelyard doctor`. */
 export interface FindingInfo {
-  /** `blocked` keeps a server from starting. */ state: "ok" | "warning" | "blocked";
-  /** What was checked: `python`, `engine vllm`, `disk`, `base NAME`, … */ subject: string;
-  detail: string;
+  /** `blocked` means that the server cannot start. */ state: "ok" | "warning" | "blocked";
+  /** The subject of the check: `python`, `engine vllm`, `disk`, `base NAME`, … */ subject: string;
+  /** A sentence that says what was found, and what to do. */ detail: string;
 }
 
 /** Answer of `GET /v1/server/doctor`. */
@@ -1852,40 +1862,40 @@ export interface FindingList {
   data: FindingInfo[];
 }
 
-/** The size, format and quantisation of a family that a launch by its name would choose here. */
+/** The size, format and quantisation of a family that a launch by the family's name would choose on this machine. */
 export interface FittingVersion {
   model_engine: string;
   model_format: string;
-  model_size_in_billions: number | null;
+  /** Number of parameters in billions. */ model_size_in_billions: number | null;
   quantization: string | null;
-  /** Whether these files are on this machine. */ cached: boolean;
-  /** Whether it takes at most half of the memory, answers at reading pace, and is no long download. */ comfortable: boolean;
-  /** Bytes that a replica needs, by the catalog's figures; a plan knows them by the files. */ memory: number;
-  /** Bytes of memory, free or not, of the devices where it would run. */ memory_total: number;
-  /** GPUs that it would take. */ n_gpu: number;
-  /** Bytes of its weights; null if unknown. */ weights: number | null;
+  /** Whether the files of this version are on this machine. */ cached: boolean;
+  /** Whether this version needs at most half of the memory, answers at reading speed, and is not a long download. */ comfortable: boolean;
+  /** Estimated bytes of memory of one replica, from the catalog's figures; `POST /v1/models/plan` reads the files and is more precise. */ memory: number;
+  /** Bytes of memory, used or free, of the devices that would run it. */ memory_total: number;
+  /** Number of GPUs that one replica would use. */ n_gpu: number;
+  /** Size of the weights in bytes; null if unknown. */ weights: number | null;
 }
 
-/** A multipart form: a `model`, as a rule a file, and fields that pass to the engine. */
+/** A multipart form with a `model`, usually a file, and further fields that pass to the engine. */
 export interface FormRequest {
   model: string;
 }
 
-/** What the machine and the models do at this moment. */
+/** Present activity of the machine and the models. */
 export interface Gauges {
-  /** Requests that replicas are answering. */ in_flight: number;
-  /** Use of all cores of the machine since the gauges before, from 0 to 100. */ cpu_percent: number;
-  /** Use of one core by the server's own process. */ server_cpu_percent: number;
-  /** Bytes of the server's own process. */ server_memory: number;
+  /** Number of requests that replicas have not finished. */ in_flight: number;
+  /** Use of all cores of the machine since the previous measurement, 0 to 100. */ cpu_percent: number;
+  /** Processor time of the server's process, in percent of one core. */ server_cpu_percent: number;
+  /** Memory of the server's process in bytes. */ server_memory: number;
   /** Main memory first, then each GPU. */ devices: DeviceGauge[];
-  models: Record<string, ModelGauge>;
-  /** Streams of events that are open at present. */ readers: number;
+  /** Uid of each model → its activity. */ models: Record<string, ModelGauge>;
+  /** Number of open streams of events. */ readers: number;
 }
 
-/** The gauges, every two seconds. */
+/** New measurements, every two seconds. */
 export interface GaugesMeasured {
-  /** `EPOCH-NUMBER`, which is the `id` of the server-sent event, too. The epoch differs in every run of the server. */ id: string;
-  /** Unix time. */ at: number;
+  /** `EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch. */ id: string;
+  /** Unix time in seconds. */ at: number;
   topic: "gauges";
   type: "gauges";
   data: Gauges;
@@ -1902,24 +1912,24 @@ export interface GenerationDeleted {
 export interface GenerationEventInfo {
   /** From 1, without gaps; also the `id` of the server-sent event. */ number: number;
   /** `chunk`: a chunk of the streamed answer; `end`: the last event. */ type: string;
-  /** Unix time. */ at: number;
-  /** The chunk in OpenAI's form; of the last event `state` and `error`. */ data: Record<string, unknown>;
+  /** Unix time in seconds. */ at: number;
+  /** For `chunk`, the chunk in OpenAI's form; for `end`, `state` and `error`. */ data: Record<string, unknown>;
 }
 
-/** An answer that the server makes to the end, whether or not its client stays. */
+/** An answer that the server completes, whether or not the client stays connected. */
 export interface GenerationInfo {
   object: "generation";
   id: string;
-  /** `request` for those of `POST /v1/generations`. */ kind: string;
-  /** `stopped`: by its owner; `interrupted`: the server ended while it ran. Both keep all events there were. */
+  /** `request` for generations of `POST /v1/generations`. */ kind: string;
+  /** `stopped`: the owner stopped it; `interrupted`: the server ended while it ran. Both keep the events that they have. */
   state: "running" | "completed" | "failed" | "stopped" | "interrupted";
-  /** The `url` and the `model` of a request. */ details: Record<string, unknown>;
-  /** Unix time. */ created_at: number;
-  /** Unix time. */ ended_at: number | null;
-  /** The number of its newest event. */ events: number;
-  /** Size of its events. */ bytes: number;
+  /** For a `request`: its `url` and `model`. */ details: Record<string, unknown>;
+  /** Unix time in seconds. */ created_at: number;
+  /** Unix time in seconds; null while it runs. */ ended_at: number | null;
+  /** Number of the newest event. */ events: number;
+  /** Size of all events in bytes. */ bytes: number;
   error: GenerationProblem | null;
-  /** Owner id of the user or key that began it; an administrator sees all. */ owner: string;
+  /** Owner id of the user or key that created it; an administrator sees all generations. */ owner: string;
 }
 
 /** Answer of `GET /v1/generations`, newest first. */
@@ -1941,54 +1951,54 @@ export interface HealthInfo {
   models: Record<string, string>;
 }
 
-/** A chunk that was found, and where it stands. */
+/** A chunk that a search found. */
 export interface Hit {
   chunk_id: number;
   knowledge_base: string;
   document_id: number;
-  /** Its name. */ document: string;
-  /** The page, slide or sheet of what it shares with the query, from 1; null where the format has none. */ page: number | null;
-  /** Where other pages begin in `text`: the offset, and the page. */ page_breaks: [number, number][];
-  /** First character in the document's text. */ start: number | null;
-  end: number | null;
-  heading: string;
+  /** Name of the document. */ document: string;
+  /** Page, slide or sheet of the matching text, from 1; null where the format has none. */ page: number | null;
+  /** Where further pages begin: pairs of an offset in `text` and a page number. */ page_breaks: [number, number][];
+  /** Index of the chunk's first character in the document's text; null for a chunk that was written by hand. */ start: number | null;
+  /** Index after the chunk's last character. */ end: number | null;
+  /** Headings above the chunk. */ heading: string;
   text: string;
-  /** 0 to 1, higher is better: the ranking model's where there is one, else the fused one, of which 0.5 is the middle. */ score: number;
+  /** 0 to 1, higher is better: the score of the rerank model if there is one, otherwise the fused score, whose middle is 0.5. */ score: number;
   scores: Scores;
-  /** Spans in `text` of what it shares with the query. */ highlights: [number, number][];
+  /** Spans of `text` that match the query: pairs of start and end offsets. */ highlights: [number, number][];
 }
 
-/** A hub that did not answer, while another one did. */
+/** Why a hub could not be searched, when another hub could. */
 export interface HubFailure {
   hub: string;
   code: string;
   message: string;
 }
 
-/** A repository on a hub. What the hub does not say is null. */
+/** A repository on a hub. Facts that the hub does not report are null. */
 export interface HubModel {
-  /** `owner/name`; a launch takes it as `model_name`. */ id: string;
-  /** `huggingface` or `modelscope`; a launch takes it as `download_hub`. */ hub: string;
+  /** `owner/name`, which a launch accepts as `model_name`. */ id: string;
+  /** `huggingface` or `modelscope`, which a launch accepts as `download_hub`. */ hub: string;
   downloads: number | null;
   likes: number | null;
-  /** Unix time. */ updated_at: number | null;
-  /** The type of model that its task belongs to, such as `LLM`. */ type: string | null;
-  /** Formats by its tags and its name, such as `ggufv2`; its files were not looked at. */ formats: string[];
-  /** Whether its owner must accept each user. */ gated: boolean | null;
-  /** Whether a complete model of it is on this machine. */ cached: boolean;
-  /** The family of the catalog whose files it has. */ family: string | null;
+  /** Unix time in seconds. */ updated_at: number | null;
+  /** Type of model by the repository's task, such as `LLM`. */ type: string | null;
+  /** Formats by the repository's tags and name, such as `ggufv2`; its files are not examined. */ formats: string[];
+  /** Whether users must be granted access by the repository's owner. */ gated: boolean | null;
+  /** Whether a complete model of this repository is on this machine. */ cached: boolean;
+  /** Name of the catalog's family that uses these files; null if none does. */ family: string | null;
 }
 
-/** Answer of `GET /v1/hubs/search`: of each hub those with most downloads first, the hubs alternately. */
+/** Answer of `GET /v1/hubs/search`. Repositories are sorted by downloads within each hub, and the hubs alternate. */
 export interface HubModelPage {
   object: "list";
   data: HubModel[];
   failures: HubFailure[];
   has_more: boolean;
-  /** `cursor` of the next page; null on the last one. */ next_cursor: string | null;
+  /** Value of `cursor` for the next page; null on the last page. */ next_cursor: string | null;
 }
 
-/** A picture. */
+/** A content part that is a picture. */
 export interface ImageContent {
   type: "image_url";
   image_url: ImageUrl;
@@ -2004,30 +2014,31 @@ export interface ImageRequest {
   user?: string | null;
 }
 
-/** Where a picture is. */
+/** The address of a picture, or the picture itself. */
 export interface ImageUrl {
-  /** `data:image/png;base64,…`, or a URL of http or https. */ url: string;
-  detail?: string | null;
+  /** A data URL such as `data:image/png;base64,…`, or an `http` or `https` URL. */ url: string;
+  /** `low`, `high` or `auto`: the resolution at which the model should see the picture. */ detail?: string | null;
 }
 
 /** Body of `POST /v1/chats/import`. */
 export interface ImportChats {
-  /** Chats of an export: this server's own, ChatGPT's (the items of `conversations.json`), or Open WebUI's. */ chats?: Record<string, unknown>[];
+  /** Exported chats: of this server, of ChatGPT (the items of `conversations.json`) or of Open WebUI. */ chats?: Record<string, unknown>[];
   /** The `folders` of an export of this server. */ folders?: Record<string, unknown>[];
-  /** Conversations that are questions with answers, such as Langchain-Chatchat's. */ conversations?: ImportedConversation[];
+  /** Conversations of question-answer pairs, such as those of Langchain-Chatchat. */ conversations?: ImportedConversation[];
 }
 
 /** Body of `POST …/documents/from`: `urls`, `folder` or both. */
 export interface ImportDocuments {
-  /** Fetched one after the other; `MODELYARD_FETCH_HOSTS` says from which hosts. Documents have their URL as `source` in their metadata. */
+  /** URLs, which are fetched one after the other; `MODELYARD_FETCH_HOSTS` lists the allowed hosts. The metadata of each document gets the URL as `source`. */
   urls?: (string | UrlDocument)[];
-  /** A folder of the server's machine, for its owner and keys with the scope `admin`. Documents are named by their path in it. */ folder?: string | null;
-  /** Only files of the folder that match one of these, such as `*.md` or `rules/*`. */ include?: string[];
-  /** Skip files of the folder that match one of these. */ exclude?: string[];
-  /** Of all documents. */ metadata?: Record<string, unknown>;
-  /** In place of the base's. */ chunking?: ChunkingBody | null;
-  /** Delete documents of the base that are no files of the folder any more, but for those from URLs. */ delete?: boolean;
-  index?: boolean;
+  /** A folder on the server's machine, for the server's owner and for keys with the scope `admin`. Each document is named by its path within the folder. */
+  folder?: string | null;
+  /** Import only files of the folder that match one of these patterns, such as `*.md` or `rules/*`. */ include?: string[];
+  /** Skip files of the folder that match one of these patterns. */ exclude?: string[];
+  /** Metadata of every imported document. */ metadata?: Record<string, unknown>;
+  /** How the documents are split, in place of the base's chunking. */ chunking?: ChunkingBody | null;
+  /** Delete documents of the base whose files are no longer in the folder; documents from URLs are kept. */ delete?: boolean;
+  /** Whether the documents are indexed at once. */ index?: boolean;
 }
 
 /** Body of `POST …/evaluations/{set}/import`. */
@@ -2042,45 +2053,45 @@ export interface ImportStarted {
   job: string;
 }
 
-/** How much was imported. */
+/** Numbers of chats and messages that were imported. */
 export interface Imported {
-  /** New chats. */ conversations: number;
-  /** New messages; of `conversations`, new questions with their answers. */ messages: number;
-  /** Chats of which nothing was new, or whose id another owner has. */ skipped: number;
+  /** Number of new chats. */ conversations: number;
+  /** Number of new messages; a question-answer pair of `conversations` counts as one. */ messages: number;
+  /** Number of chats that had nothing new, or whose id belongs to another owner. */ skipped: number;
 }
 
-/** A conversation, as it was kept elsewhere. */
+/** A conversation of questions and answers, from another system. */
 export interface ImportedConversation {
   id: string;
   title?: string;
-  kind?: string;
-  /** Unix time. */ created_at: number;
+  /** Type of the conversation in the other system, such as `kb_chat`. */ kind?: string;
+  /** Unix time in seconds. */ created_at: number;
   messages?: ImportedMessage[];
 }
 
-/** A question and its answer, as they were kept elsewhere. */
+/** A question with its answer, from another system. */
 export interface ImportedMessage {
   id: string;
   question: string;
   answer?: string;
-  /** Feedback; null for none. */ score?: number | null;
-  reason?: string;
+  /** The user's rating of the answer, 0 to 100; null for none. */ score?: number | null;
+  /** Why the user rated the answer so. */ reason?: string;
   metadata?: Record<string, unknown>;
-  /** Unix time. */ created_at: number;
+  /** Unix time in seconds. */ created_at: number;
 }
 
-/** A recording. */
+/** A sound recording. */
 export interface InputAudio {
-  /** In base64. */ data: string;
-  format: string;
+  /** The recording in base64. */ data: string;
+  /** Format of the recording, such as `wav` or `mp3`. */ format: string;
 }
 
 /** Body of `POST /v1/engines/{engine}/install`. */
 export interface InstallRequest {
-  /** Make the environment anew although it is there, from the lock file of this Modelyard. */ upgrade?: boolean;
+  /** Create the environment anew, even if it exists, from the lock file of this version of Modelyard. */ upgrade?: boolean;
 }
 
-/** A package in an engine's environment. */
+/** A package in an engine's virtual environment. */
 export interface InstalledPackage {
   model_engine: string;
   name: string;
@@ -2105,19 +2116,19 @@ export interface Instance {
   replica_statuses: ReplicaStatus[];
 }
 
-/** Items of a response's input, or of a conversation. */
+/** A page of the items of a response's input, or of a conversation. */
 export interface ItemList {
   object: "list";
   data: Record<string, unknown>[];
   first_id: string | null;
-  /** The `after` of the next page. */ last_id: string | null;
+  /** Id of the last item, which is `after` in the request for the next page. */ last_id: string | null;
   has_more: boolean;
 }
 
-/** A job of any kind is new or at another point. */
+/** A job is new or has changed. */
 export interface JobChanged {
-  /** `EPOCH-NUMBER`, which is the `id` of the server-sent event, too. The epoch differs in every run of the server. */ id: string;
-  /** Unix time. */ at: number;
+  /** `EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch. */ id: string;
+  /** Unix time in seconds. */ at: number;
   topic: "jobs";
   type: "job";
   data: JobInfo;
@@ -2131,9 +2142,9 @@ export interface JobDeleted {
 
 /** One event of `GET /v1/jobs/{id}/events`. */
 export interface JobEventInfo {
-  /** Its number, which is the `id` of the event, too. null for progress, which is a snapshot. */ seq: number | null;
-  /** `state`, `progress`, or what the job reports, such as `metrics`. */ type: string;
-  /** Unix time. */ at: number;
+  /** Number of the event, which is also the `id` of the server-sent event; null for `progress`, which is a snapshot. */ seq: number | null;
+  /** `state`, `progress`, or a type that the job reports, such as `metrics`. */ type: string;
+  /** Unix time in seconds. */ at: number;
   data: Record<string, unknown>;
 }
 
@@ -2142,26 +2153,26 @@ export interface JobInfo {
   object: "job";
   id: string;
   kind: string;
-  /** `waiting`: it runs, and cannot go on until something else happens; `progress.message` says what. */
+  /** `waiting`: the job has started and cannot continue until something else happens, which `progress.message` names. */
   state: "queued" | "running" | "waiting" | "paused" | "done" | "failed" | "cancelled";
   progress: JobProgressInfo;
-  /** Owner id of who asked for it. */ owner: string;
+  /** Owner id of the user or key that created the job. */ owner: string;
   parameters: Record<string, unknown>;
   result: Record<string, unknown> | null;
-  /** Why it failed, or why its last run did. */ error: JobProblem | null;
-  /** Runs that have failed. */ attempts: number;
-  /** Whether it can be paused, and resumed when it is paused or has failed. */ pausable: boolean;
-  /** Whether `POST /v1/jobs` with its kind and parameters makes one like it. */ repeatable: boolean;
-  /** Unix time. */ created_at: number;
-  /** Unix time of the last start. */ started_at: number | null;
-  /** Unix time. */ finished_at: number | null;
+  /** Why the job failed; for a job that is repeated, why its last attempt failed. */ error: JobProblem | null;
+  /** Number of attempts that have failed. */ attempts: number;
+  /** Whether the job can be paused, and resumed after a pause or a failure. */ pausable: boolean;
+  /** Whether `POST /v1/jobs` with the job's kind and parameters creates another such job. */ repeatable: boolean;
+  /** Unix time in seconds. */ created_at: number;
+  /** Unix time in seconds of the latest start. */ started_at: number | null;
+  /** Unix time in seconds. */ finished_at: number | null;
 }
 
 /** Answer of `GET /v1/jobs`, newest first. */
 export interface JobList {
   object: "list";
-  has_more: boolean;
-  /** What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted. */ next: string | null;
+  /** Whether there is a further page. */ has_more: boolean;
+  /** Value of `after` for the next page; null on the last page. It stays valid if rows are deleted. */ next: string | null;
   data: JobInfo[];
 }
 
@@ -2179,16 +2190,16 @@ export interface JobProblem {
 
 /** How far a job is. */
 export interface JobProgressInfo {
-  done: number;
-  /** null while nobody knows how much there is to do. */ total: number | null;
-  /** What both count: `bytes`, `documents`, `steps`. */ unit: string;
-  /** For people: what is done now, or what the job waits for. */ message: string;
+  /** Amount of work that is done, in `unit`. */ done: number;
+  /** Amount of all work, in `unit`; null while it is unknown. */ total: number | null;
+  /** What `done` and `total` count: `bytes`, `documents`, `steps`. */ unit: string;
+  /** A sentence for people: the present step, or what the job waits for. */ message: string;
 }
 
 /** A job was deleted. */
 export interface JobRemoved {
-  /** `EPOCH-NUMBER`, which is the `id` of the server-sent event, too. The epoch differs in every run of the server. */ id: string;
-  /** Unix time. */ at: number;
+  /** `EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch. */ id: string;
+  /** Unix time in seconds. */ at: number;
   topic: "jobs";
   type: "job_removed";
   data: RemovedName;
@@ -2199,62 +2210,64 @@ export interface JobStarted {
   job: string;
 }
 
-/** An item of a conversation; its other fields depend on `type`. */
+/** An item of a conversation. Further fields depend on `type`. */
 export interface KeptItem {
   id: string;
   type: string;
 }
 
-/** A key as it is listed; the secret itself is known to its owner only. */
+/** An API key as it is listed, without its secret. */
 export interface KeyInfo {
   id: string;
   name: string;
-  prefix: string;
-  owner: string;
+  /** The first characters of the secret. */ prefix: string;
+  /** Owner id of private data made with the key, such as conversations; a rotated key keeps it. */ owner: string;
   scopes: string[];
-  models: string[] | null;
-  bases: Record<string, string> | null;
-  requests_per_minute: number | null;
-  tokens_per_minute: number | null;
-  created_at: number;
-  expires_at: number | null;
-  revoked_at: number | null;
-  last_used_at: number | null;
-  usable: boolean;
+  /** The only models that the key may use; null for all. */ models: string[] | null;
+  /** The only knowledge bases that the key may use: name → `read` or `write`; null for all that its scopes allow. */ bases: Record<string, string> | null;
+  /** Maximum number of inference requests in a minute; null for no limit. */ requests_per_minute: number | null;
+  /** Maximum number of tokens, of prompts and answers, in a minute; null for no limit. */ tokens_per_minute: number | null;
+  /** Unix time in seconds. */ created_at: number;
+  /** Unix time in seconds; null if the key does not expire. */ expires_at: number | null;
+  /** Unix time in seconds; null if the key was not revoked. */ revoked_at: number | null;
+  /** Unix time in seconds; null if the key was never used. */ last_used_at: number | null;
+  /** Whether the key is neither revoked nor expired. */ usable: boolean;
 }
 
 /** Answer of `GET /v1/admin/keys`, oldest first. */
 export interface KeyList {
   object: "list";
-  has_more: boolean;
-  /** What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted. */ next: string | null;
+  /** Whether there is a further page. */ has_more: boolean;
+  /** Value of `after` for the next page; null on the last page. It stays valid if rows are deleted. */ next: string | null;
   data: KeyInfo[];
 }
 
-/** Body of `PATCH /v1/admin/keys/{name}`: what is left out stays, and null takes a limit away. */
+/** Body of `PATCH /v1/admin/keys/{name}`. Fields that are left out do not change; null removes a limit. */
 export interface KeyPatch {
   name?: string;
-  /** What it may do from now on. */ scopes?: string[];
-  /** The only models it may use; null for all. */ models?: string[] | null;
-  /** The only knowledge bases it may use, each with what it may do there; null for all that its scopes allow. */ bases?: Record<string, "read" | "write"> | null;
+  /** New scopes of the key. */ scopes?: string[];
+  /** The only models that the key may use; null for all. */ models?: string[] | null;
+  /** The only knowledge bases that the key may use: name → `read` or `write`; null for all that its scopes allow. */
+  bases?: Record<string, "read" | "write"> | null;
   requests_per_minute?: number | null;
   tokens_per_minute?: number | null;
-  /** Seconds from now on that it stays valid; null for ever. */ expires_in?: number | null;
+  /** Seconds from now for which the key is valid; null for ever. */ expires_in?: number | null;
 }
 
 /** Body of `POST /v1/admin/keys`. */
 export interface KeyRequest {
-  /** What the key is for; only people read it. */ name: string;
-  /** What it may do; `admin` for the first key, else `models:list` and `models:read`. */ scopes?: string[] | null;
-  /** The only models it may use; null for all. */ models?: string[] | null;
-  /** The only knowledge bases it may use, each with what it may do there; null for all that its scopes allow. */ bases?: Record<string, "read" | "write"> | null;
-  /** Inference requests it may make in a minute; null for any number. */ requests_per_minute?: number | null;
-  /** Tokens, of prompts and answers, it may use in a minute; null for any number. */ tokens_per_minute?: number | null;
-  /** Seconds it stays valid; null for ever. */ expires_in?: number | null;
-  /** Owner id of another key or user, whose conversations and files it shares; null for an owner of its own. */ owner?: string | null;
+  /** What the key is for, in words for people. */ name: string;
+  /** Scopes of the key; if left out, `admin` for the first key and `models:list` and `models:read` for others. */ scopes?: string[] | null;
+  /** The only models that the key may use; null for all. */ models?: string[] | null;
+  /** The only knowledge bases that the key may use: name → `read` or `write`; null for all that its scopes allow. */
+  bases?: Record<string, "read" | "write"> | null;
+  /** Maximum number of inference requests in a minute; null for no limit. */ requests_per_minute?: number | null;
+  /** Maximum number of tokens, of prompts and answers, in a minute; null for no limit. */ tokens_per_minute?: number | null;
+  /** Seconds for which the key is valid; null for ever. */ expires_in?: number | null;
+  /** Owner id of another key or user, with whom the key shares conversations and files; null for a new owner id. */ owner?: string | null;
 }
 
-/** Field `knowledge` of a chat request: answer from these knowledge bases, and cite them. */
+/** The field `knowledge` of a chat request: the answer is taken from these knowledge bases and cites them. */
 export interface Knowledge {
   bases: string[];
   top_k?: number;
@@ -2264,37 +2277,37 @@ export interface Knowledge {
   min_score?: number;
 }
 
-/** How far a job is. */
+/** A job that indexes documents, with its progress. */
 export interface KnowledgeJobInfo {
   id: string;
-  base: string;
+  /** Name of the knowledge base. */ base: string;
   kind: string;
   state: string;
-  error: string;
-  total: number;
-  done: number;
-  unchanged: number;
+  /** Why the job failed; empty if it did not. */ error: string;
+  /** Number of documents in the job, unchanged ones included. */ total: number;
+  /** Number of documents that are finished. */ done: number;
+  /** Number of documents that were indexed already. */ unchanged: number;
   failed: number;
   cancelled: number;
-  chunks: number;
-  embedded: number;
-  created_at: number;
-  finished_at: number | null;
-  problems: DocumentProblem[];
-  remarks: DocumentRemark[];
-  working: Record<string, string>;
-  waiting: string;
+  /** Number of chunks that were made. */ chunks: number;
+  /** Number of chunks for which a vector was computed; vectors of known texts are reused. */ embedded: number;
+  /** Unix time in seconds. */ created_at: number;
+  /** Unix time in seconds; null while the job runs. */ finished_at: number | null;
+  /** Documents that could not be indexed. */ problems: DocumentProblem[];
+  /** Notes about documents that were indexed. */ remarks: DocumentRemark[];
+  /** Name of each document in progress → its present step. */ working: Record<string, string>;
+  /** Why the job is waiting: a model that does not answer, with the command that launches it. Empty if it is not waiting. */ waiting: string;
 }
 
 /** Answer of `GET /v1/knowledge_bases/{base}/jobs`, newest first. */
 export interface KnowledgeJobList {
   object: "list";
-  has_more: boolean;
-  /** What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted. */ next: string | null;
+  /** Whether there is a further page. */ has_more: boolean;
+  /** Value of `after` for the next page; null on the last page. It stays valid if rows are deleted. */ next: string | null;
   data: KnowledgeJobInfo[];
 }
 
-/** A knowledge base where models are listed: it answers chats, and cannot be launched or terminated. */
+/** A knowledge base in the list of models. It answers chats, and cannot be launched or terminated. */
 export interface KnowledgeModel {
   id: string;
   object: string;
@@ -2306,76 +2319,76 @@ export interface KnowledgeModel {
   model_description: string;
 }
 
-/** Answer of `POST /v1/models/plan`. What a refusal leaves undecided is null. */
+/** Answer of `POST /v1/models/plan`. If the launch would be refused, fields that the refusal left undecided are null. */
 export interface LaunchPlanInfo {
-  /** Null if the launch would be accepted now. */ refusal: LaunchRefusal | null;
-  /** The name under which it would answer. */ model_uid: string | null;
+  /** Why the launch would be refused; null if it would be accepted now. */ refusal: LaunchRefusal | null;
+  /** The name under which the model would answer. */ model_uid: string | null;
   model_name: string | null;
   model_type: string | null;
-  /** The name of the engine, as in a launch. */ model_engine: string | null;
+  /** Name of the engine, which a launch accepts as `model_engine`. */ model_engine: string | null;
   model_format: string | null;
   model_size_in_billions: number | string | null;
   quantization: string | null;
-  /** Tokens that the model was trained for; null if unknown. */ context_length: number | null;
-  /** Where the weights are, or would be. */ root: string | null;
+  /** Tokens of prompt and answer for which the model was trained; null if unknown. */ context_length: number | null;
+  /** Path at which the weights are or would be. */ root: string | null;
   multimodal_projector: string | null;
   aliases: string[];
-  /** Replicas that it would have. */ replica: number;
-  /** GPUs of each replica. */ n_gpu: number | null;
-  /** Expected bytes of one replica: `weights`, `kv_cache`, `overhead`, `activations`, `total`. */ memory: Record<string, number> | null;
-  /** For each replica, the devices that it would get. */ placements: string[][];
+  /** Number of replicas that would be started. */ replica: number;
+  /** Number of GPUs of each replica. */ n_gpu: number | null;
+  /** Expected memory of one replica in bytes: `weights`, `kv_cache`, `overhead`, `activations`, `total`. */ memory: Record<string, number> | null;
+  /** For each replica, the names of the devices that it would use. */ placements: string[][];
   /** Every device of the machine. */ devices: PlannedDevice[];
-  /** Null if the files are on this machine. */ download: PlannedDownload | null;
+  /** What would be downloaded; null if all files are on this machine. */ download: PlannedDownload | null;
   /** Sentences about fields that are accepted and have no effect. */ warnings: string[];
-  /** The same launch on the command line; null for fields that it has no option for. */ command: string | null;
+  /** The command line of this launch; null if it has fields without a command-line option. */ command: string | null;
 }
 
-/** Answer of `GET /v1/models/{uid}/progress`. An unknown uid is `pending` with 0.0, as in Xinference. */
+/** Answer of `GET /v1/models/{uid}/progress`. An unknown uid has the stage `pending` and progress 0.0, as in Xinference. */
 export interface LaunchProgress {
-  progress: number;
-  stage: string;
-  info: string;
-  download_files: Record<string, unknown>[];
+  /** 0 to 1. */ progress: number;
+  /** `pending`, `downloading`, `loading`, `completed`, `failed` or `cancelled`. */ stage: string;
+  /** A sentence for people: the error of a failed launch, or the present step. */ info: string;
+  /** Each file that is downloaded, with its progress. */ download_files: Record<string, unknown>[];
   replicas: ReplicaProgress[];
 }
 
 /** Answer of `GET /v1/launches/{uid}`. */
 export interface LaunchRecord {
-  /** The body of `POST /v1/models` that starts the same model with the replicas that it has now, without secrets. */ launch: Record<string, unknown>;
-  /** Fields that are left out because they hold secrets, such as `envs`. */ hidden: string[];
-  /** The same launch on the command line; null for fields that it has no option for, and where something is hidden. */ command: string | null;
+  /** The body of `POST /v1/models` that launches the model again with its present number of replicas, without secrets. */ launch: Record<string, unknown>;
+  /** Names of fields that are left out of `launch` because they hold secrets, such as `envs`. */ hidden: string[];
+  /** The command line of this launch; null if it has fields without a command-line option, or if fields are hidden. */ command: string | null;
 }
 
-/** Why a launch would be refused, as in the error of `POST /v1/models`. */
+/** The error with which `POST /v1/models` would refuse a launch. */
 export interface LaunchRefusal {
-  code: string;
-  message: string;
-  /** The field of the request that it is about. */ param: string | null;
-  /** Figures of a launch that does not fit into memory. */ memory: Record<string, number | string> | null;
+  /** Stable code of the error. */ code: string;
+  /** A sentence that says what is wrong and what to do. */ message: string;
+  /** The field of the request that is wrong; null if no single field is. */ param: string | null;
+  /** Figures in bytes, if the model does not fit into memory. */ memory: Record<string, number | string> | null;
 }
 
 /** Body of `POST /v1/models`. Keys that are not listed here are options of the engine. */
 export interface LaunchRequest {
-  /** A family of the catalog, or a path: a `.gguf` file or a Hugging Face folder. */ model_name?: string | null;
-  /** Name under which the model will answer; the model's name if left out. */ model_uid?: string | null;
-  /** `LLM`, `embedding`, `rerank`, `image`, `audio` or `video`; read from the files if left out. */ model_type?: string | null;
-  /** `llama_cpp`, `external`, `fake`, …; the best that fits if left out. `engine` is an alias. */ model_engine?: string | null;
-  /** Format to pick when a family has several: `ggufv2`, `pytorch`, … */ model_format?: string | null;
-  /** Size to pick when a family has several; `1.8` and `"1_8"` are the same. */ model_size_in_billions?: number | string | null;
-  /** Quantisation to pick when a format has several. */ quantization?: string | null;
-  /** Use these files instead of the family's. */ model_path?: string | null;
-  /** Other names under which the model will answer, such as `gpt-4o` for programs that ask for that. */ aliases?: string[] | null;
+  /** Name of a family in the catalog, the id of a repository on a hub, or a path to a `.gguf` file or a Hugging Face folder. */ model_name?: string | null;
+  /** Name under which the model will answer; if left out, `model_name`. */ model_uid?: string | null;
+  /** `LLM`, `embedding`, `rerank`, `image`, `audio` or `video`; if left out, it is read from the files. */ model_type?: string | null;
+  /** `llama_cpp`, `external`, `fake`, …; if left out, the best engine that can run the model. `engine` is an alias. */ model_engine?: string | null;
+  /** Format to choose if the family has several: `ggufv2`, `pytorch`, … */ model_format?: string | null;
+  /** Size to choose if the family has several, in billions of parameters; `1.8` and `"1_8"` are equal. */ model_size_in_billions?: number | string | null;
+  /** Quantisation to choose if the format has several. */ quantization?: string | null;
+  /** Path of files to use in place of the family's. */ model_path?: string | null;
+  /** Other names under which the model will answer, such as `gpt-4o` for programs that request that model. */ aliases?: string[] | null;
   /** Number of replicas. */ replica?: number;
-  /** Machines per replica; only 1 on a single machine. */ n_worker?: number | null;
+  /** Number of machines per replica; only 1 is possible on a single machine. */ n_worker?: number | null;
   /** GPUs per replica: a number, `auto`, or null for none. */ n_gpu?: number | string | null;
   /** Indexes of the GPUs to use. */ gpu_idx?: number | string | number[] | null;
-  /** Extra environment of the replica's process. */ envs?: Record<string, string> | null;
-  /** Adapters, each under a name of its own: `{"lora_list": [{"lora_name", "local_path", "lora_scale"}]}`. The same as `lora_modules`, a list of `name=path`. */
+  /** Environment variables to add to the replica's process. */ envs?: Record<string, string> | null;
+  /** LoRA adapters: `{"lora_list": [{"lora_name", "local_path", "lora_scale"}]}`. `lora_modules`, a list of `name=path`, is another form of this field. */
   peft_model_config?: Record<string, unknown> | null;
-  /** Requests one replica may have in flight; one more is a 429. */ request_limits?: number | null;
-  /** Machine to place the replicas on. */ worker_ip?: string | null;
-  /** Settings per replica. */ replica_config?: Record<string, unknown>[] | null;
-  /** Default of the thinking switch for templates that have one. */ enable_thinking?: boolean | null;
+  /** Maximum number of requests in progress on one replica; further requests get status 429. */ request_limits?: number | null;
+  /** Address of the machine that runs the replicas. */ worker_ip?: string | null;
+  /** Settings for each replica. */ replica_config?: Record<string, unknown>[] | null;
+  /** Whether the model thinks before its answer, if a request does not say so; for chat templates that can switch thinking. */ enable_thinking?: boolean | null;
   enable_virtual_env?: boolean | null;
   virtual_env_packages?: string[] | null;
   virtual_env_find_links?: string[] | null;
@@ -2388,54 +2401,54 @@ export interface LaunchResponse {
 
 /** Body of `POST /v1/load_lora_adapter`. */
 export interface LoadAdapterRequest {
-  /** The name under which it will answer. */ lora_name: string;
-  /** The folder that PEFT saved, on the server's machine. */ lora_path: string;
-  /** Uid of its model; may be left out if only one running model fits. */ model?: string | null;
-  /** Factor on top of the adapter's own scaling. */ lora_scale?: number;
-  /** Replace an adapter of the same name, which is refused otherwise. */ load_inplace?: boolean;
+  /** The name that requests give as `model` to use the adapter. */ lora_name: string;
+  /** The folder that PEFT saved the adapter to, or a GGUF file, on the server's machine. */ lora_path: string;
+  /** Uid of the running model to load the adapter into; may be left out if only one running model fits. */ model?: string | null;
+  /** Factor by which the adapter's own scaling is multiplied. */ lora_scale?: number;
+  /** Whether an adapter that has this name already is replaced; otherwise the request is refused. */ load_inplace?: boolean;
 }
 
-/** One line of a replica or of a job's process, or one record of the server. */
+/** A line that a replica or a job's process printed, or a record of the server's log. */
 export interface LogEntry {
   source: "model" | "job" | "server";
-  /** Uid of the model, for lines of replicas. */ model: string | null;
-  /** Name of the replica. */ replica: string | null;
-  /** Id of the job. */ job: string | null;
-  /** Unix time that the line names; null where it names none, as many engines' lines do. */ at: number | null;
-  /** The level that the line names, or the line that it continues; null where there is none. */ level: "debug" | "info" | "warning" | "error" | "critical" | null;
-  /** The line; of the server, a record with its traceback. Secrets are masked, and long lines are cut. */ text: string;
+  /** Uid of the model for lines of replicas; else null. */ model: string | null;
+  /** Name of the replica for lines of replicas; else null. */ replica: string | null;
+  /** Id of the job for lines of jobs; else null. */ job: string | null;
+  /** Unix time in seconds that the line states; null if it states none, like lines of many engines. */ at: number | null;
+  /** The level that the line states, or the line that it continues; null if none is stated. */ level: "debug" | "info" | "warning" | "error" | "critical" | null;
+  /** The line; for a record of the server, with its traceback. Secrets are masked, and long lines are cut. */ text: string;
 }
 
 /** Answer of `GET /v1/logs`, oldest first. */
 export interface LogList {
   object: "list";
   data: LogEntry[];
-  /** Whether there are older lines that match, or that were not looked at. */ has_more: boolean;
-  /** With `follow=true` and this as `after`, exactly what comes after these lines is sent. */ next: string;
+  /** Whether there are older lines that match or were not examined. */ has_more: boolean;
+  /** The place behind these lines: `GET /v1/logs?follow=true` with this value as `after` continues without a gap or a repetition. */ next: string;
 }
 
-/** One event of `GET /v1/logs?follow=true`. */
+/** An event of `GET /v1/logs?follow=true`. */
 export interface LogNews {
-  /** The place after these lines in all logs, which is the `id` of the server-sent event, too. */ id: string;
+  /** The place behind these lines in all logs, which is also the `id` of the server-sent event. */ id: string;
   data: LogEntry[];
 }
 
-/** One event of `GET /v1/models/{uid}/logs?follow=true`. */
+/** An event of `GET /v1/models/{uid}/logs?follow=true`. */
 export interface LogPortion {
-  /** `OFFSET@REPLICA`: the place after these lines, which is the `id` of the server-sent event, too. */ id: string;
+  /** `OFFSET@REPLICA`: the place behind these lines, which is also the `id` of the server-sent event. */ id: string;
   uid: string;
   /** The replica that printed the lines. */ replica: string | null;
-  /** Bytes of its log up to the end of these lines. */ offset: number;
+  /** Position in bytes behind these lines in the replica's log. */ offset: number;
   lines: string[];
-  /** The model is gone; no event follows. */ ended: boolean;
+  /** True if the model is gone and no event follows. */ ended: boolean;
 }
 
-/** One configured MCP server. */
+/** A configured MCP server. */
 export interface McpServerInfo {
   name: string;
   transport: "stdio" | "http" | "sse";
-  /** Null if it was not asked, or could not be. */ tools: ToolInfo[] | null;
-  /** Why its tools are missing. */ error: string | null;
+  /** Tools of the MCP server; null if they were not requested or could not be listed. */ tools: ToolInfo[] | null;
+  /** Why the tools could not be listed; null if they could. */ error: string | null;
 }
 
 /** Answer of `GET /v1/server/mcp_servers`. */
@@ -2444,28 +2457,28 @@ export interface McpServerList {
   data: McpServerInfo[];
 }
 
-/** Answer of `GET /v1/auth/me`: who asks, and what they may do. */
+/** Answer of `GET /v1/auth/me`: the caller's identity and rights. */
 export interface Me {
   id: string;
   name: string;
-  username: string | null;
-  owner: string;
+  /** Name of the user; null for an API key. */ username: string | null;
+  /** Owner id of private data that the caller creates. */ owner: string;
   scopes: string[];
-  permissions: string[];
-  models: string[] | null;
-  expires_at: number | null;
-  session: string | null;
+  /** The scopes once more, under a name that older programs read. */ permissions: string[];
+  /** The only models that the caller may use; null for all. */ models: string[] | null;
+  /** Unix time in seconds at which the caller's key or login expires; null if it does not. */ expires_at: number | null;
+  /** Id of the browser session whose cookie was sent; null without one. */ session: string | null;
 }
 
-/** The difference of one measure, over the questions that both runs have. */
+/** The difference of one measure between two runs, over the questions that both have. */
 export interface MeasureDifference {
-  mean: number;
-  /** Lower end of the 95 % interval, by bootstrap over questions. */ low: number;
-  high: number;
+  /** Mean of this run's values minus those of the other run. */ mean: number;
+  /** Lower end of the 95 % confidence interval (bootstrap over questions). */ low: number;
+  /** Upper end of the 95 % confidence interval. */ high: number;
   /** Two-sided p-value of the paired randomization test. */ p: number;
-  better: number;
-  worse: number;
-  equal: number;
+  /** Number of questions for which this run's value is better. */ better: number;
+  /** Number of questions for which it is worse. */ worse: number;
+  /** Number of questions for which it is equal. */ equal: number;
 }
 
 /** Event of a streamed picture or of streamed speech. */
@@ -2476,13 +2489,13 @@ export interface MediaEvent {
   usage?: Record<string, unknown> | null;
 }
 
-/** A picture or video: where it is, or its bytes in base64. */
+/** A picture or a video: its address, or its bytes in base64. */
 export interface MediaFile {
   url?: string | null;
   b64_json?: string | null;
 }
 
-/** Answer of the routes that make pictures and videos. */
+/** Answer of the routes that generate pictures and videos. */
 export interface MediaList {
   created: number;
   data: MediaFile[];
@@ -2492,72 +2505,72 @@ export interface MediaList {
 export interface MessageInfo {
   id: string;
   object: "chat.message";
-  /** Null for a message outside of chats. */ chat: string | null;
-  /** Id of the message that it follows; null for a first one. Messages with one parent are siblings. */ parent: string | null;
+  /** Id of the chat; null for a message that is in no chat. */ chat: string | null;
+  /** Id of the message that this one follows; null for a root. Messages that have the same parent are alternatives of each other. */ parent: string | null;
   role: "system" | "user" | "assistant" | "tool";
   /** Parts in OpenAI's form: `text`, `image_url`, `input_audio`, `file`. */ content: Record<string, unknown>[];
-  reasoning: string;
+  /** The model's reasoning before its answer. */ reasoning: string;
   /** Calls of tools: `id`, `name`, `arguments`, `output`, `ok`, `ms`, `error`. */ tool_calls: Record<string, unknown>[];
   citations: Record<string, unknown>[];
   model: string;
   parameters: Record<string, unknown>;
-  usage: Record<string, unknown>;
-  /** Milliseconds by name. */ timings: Record<string, unknown>;
+  /** Numbers of tokens, as in a chat completion. */ usage: Record<string, unknown>;
+  /** Durations in milliseconds, by name. */ timings: Record<string, unknown>;
   state: "running" | "complete" | "stopped" | "failed";
   finish_reason: string;
-  /** `code` and `message`, if it failed. */ error: Record<string, unknown> | null;
+  /** `code` and `message` of the failure; null unless `state` is `failed`. */ error: Record<string, unknown> | null;
   metadata: Record<string, unknown>;
-  /** Feedback from 0 to 100. */ score: number | null;
-  /** The reason of the feedback. */ reason: string;
-  /** Unix time. */ created_at: number;
-  /** Unix time. */ updated_at: number;
+  /** The user's rating, 0 to 100; null for none. */ score: number | null;
+  /** Why the user rated the message so. */ reason: string;
+  /** Unix time in seconds. */ created_at: number;
+  /** Unix time in seconds. */ updated_at: number;
 }
 
 /** Answer of `GET /v1/chats/{chat}/messages`. */
 export interface MessageList {
   object: "list";
   chat: ChatInfo;
-  data: MessageInfo[];
-  /** Id of a message in `data` → ids of all messages with the same parent, the oldest first; only where there are several. */ siblings: Record<string, string[]>;
-  /** Number of messages of the branch. */ total: number;
-  /** Number of messages of the branch before those in `data`; the next request has the first one's id as `before`. */ earlier: number;
+  /** Messages of the shown branch, from the root towards the leaf. */ data: MessageInfo[];
+  /** For each message in `data` that has alternatives: its id → the ids of all messages with the same parent, oldest first. */ siblings: Record<string, string[]>;
+  /** Number of messages in the branch. */ total: number;
+  /** Number of messages of the branch that come before those in `data`; to read them, send the id of the first message as `before`. */ earlier: number;
 }
 
-/** A model or an adapter, which is new or differs from before. */
+/** A model or an adapter is new or has changed. */
 export interface ModelChanged {
-  /** `EPOCH-NUMBER`, which is the `id` of the server-sent event, too. The epoch differs in every run of the server. */ id: string;
-  /** Unix time. */ at: number;
+  /** `EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch. */ id: string;
+  /** Unix time in seconds. */ at: number;
   topic: "models";
   type: "model";
   data: ModelInfo;
 }
 
-/** One thing that happened to a model, as `GET /v1/models/{uid}/events` lists it. */
+/** An event in the history of a model, as `GET /v1/models/{uid}/events` lists it. */
 export interface ModelEvent {
   event_type: string;
   event_ts: number;
   event_content: string;
 }
 
-/** What a model does at this moment. */
+/** Present activity of a model. */
 export interface ModelGauge {
-  /** Requests that a replica is answering. */ in_flight: number;
-  /** Those of them that wait to be computed; null if no replica tells. */ queued: number | null;
-  /** Tokens of its answers, a mean over the last three seconds. */ tokens_per_second: number;
-  /** Requests in flight by the number of the replica. */ replicas: Record<string, number>;
-  /** All figures by the number of the replica. */ figures: Record<string, ReplicaGauge>;
+  /** Number of requests that the model has not finished. */ in_flight: number;
+  /** Number of these requests that wait to be computed; null if no replica reports it. */ queued: number | null;
+  /** Tokens of answers per second, a mean over the last three seconds. */ tokens_per_second: number;
+  /** Number of a replica → its requests in progress. */ replicas: Record<string, number>;
+  /** Number of a replica → its activity. */ figures: Record<string, ReplicaGauge>;
 }
 
-/** Something happened to a model. */
+/** An event was added to the history of a model. */
 export interface ModelHappened {
-  /** `EPOCH-NUMBER`, which is the `id` of the server-sent event, too. The epoch differs in every run of the server. */ id: string;
-  /** Unix time. */ at: number;
+  /** `EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch. */ id: string;
+  /** Unix time in seconds. */ at: number;
   topic: "model_events";
   type: "model_event";
   data: ModelHappening;
 }
 
-/** One more line of a model's history. */
+/** A new event in the history of a model. */
 export interface ModelHappening {
   model_uid: string;
   event: ModelEvent;
@@ -2567,8 +2580,8 @@ export interface ModelHappening {
 export interface ModelInfo {
   id: string;
   object: string;
-  created: number;
-  owned_by: string;
+  /** Unix time in seconds. */ created: number;
+  /** Always `modelyard`. */ owned_by: string;
   model_uid: string;
   model_type: string;
   model_name: string;
@@ -2577,31 +2590,31 @@ export interface ModelInfo {
   model_size_in_billions: number | string | null;
   model_family: string | null;
   quantization: string | null;
-  context_length: number | null;
+  /** Maximum number of tokens of prompt and answer; null if unknown. */ context_length: number | null;
   model_ability: string[];
   model_lang: string[];
   model_description: string;
   model_hub: string | null;
   model_revision: string | null;
   revision: string | null;
-  dimensions: number | null;
-  max_tokens: number | null;
-  max_model_len: number | null;
-  root: string | null;
-  is_chat: boolean | null;
-  is_multimodal: boolean | null;
-  parent: string | null;
-  alias_of: string | null;
-  aliases: string[];
+  /** Length of the vectors of an embedding model. */ dimensions: number | null;
+  /** The value of `context_length`, in the field that Xinference's clients read for encoders. */ max_tokens: number | null;
+  /** The value of `context_length`, in the field that vLLM's clients read. */ max_model_len: number | null;
+  /** Path of the weights. */ root: string | null;
+  /** For a language model: whether it answers messages rather than only continuing text. */ is_chat: boolean | null;
+  /** For a language model: whether it accepts pictures. */ is_multimodal: boolean | null;
+  /** For a LoRA adapter: the uid of its base model. */ parent: string | null;
+  /** For an alias: the uid of its model, which answers name and which management routes require. */ alias_of: string | null;
+  /** Other names of the model; those with `*` are patterns from the server's settings. */ aliases: string[];
   multimodal_projector: string | null;
   address: string | null;
   accelerators: string[];
-  replica: number;
-  replica_ready: number;
+  /** Number of replicas that should run. */ replica: number;
+  /** Number of replicas that accept requests. */ replica_ready: number;
   n_worker: number;
-  status: string;
-  error: string | null;
-  memory: Record<string, number> | null;
+  /** `CREATING`, `LOADING`, `READY`, `TERMINATING` or `ERROR`. */ status: string;
+  /** Why the model has the status `ERROR`, or is not ready yet. */ error: string | null;
+  /** Expected memory of one replica in bytes: `weights`, `kv_cache`, `overhead`, `total`. */ memory: Record<string, number> | null;
 }
 
 /** Answer of `GET /v1/models`. */
@@ -2617,13 +2630,13 @@ export interface ModelLogs {
   lines: string[];
 }
 
-/** How far the launch of a model is; `pending` with 0.0 once it is gone. */
+/** Progress of a model's launch; `pending` with 0.0 if the model is gone. */
 export interface ModelProgress {
   model_uid: string;
   progress: LaunchProgress;
 }
 
-/** The prompt format of one model: the seven fields of its prompt style, and what ends its answers. */
+/** The prompt format of a model: the seven fields of its prompt style, and the texts and tokens that end its answers. */
 export interface ModelPrompt {
   style_name: string;
   system_prompt: string;
@@ -2640,14 +2653,14 @@ export interface ModelPrompt {
 
 /** A model or an adapter is gone. */
 export interface ModelRemoved {
-  /** `EPOCH-NUMBER`, which is the `id` of the server-sent event, too. The epoch differs in every run of the server. */ id: string;
-  /** Unix time. */ at: number;
+  /** `EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch. */ id: string;
+  /** Unix time in seconds. */ at: number;
   topic: "models";
   type: "model_removed";
   data: RemovedName;
 }
 
-/** All replicas of a model; none once it is gone. */
+/** All replicas of a model; empty if the model is gone. */
 export interface ModelReplicas {
   model_uid: string;
   replicas: ReplicaInfo[];
@@ -2665,7 +2678,7 @@ export interface ModelVersionInfo {
   model_type: string;
 }
 
-/** What a classifier makes of one input. The categories are the labels of the model. */
+/** The result of a classifier for one input. The categories are the model's labels. */
 export interface Moderation {
   flagged: boolean;
   categories: Record<string, boolean>;
@@ -2680,7 +2693,7 @@ export interface ModerationReply {
   results: Moderation[];
 }
 
-/** Body of `POST /v1/moderations`. `input` is a text, texts, or the parts of one input, of which only texts are taken. */
+/** Body of `POST /v1/moderations`. `input` is a text, a list of texts, or the parts of one input, which must be texts. */
 export interface ModerationRequest {
   input: string | (string | Record<string, unknown>)[];
   model?: string | null;
@@ -2688,21 +2701,22 @@ export interface ModerationRequest {
 
 /** Body of `POST /v1/batches`. */
 export interface NewBatch {
-  /** A file with purpose `batch`; each line is a JSON object with `custom_id`, `method`, `url` and `body`. */ input_file_id: string;
-  /** The path of all its requests, such as `/v1/chat/completions`. */ endpoint: string;
-  /** After which time it ends with what is answered by then: a number with `s`, `m`, `h` or `d`, 30 days at most. */ completion_window?: string;
-  /** Notes, which the batch keeps. */ metadata?: Record<string, string> | null;
-  /** When its output files are deleted; they stay if it is left out. */ output_expires_after?: ExpiresAfter | null;
+  /** Id of a stored file with purpose `batch`, in which each line is a JSON object with `custom_id`, `method`, `url` and `body`. */ input_file_id: string;
+  /** The path that all requests of the batch have, such as `/v1/chat/completions`. */ endpoint: string;
+  /** How long the batch may take: a number with `s`, `m`, `h` or `d`, at most 30 days. Requests that are unanswered after it expire. */
+  completion_window?: string;
+  /** The caller's own notes, which are returned with the batch. */ metadata?: Record<string, string> | null;
+  /** When the output files are deleted; if left out, they are kept. */ output_expires_after?: ExpiresAfter | null;
 }
 
 /** Body of `POST /v1/chats`. */
 export interface NewChat {
-  /** If left out, the beginning of the first question. */ title?: string;
-  /** Id of a folder. */ folder?: string | null;
+  /** If left out, the chat is named by the beginning of its first question. */ title?: string;
+  /** Id of the folder in which the chat is listed; null for none. */ folder?: string | null;
   settings?: ChatSettingsBody;
 }
 
-/** Body of `POST /v1/chats/{chat}/answers`. What is left out is as the chat's settings say. */
+/** Body of `POST /v1/chats/{chat}/answers`. Fields that are left out take the values of the chat's settings. */
 export interface NewChatAnswer {
   /** A new question, which is added first. If left out, the message `parent` is answered, once more if it has an answer. */
   content?: string | (TextContent | ImageContent | AudioContent | FileContent)[] | null;
@@ -2710,28 +2724,28 @@ export interface NewChatAnswer {
   parent?: string | null;
   /** `chat`: the model alone; `knowledge`: from knowledge bases; `files`: from stored files; `web`: from a web search; `agent`: with tools. If left out: `files` if the branch has files, `knowledge` with bases, `agent` with tools, else `chat`. */
   mode?: "chat" | "knowledge" | "files" | "web" | "agent" | null;
-  model?: string | null;
-  system?: string | null;
+  /** Uid of the model that answers; if left out, the chat's model. */ model?: string | null;
+  /** System message of this answer, in place of the chat's. */ system?: string | null;
   /** Parameters of the request to the model, in addition to those of the chat. */ parameters?: Record<string, unknown>;
-  bases?: string[] | null;
+  /** Names of the knowledge bases to search; if left out, those of the chat. */ bases?: string[] | null;
   /** Ids of stored files (`/v1/files`); if left out, those of the `file` parts of the branch. */ files?: string[] | null;
   /** Names of the server's tools; an empty list means all that the key may use. */ tools?: string[] | null;
-  /** If left out, the one of the server's settings. */ search_engine?: string | null;
-  /** Number of sources. */ top_k?: number;
+  /** Name of the web search engine; if left out, the one of the server's settings. */ search_engine?: string | null;
+  /** Maximum number of sources that the model reads. */ top_k?: number;
 }
 
-/** Body of `POST /v1/chats/{chat}/messages`: a message as it is, such as an answer that the client made itself. */
+/** Body of `POST /v1/chats/{chat}/messages`: stores a message as it is, such as an answer that the client obtained itself. */
 export interface NewChatMessage {
   role?: "system" | "user" | "assistant" | "tool";
   content?: string | (TextContent | ImageContent | AudioContent | FileContent)[];
-  /** Id of the message that it follows; null for a first one. If left out, the active leaf. */ parent?: string | null;
-  reasoning?: string;
+  /** Id of the message that this one follows; null makes it a root. If left out, the chat's active leaf. */ parent?: string | null;
+  /** The model's reasoning before its answer. */ reasoning?: string;
   tool_calls?: Record<string, unknown>[];
   citations?: Record<string, unknown>[];
   model?: string;
   parameters?: Record<string, unknown>;
-  usage?: Record<string, unknown>;
-  /** Milliseconds by name. */ timings?: Record<string, unknown>;
+  /** Numbers of tokens, as in a chat completion. */ usage?: Record<string, unknown>;
+  /** Durations in milliseconds, by name. */ timings?: Record<string, unknown>;
   finish_reason?: string;
   metadata?: Record<string, unknown>;
 }
@@ -2739,51 +2753,51 @@ export interface NewChatMessage {
 /** Body of `POST …/documents/{document}/chunks`. */
 export interface NewChunk {
   text: string;
-  /** Before the chunk that stands there; at the end if left out. */ position?: number | null;
+  /** Position in the document at which the chunk is inserted; at the end if left out. */ position?: number | null;
 }
 
 /** Body of `POST /v1/conversations`. */
 export interface NewConversation {
-  /** Its first items, up to 20, in the form of `input` of `/v1/responses`. */ items?: Record<string, unknown>[] | null;
-  /** Up to 16 texts by name. */ metadata?: Record<string, string> | null;
+  /** First items of the conversation, at most 20, in the form of `input` of `/v1/responses`. */ items?: Record<string, unknown>[] | null;
+  /** Up to 16 pairs of strings, the caller's own notes. */ metadata?: Record<string, string> | null;
 }
 
 /** Body of `POST /v1/vector_stores/{vector_store_id}/file_batches`: `file_ids`, or `files` with their own attributes. */
 export interface NewFileBatch {
   file_ids?: string[] | null;
   files?: NewStoreFile[] | null;
-  /** Of all files in `file_ids`. */ attributes?: Record<string, string | boolean | number> | null;
-  /** Of all files in `file_ids`. */ chunking_strategy?: AutoChunking | StaticChunking | null;
+  /** Attributes of all files in `file_ids`. */ attributes?: Record<string, string | boolean | number> | null;
+  /** How the files in `file_ids` are split. */ chunking_strategy?: AutoChunking | StaticChunking | null;
 }
 
 /** Body of `POST /v1/generations`. */
 export interface NewGeneration {
-  /** The path to which `body` would be sent otherwise, as in a line of a batch. */ url?: "/v1/chat/completions" | "/v1/completions";
-  /** The request. The answer is always streamed, with `usage` at its end. */ body: Record<string, unknown>;
+  /** The inference path that would answer `body` directly, as in a line of a batch. */ url?: "/v1/chat/completions" | "/v1/completions";
+  /** The request. Its answer is always streamed, and ends with `usage`. */ body: Record<string, unknown>;
 }
 
 /** Body of `POST /v1/conversations/{conversation_id}/items`. */
 export interface NewItems {
-  /** Up to 20, in the form of `input` of `/v1/responses`. */ items: Record<string, unknown>[];
+  /** Items to add, at most 20, in the form of `input` of `/v1/responses`. */ items: Record<string, unknown>[];
 }
 
-/** Answer of `POST /v1/admin/keys` and of `…/rotate`: the only time that the secret is shown. */
+/** Answer of `POST /v1/admin/keys` and of `…/rotate`, the only answers that contain the secret. */
 export interface NewKeyInfo {
   id: string;
   name: string;
-  prefix: string;
-  owner: string;
+  /** The first characters of the secret. */ prefix: string;
+  /** Owner id of private data made with the key, such as conversations; a rotated key keeps it. */ owner: string;
   scopes: string[];
-  models: string[] | null;
-  bases: Record<string, string> | null;
-  requests_per_minute: number | null;
-  tokens_per_minute: number | null;
-  created_at: number;
-  expires_at: number | null;
-  revoked_at: number | null;
-  last_used_at: number | null;
-  usable: boolean;
-  key: string;
+  /** The only models that the key may use; null for all. */ models: string[] | null;
+  /** The only knowledge bases that the key may use: name → `read` or `write`; null for all that its scopes allow. */ bases: Record<string, string> | null;
+  /** Maximum number of inference requests in a minute; null for no limit. */ requests_per_minute: number | null;
+  /** Maximum number of tokens, of prompts and answers, in a minute; null for no limit. */ tokens_per_minute: number | null;
+  /** Unix time in seconds. */ created_at: number;
+  /** Unix time in seconds; null if the key does not expire. */ expires_at: number | null;
+  /** Unix time in seconds; null if the key was not revoked. */ revoked_at: number | null;
+  /** Unix time in seconds; null if the key was never used. */ last_used_at: number | null;
+  /** Whether the key is neither revoked nor expired. */ usable: boolean;
+  /** The secret, which requests send as `Authorization: Bearer …`. */ key: string;
 }
 
 /** Body of `POST /v1/admin/users/{name}/password`. */
@@ -2796,34 +2810,35 @@ export interface NewQuestions {
   questions: QuestionBody[];
 }
 
-/** Body of `POST /v1/vector_stores/{vector_store_id}/files`, and an item of `files` of a batch. */
+/** Body of `POST /v1/vector_stores/{vector_store_id}/files`, and an item of `files` when a batch of files is added. */
 export interface NewStoreFile {
-  /** A stored file (`/v1/files`). */ file_id: string;
+  /** Id of a stored file (`/v1/files`). */ file_id: string;
   attributes?: Record<string, string | boolean | number> | null;
   chunking_strategy?: AutoChunking | StaticChunking | null;
 }
 
 /** Body of `POST /v1/uploads`. */
 export interface NewUpload {
-  /** Size that the file will have. */ bytes: number;
+  /** Size in bytes that the complete file will have. */ bytes: number;
   filename: string;
-  /** Ignored: the type of a file is never trusted. */ mime_type: string;
+  /** Ignored: the server does not trust a file's stated type. */ mime_type: string;
   purpose: "assistants" | "batch" | "fine-tune" | "vision" | "user_data" | "evals";
   expires_after?: ExpiresAfter | null;
 }
 
 /** Body of `POST /v1/vector_stores`. */
 export interface NewVectorStore {
-  /** Of the knowledge base; a number is added if there is a base of this name. */ name?: string | null;
+  /** Name of the knowledge base; a number is appended if a base has this name. */ name?: string | null;
   description?: string | null;
-  /** Stored files (`/v1/files`) that it begins with. */ file_ids?: string[];
-  /** Of the files in `file_ids`. */ chunking_strategy?: AutoChunking | StaticChunking | null;
+  /** Ids of stored files (`/v1/files`) to add. */ file_ids?: string[];
+  /** How the files in `file_ids` are split. */ chunking_strategy?: AutoChunking | StaticChunking | null;
   expires_after?: StoreExpiry | null;
   metadata?: Record<string, string> | null;
-  /** Uid of an embedding model, which OpenAI's API does not have. Left out: one that runs; empty: words alone are searched. */ embedding_model?: string | null;
+  /** Uid of an embedding model; a field that OpenAI's API lacks. If left out, one that runs; if empty, the store is searched by words alone. */
+  embedding_model?: string | null;
 }
 
-/** One machine, as `GET /v1/cluster/info?detailed=true` lists it; without `detailed` the first four fields. */
+/** One machine, as `GET /v1/cluster/info?detailed=true` lists it. Without `detailed` only the first four fields are sent. */
 export interface NodeInfo {
   node_type: string;
   ip_address: string;
@@ -2840,22 +2855,23 @@ export interface NodeInfo {
   devices?: (Record<string, string | number>)[] | null;
 }
 
-/** An engine's own virtual environment. */
+/** The virtual environment of one engine. */
 export interface OwnEnvironment {
-  /** Unix time. */ installed_at: number;
-  /** Versions of its most important packages. */ versions: Record<string, string>;
+  /** Unix time in seconds. */ installed_at: number;
+  /** Package → version, for the most important packages. */ versions: Record<string, string>;
 }
 
-/** Where a chunk stands on one page. */
+/** Where the text of a chunk is on one page. */
 export interface PageBoxesInfo {
   /** From 1. */ page: number;
-  /** Points of the page as it is displayed, rotation included: an image of it that is `w` pixels wide has `w / width` pixels of a point. */ width: number;
-  height: number;
+  /** Width in points of the page as it is displayed, rotation included. In an image of the page that is `w` pixels wide, a point is `w / width` pixels. */
+  width: number;
+  /** Height of the page in points. */ height: number;
   /** One for each line, or part of a line; the whole page if the text was not found on it. */ rectangles: RectangleInfo[];
-  /** Whether the text was found. It is not on scanned pages, and in a file that has changed since it was indexed. */ exact: boolean;
+  /** Whether the text was found on the page. It is not found on scanned pages, and if the file has changed since it was indexed. */ exact: boolean;
 }
 
-/** How much two texts have to do with each other. */
+/** The score of one pair of texts. */
 export interface PairScore {
   index: number;
   score: number;
@@ -2868,20 +2884,20 @@ export interface PasswordRequest {
   new_password: string;
 }
 
-/** Something that happened to a model, which may be gone. */
+/** An event in the history of a model, which may be gone. */
 export interface PastEvent {
   /** Later events have greater ids. */ id: number;
   model_uid: string;
   type: "INFO" | "WARNING" | "ERROR";
-  /** Unix time. */ at: number;
+  /** Unix time in seconds. */ at: number;
   /** A sentence for people. */ text: string;
 }
 
 /** Answer of `GET /v1/events/models`, newest first. */
 export interface PastEventList {
   object: "list";
-  has_more: boolean;
-  /** What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted. */ next: string | null;
+  /** Whether there is a further page. */ has_more: boolean;
+  /** Value of `after` for the next page; null on the last page. It stays valid if rows are deleted. */ next: string | null;
   data: PastEvent[];
 }
 
@@ -2894,14 +2910,14 @@ export interface PieceInfo {
   heading: string;
 }
 
-/** A device of the machine, with the memory that a launch would take of it. */
+/** A device of the machine, and the memory that a launch would take from it. */
 export interface PlannedDevice {
   /** `cpu`, `cuda:0`, … */ name: string;
-  title: string;
-  /** Bytes. */ memory_total: number;
-  /** Bytes that the device reports as free. */ memory_free: number;
-  /** Bytes that a launch may take: what is free, less what starting replicas will take, and the server's headroom. */ usable: number;
-  /** Bytes that all replicas of this launch would take of it. */ needed: number;
+  /** Name of the device for people. */ title: string;
+  /** Total memory in bytes. */ memory_total: number;
+  /** Memory in bytes that the device reports as free. */ memory_free: number;
+  /** Bytes that a launch may take: the free memory, less the memory that starting replicas will take, less the server's reserve. */ usable: number;
+  /** Bytes that all replicas of this launch would take from this device. */ needed: number;
 }
 
 /** What a launch would download. */
@@ -2909,13 +2925,13 @@ export interface PlannedDownload {
   model_hub: string;
   model_id: string;
   revision: string;
-  /** Number of files, also of those that are here. */ files: number;
+  /** Number of files, including those that are on this machine. */ files: number;
   total_bytes: number;
-  /** Bytes that are not on this machine yet. */ missing_bytes: number;
-  /** Bytes that are free where they would be kept. */ disk_free: number;
+  /** Bytes that are not yet on this machine. */ missing_bytes: number;
+  /** Free bytes of the disk to which the files would be downloaded. */ disk_free: number;
 }
 
-/** What a model makes of one text: numbers, or the bytes of a vector in base64. */
+/** The result for one text: numbers, or the bytes of a vector in base64. */
 export interface PooledText {
   index: number;
   data: number[] | string;
@@ -2932,7 +2948,7 @@ export interface PoolingReply {
   object?: "list";
 }
 
-/** Body of `POST /pooling`: the vectors of texts, or with a classifier the probabilities of its labels. */
+/** Body of `POST /pooling`: texts whose vectors are returned, or with a classifier the probabilities of its labels. */
 export interface PoolingRequest {
   model: string;
   input: string | (string | number | number[])[];
@@ -2942,7 +2958,7 @@ export interface PoolingRequest {
   truncate_prompt_tokens?: number | null;
 }
 
-/** The chunks that a document would have. */
+/** The chunks into which a document would be split. */
 export interface Preview {
   object: string;
   data: PieceInfo[];
@@ -2953,7 +2969,7 @@ export interface PreviewRequest {
   chunking?: ChunkingBody | null;
 }
 
-/** How well the embedding model of a base finds what is in it. It is measured when documents are indexed. */
+/** How well searches find the contents of a base with its embedding model. Measured when documents are indexed. */
 export interface ProbeInfo {
   model: string;
   generation: number;
@@ -2961,18 +2977,18 @@ export interface ProbeInfo {
   scripts: Record<string, ScriptProbeInfo>;
 }
 
-/** The launch of a model is at another point. */
+/** The progress of a launch has changed. */
 export interface ProgressChanged {
-  /** `EPOCH-NUMBER`, which is the `id` of the server-sent event, too. The epoch differs in every run of the server. */ id: string;
-  /** Unix time. */ at: number;
+  /** `EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch. */ id: string;
+  /** Unix time in seconds. */ at: number;
   topic: "progress";
   type: "progress";
   data: ModelProgress;
 }
 
-/** One prompt template of the server. */
+/** A prompt template of the server. */
 export interface PromptTemplate {
-  /** `knowledge_base` for answers of bases, which may have templates of their own; the others are of Chatchat's routes. */ kind: string;
+  /** `knowledge_base` for answers of knowledge bases, which may override it; other kinds are used by Chatchat's routes. */ kind: string;
   name: string;
   /** Jinja text. */ template: string;
 }
@@ -2983,7 +2999,7 @@ export interface PromptTemplateList {
   data: PromptTemplate[];
 }
 
-/** A question with what answers it. */
+/** A question, and which chunks answer it. */
 export interface QuestionBody {
   question: string;
   /** Empty for a question that nothing in the base answers. */ relevant: Relevant[];
@@ -3001,8 +3017,8 @@ export interface QuestionInfo {
 /** Answer of `GET …/evaluations/{set}/questions`, in the order in which they were added. */
 export interface QuestionList {
   object: "list";
-  has_more: boolean;
-  /** What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted. */ next: string | null;
+  /** Whether there is a further page. */ has_more: boolean;
+  /** Value of `after` for the next page; null on the last page. It stays valid if rows are deleted. */ next: string | null;
   data: QuestionInfo[];
 }
 
@@ -3013,29 +3029,29 @@ export interface QuestionNumbers {
 
 /** Answer of `POST …/evaluations/{set}/import`. */
 export interface QuestionsImported {
-  added: number;
-  /** Number of a line, or of a row without the header → what is wrong with it. Nothing is added if there is any. */ wrong: Record<string, string>;
+  /** Number of questions that were added. */ added: number;
+  /** Number of a line, or of a row below the header → what is wrong with it. If there is any, nothing is added. */ wrong: Record<string, string>;
 }
 
-/** A document's place in the request, and its score; the document itself with `return_documents`. */
+/** The index of a document in the request, and its score. `document` is included with `return_documents`. */
 export interface RankedDocument {
   index: number;
   relevance_score: number;
   document?: RankedText | null;
 }
 
-/** A document that was ranked. */
+/** The text of a ranked document. */
 export interface RankedText {
   text?: string | null;
 }
 
-/** How hits are ranked. */
+/** Settings for the ranking of hits. */
 export interface RankingOptions {
-  /** `auto`: by the base's rerank model, else one that runs; `none`: by words and vectors alone; else a rerank model's uid. */ ranker?: string | null;
-  score_threshold?: number;
+  /** `auto`: the base's rerank model, else one that runs; `none`: words and vectors only; else the uid of a rerank model. */ ranker?: string | null;
+  /** Hits with a lower score are left out. */ score_threshold?: number;
 }
 
-/** Details of the tokens of answers. */
+/** Breakdown of the answers' tokens. */
 export interface ReasoningTokens {
   reasoning_tokens: number;
 }
@@ -3055,54 +3071,55 @@ export interface RefreshRequest {
 
 /** Answer of a registration with `dry_run`. */
 export interface RegistrationCheck {
-  /** The record as it would be listed. */ record: FamilyRecord;
-  /** The family as the catalog would list it: whether it fits here, and what a launch would choose, or why none. */ entry: CatalogEntry;
+  /** The record as the server would list it. */ record: FamilyRecord;
+  /** The family as the catalog would list it: whether it fits this machine, and which version a launch would choose, or why none. */ entry: CatalogEntry;
 }
 
-/** Answer of `POST /v1/model_registrations/drafts`: what files say of themselves, as a record to be edited and registered. */
+/** Answer of `POST /v1/model_registrations/drafts`: a record made from the files, to be edited and registered. */
 export interface RegistrationDraft {
   model_type: string;
-  /** The record, for the field `model` of a registration. */ model: Record<string, unknown>;
+  /** The record, which a registration accepts as `model`. */ model: Record<string, unknown>;
 }
 
 /** Body of `POST /v1/model_registrations/{model_type}`. */
 export interface RegistrationRequest {
-  /** The record of the family, as JSON text or as an object; of the first or the second generation. */ model: string | Record<string, unknown>;
-  /** Whether it survives a restart, as a file in the folder `registrations`; its local files must then exist already. */ persist?: boolean;
-  /** Accepted without effect: every worker knows every family. */ worker_ip?: string | null;
-  /** Only check the record: the answer says what it would register and what a launch of it would choose, and nothing is kept. */ dry_run?: boolean;
+  /** The record of the family, as JSON text or as an object; version 1 or 2 of Xinference's format. */ model: string | Record<string, unknown>;
+  /** Whether the registration survives a restart of the server, as a file in the folder `registrations`. The record's local files must then exist. */
+  persist?: boolean;
+  /** Accepted without effect: the server has one machine. */ worker_ip?: string | null;
+  /** Only check the record. The answer says what it would register and what a launch would choose; nothing is stored. */ dry_run?: boolean;
 }
 
-/** One line of the plain list. */
+/** A family in the short list. */
 export interface RegistrationSummary {
   model_name: string;
-  /** Whether it comes with Modelyard. */ is_builtin: boolean;
+  /** Whether the family comes with Modelyard; otherwise a user registered it. */ is_builtin: boolean;
 }
 
 /** Body of `POST /v1/knowledge_bases/{base}/reindex`. */
 export interface ReindexRequest {
-  /** Another one from now on; empty for none. */ embedding_model?: string | null;
+  /** Uid of the new embedding model; empty for none. If left out, it does not change. */ embedding_model?: string | null;
   chunking?: ChunkingBody | null;
-  /** Make chunks anew, too, that somebody edited. */ force?: boolean;
+  /** Whether chunks that were edited by hand are replaced too. */ force?: boolean;
 }
 
-/** One relaunch of a part of Xinference. This server has none, so the lists of them are empty. */
+/** A relaunch of a part of Xinference. This server has no such parts, so lists of relaunches are empty. */
 export interface Relaunch {
   operation_id: string;
 }
 
-/** What answers a question. All that is set must hold of a hit. */
+/** A description of chunks that answer a question. A hit must satisfy every field that is set. */
 export interface Relevant {
   /** Name of a document. */ document?: string | null;
-  page?: number | null;
-  /** Text that a chunk must contain; blanks, case and width do not count. */ text?: string | null;
-  /** Id of a chunk, which a new index changes. */ chunk_id?: number | null;
-  /** Relevance; higher is better. */ grade?: number;
+  /** Page of the document, from 1. */ page?: number | null;
+  /** Text that the chunk must contain; white space, letter case and character width are ignored. */ text?: string | null;
+  /** Id of a chunk; re-indexing gives chunks new ids. */ chunk_id?: number | null;
+  /** Degree of relevance; higher is better. */ grade?: number;
 }
 
 /** Body of `POST /v1/models/{uid}/reload`. */
 export interface ReloadRequest {
-  /** The parameters to change. */ model_config?: Record<string, unknown>;
+  /** Parameters of the model to change. */ model_config?: Record<string, unknown>;
 }
 
 /** Answer of `DELETE /v1/models/{uid}/replicas/{replica_id}`. */
@@ -3115,7 +3132,7 @@ export interface Removed {
   result: boolean;
 }
 
-/** The id of something that is in its list no more. */
+/** The id of something that is no longer in its list. */
 export interface RemovedName {
   id: string;
 }
@@ -3125,16 +3142,16 @@ export interface RenameEvaluationSet {
   name: string;
 }
 
-/** What a replica does at this moment. What is not known is null. */
+/** Present activity of a replica. Values that are not known are null. */
 export interface ReplicaGauge {
-  /** Requests that it has and has not answered to their end. */ in_flight: number;
-  /** Those of them that wait in it to be computed. */ queued: number | null;
-  /** Use of one core by its processes, a mean over some seconds. */ cpu_percent: number | null;
-  /** Bytes of main memory of its processes. */ memory: number | null;
-  /** Bytes of GPU memory of its processes. */ gpu_memory: number | null;
-  /** How full its KV cache is. */ kv_cache_percent: number | null;
-  /** Tokens of prompts that were looked up in its prefix cache, since it started. */ prefix_queries: number | null;
-  /** Tokens of these that were found there. */ prefix_hits: number | null;
+  /** Number of requests that the replica has not finished. */ in_flight: number;
+  /** Number of these requests that wait to be computed. */ queued: number | null;
+  /** Use of processor time in percent of one core, a mean over some seconds. */ cpu_percent: number | null;
+  /** Main memory of its processes in bytes. */ memory: number | null;
+  /** GPU memory of its processes in bytes. */ gpu_memory: number | null;
+  /** Used part of the KV cache in percent. */ kv_cache_percent: number | null;
+  /** Prompt tokens that were looked up in the prefix cache since the replica started. */ prefix_queries: number | null;
+  /** Prompt tokens that were found in the prefix cache since the replica started. */ prefix_hits: number | null;
 }
 
 /** One replica, as `GET /v1/models/{uid}/replicas` lists it. */
@@ -3142,16 +3159,16 @@ export interface ReplicaInfo {
   replica_id: number;
   replica_model_uid: string;
   worker_address: string;
-  model_address: string | null;
-  accelerators: string[];
-  status: string;
-  created_ts: number;
-  error_message: string | null;
+  /** Address at which the replica listens. */ model_address: string | null;
+  /** Indexes of its GPUs, as strings. */ accelerators: string[];
+  /** `CREATING`, `LOADING`, `READY`, `TERMINATING`, `TERMINATED` or `ERROR`. */ status: string;
+  /** Unix time in seconds. */ created_ts: number;
+  /** Why the replica failed; null if it did not. */ error_message: string | null;
   replica_uid: string | null;
   gpu_idx: number[] | null;
-  pid: number | null;
-  in_flight: number;
-  restarts: number;
+  /** Id of its process. */ pid: number | null;
+  /** Number of requests that it is answering. */ in_flight: number;
+  /** Number of times that the replica was restarted. */ restarts: number;
 }
 
 /** Progress of one replica of a launch. */
@@ -3177,16 +3194,16 @@ export interface ReplicaStatus {
   gpu_idx: number[] | null;
 }
 
-/** The replicas of a model differ from before. */
+/** The replicas of a model have changed. */
 export interface ReplicasChanged {
-  /** `EPOCH-NUMBER`, which is the `id` of the server-sent event, too. The epoch differs in every run of the server. */ id: string;
-  /** Unix time. */ at: number;
+  /** `EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch. */ id: string;
+  /** Unix time in seconds. */ at: number;
   topic: "replicas";
   type: "replicas";
   data: ModelReplicas;
 }
 
-/** What a model writes: whole, or the part of it in one chunk of a stream. */
+/** A message that a model generates: whole, or the part of it in one chunk of a stream. */
 export interface ReplyMessage {
   role?: string | null;
   content?: string | null;
@@ -3202,36 +3219,36 @@ export interface ReplyToolCall {
   type?: string | null;
 }
 
-/** One inference request that has ended. */
+/** An inference request that has ended. */
 export interface RequestInfo {
-  /** Counts the requests since the server started; `before` takes it. */ number: number;
-  /** The request id, as in `x-request-id`. What an answer of a knowledge base asks of models has the id of its request. */ id: string;
-  /** Unix time of its arrival. */ at: number;
-  /** Empty for a path that the server does not know. */ path: string;
-  /** Empty if it was refused before its model was found. */ model: string;
-  replica: string | null;
-  /** Id of the API key; null without keys and for users who logged in. */ key: string | null;
+  /** Number of the request since the server started; `before` accepts it. */ number: number;
+  /** The request id, as in the header `x-request-id`. Requests that a knowledge base sends to models have the id of the caller's request. */ id: string;
+  /** Unix time in seconds of its arrival. */ at: number;
+  /** Path of the request; empty for a path that the server does not know. */ path: string;
+  /** Name of the model; empty for a request that was refused before its model was known. */ model: string;
+  /** Name of the replica that answered; null if none did. */ replica: string | null;
+  /** Id of the API key; null for users and where no key is required. */ key: string | null;
   key_name: string | null;
-  /** Name of the user who logged in. */ user: string | null;
-  /** Whether the server sent it itself for its caller, such as the question of a knowledge base to its chat model. */ inside: boolean;
-  /** 499 if the client disconnected before the answer began. */ status: number;
-  /** `complete`, `broken` (by the replica), `left` (the client disconnected), or `aborted`. */ outcome: string;
-  /** Seconds to the first token; null unless the answer was streamed. */ ttft: number | null;
-  /** From its arrival to the end of its answer. */ seconds: number;
-  tokens_in: number;
-  tokens_out: number;
+  /** Name of the user; null for API keys. */ user: string | null;
+  /** Whether the server sent the request on behalf of a caller, such as a knowledge base's request to its chat model. */ inside: boolean;
+  /** HTTP status; 499 if the client disconnected before the answer began. */ status: number;
+  /** `complete`, `broken` (the replica failed), `left` (the client disconnected) or `aborted`. */ outcome: string;
+  /** Seconds from arrival to the first token; null unless the answer was streamed. */ ttft: number | null;
+  /** Seconds from arrival to the end of the answer. */ seconds: number;
+  /** Tokens of the prompt. */ tokens_in: number;
+  /** Tokens of the answer. */ tokens_out: number;
   /** Tokens of the prompt that the engine had computed before. */ tokens_cached: number;
-  /** Whether the engine reported no usage, so that tokens are counted by events of the answer and bytes of the request. */ estimated: boolean;
+  /** Whether the numbers of tokens are estimated from bytes and events, because the engine reported no usage. */ estimated: boolean;
 }
 
 /** Answer of `GET /v1/requests`, newest first. */
 export interface RequestList {
   object: "list";
   data: RequestInfo[];
-  /** Whether there are older ones: ask again with `before` set to the last `number`. */ has_more: boolean;
+  /** Whether there are older requests; to read them, send the last `number` as `before`. */ has_more: boolean;
 }
 
-/** One message of a conversation; `protocol/messages.py` checks what stands in it. */
+/** One message of a conversation; `protocol/messages.py` checks its content. */
 export interface RequestMessage {
   role: "assistant" | "developer" | "function" | "system" | "tool" | "user";
   content?: string | Record<string, unknown>[] | null;
@@ -3264,70 +3281,71 @@ export interface RerankRequest {
   truncate_prompt_tokens?: number | null;
 }
 
-/** A run with what it found for each question. */
+/** A run with its results for each question. */
 export interface RunDetail {
-  /** Also the id of its job. */ id: string;
+  /** Id of the run, and of the job that carried it out. */ id: string;
   object: "knowledge_base.evaluation.run";
-  questions: number;
+  /** Number of questions in the run. */ questions: number;
   settings: SettingResult[];
-  /** Unix time of its start. */ created_at: number;
-  /** Unix time. */ finished_at: number;
+  /** Unix time in seconds at which the run started. */ created_at: number;
+  /** Unix time in seconds. */ finished_at: number;
   results: RunResult[];
-  /** With `against`: name of a measure → this run minus that one. */ differences: Record<string, MeasureDifference> | null;
+  /** If the request has `against`: name of each measure → its difference between this run and the other one. */
+  differences: Record<string, MeasureDifference> | null;
 }
 
 /** A finished run. */
 export interface RunInfo {
-  /** Also the id of its job. */ id: string;
+  /** Id of the run, and of the job that carried it out. */ id: string;
   object: "knowledge_base.evaluation.run";
-  questions: number;
+  /** Number of questions in the run. */ questions: number;
   settings: SettingResult[];
-  /** Unix time of its start. */ created_at: number;
-  /** Unix time. */ finished_at: number;
+  /** Unix time in seconds at which the run started. */ created_at: number;
+  /** Unix time in seconds. */ finished_at: number;
 }
 
 /** Answer of `GET …/evaluations/{set}/runs`, newest first. */
 export interface RunList {
   object: "list";
-  has_more: boolean;
-  /** What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted. */ next: string | null;
+  /** Whether there is a further page. */ has_more: boolean;
+  /** Value of `after` for the next page; null on the last page. It stays valid if rows are deleted. */ next: string | null;
   data: RunInfo[];
 }
 
-/** Measures of the first ten hits, 0 to 1; means over questions that something answers. Null without such questions. */
+/** Measures of the first ten hits, each from 0 to 1; means over the questions that have an answer in the base. Null if there are no such questions. */
 export interface RunMeasures {
-  /** Part of the questions whose first hit is relevant. */ hit_1: number | null;
-  /** Part of the questions with a relevant hit among the first five. */ hit_5: number | null;
-  /** Part of what is relevant that is among the first five. */ recall_5: number | null;
-  /** 1 divided by the place of the first relevant hit; 0 where none is among the ten. */ mrr: number | null;
-  /** Discounted gain of the ten against that of the best order, grades as gains. */ ndcg_10: number | null;
+  /** Fraction of the questions whose first hit is relevant. */ hit_1: number | null;
+  /** Fraction of the questions with a relevant hit among the first five. */ hit_5: number | null;
+  /** Fraction of the relevant chunks that are among the first five hits. */ recall_5: number | null;
+  /** Mean reciprocal rank: 1 divided by the rank of the first relevant hit, 0 if none of the ten is relevant. */ mrr: number | null;
+  /** Normalised discounted cumulative gain of the ten hits, with grades as gains. */ ndcg_10: number | null;
 }
 
-/** What a run found for one question. */
+/** One question of a run, and its search with each setting. */
 export interface RunResult {
   id: number;
   question: string;
-  /** Whether anything is relevant to it. */ answerable: boolean;
-  /** One for each setting of the run, in its order. */ outcomes: SearchOutcome[];
+  /** Whether the question has an answer in the base. */ answerable: boolean;
+  /** One search for each setting of the run, in the run's order. */ outcomes: SearchOutcome[];
 }
 
-/** A search setting to measure. */
+/** Search settings to measure. */
 export interface RunSettingBody {
   mode?: "hybrid" | "lexical" | "vector";
   /** Whether the rerank model ranks the hits. */ rerank?: boolean;
-  /** In place of the base's. */ rerank_model?: string | null;
-  min_score?: number;
+  /** Uid of the rerank model, in place of the base's. */ rerank_model?: string | null;
+  /** Hits with a lower score are left out. */ min_score?: number;
 }
 
-/** Body of `POST /v1/models/{uid}/replicas`: how many replicas to add. Other fields must agree with those that run. */
+/** Body of `POST /v1/models/{uid}/replicas`. Fields other than `replica` must agree with the running replicas. */
 export interface ScaleRequest {
   /** Number of replicas to add. */ replica?: number;
-  /** Where each replica is placed. */ replica_config?: Record<string, unknown> | Record<string, unknown>[] | null;
+  /** Placement of each replica. */ replica_config?: Record<string, unknown> | Record<string, unknown>[] | null;
   /** The engine of the new replicas. */ model_engine?: string | null;
-  /** GPUs per new replica. */ n_gpu?: number | string | null;
+  /** Number of GPUs of each new replica. */ n_gpu?: number | string | null;
 }
 
-/** Answer of `POST /v1/models/{uid}/replicas`; the first added replica is repeated at the top, as in Xinference. */
+/** Answer of `POST /v1/models/{uid}/replicas`. It repeats the fields of the first new replica at the top, as in Xinference. */
 export interface ScaleResponse {
   replica: number;
   replicas: ReplicaInfo[];
@@ -3346,7 +3364,7 @@ export interface ScoreReply {
   object?: "list";
 }
 
-/** Body of `POST /v1/score`: a text and one or more texts, or as many of both; vLLM's newer names are taken too. */
+/** Body of `POST /v1/score`: one text and some others, or two lists of equal length. vLLM's newer names are accepted too. */
 export interface ScoreRequest {
   model: string;
   text_1?: string | string[];
@@ -3357,15 +3375,15 @@ export interface ScoreRequest {
   truncate_prompt_tokens?: number | null;
 }
 
-/** Why a hit stands where it stands. Higher is better in each; null where it does not apply. */
+/** The scores that decide a hit's rank. Higher is better in each; null where the score does not apply. */
 export interface Scores {
-  /** BM25. */ lexical: number | null;
-  /** Cosine, -1 to 1. */ similarity: number | null;
-  /** What words and vectors say together, beside the best hit: how likely it is about the query, 0 to 1. */ fused: number;
-  /** Of the ranking model: 0 to 1. */ rerank: number | null;
+  /** BM25 score. */ lexical: number | null;
+  /** Cosine similarity of the query's and the chunk's vectors, -1 to 1. */ similarity: number | null;
+  /** Combined score of words and vectors: the estimated probability that the chunk is about the query, 0 to 1. */ fused: number;
+  /** Score of the rerank model, 0 to 1. */ rerank: number | null;
 }
 
-/** How well the texts of one script are found. */
+/** How well searches find texts of one script. */
 export interface ScriptProbeInfo {
   weight: number;
   reads: number | null;
@@ -3378,29 +3396,29 @@ export interface ScriptProbeInfo {
 export interface SearchAnswer {
   object: string;
   data: Hit[];
-  /** For people: that a base is searched by words alone, say. */ notes: string[];
-  /** The model that ranked the hits. */ rerank_model: string | null;
-  /** How the hits came about, if the request asks for it (`explain`). */ explanation: Explanation | null;
+  /** Sentences for people, such as that a base is searched by words alone. */ notes: string[];
+  /** Uid of the rerank model that ranked the hits; null if none did. */ rerank_model: string | null;
+  /** Why the search returned these hits; only if the request has `explain`. */ explanation: Explanation | null;
 }
 
 /** Body of `POST …/search`. */
 export interface SearchBaseRequest {
   top_k?: number;
   mode?: "hybrid" | "lexical" | "vector";
-  /** Conditions on documents: `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`. */ filter?: Record<string, unknown>;
-  /** Null to use the ranking model of the base if it answers. */ rerank?: boolean | null;
-  min_score?: number;
+  /** Conditions on documents, such as `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`. */ filter?: Record<string, unknown>;
+  /** Whether the rerank model ranks the hits; null to use the base's rerank model if it runs. */ rerank?: boolean | null;
+  /** Hits with a lower score are left out. */ min_score?: number;
   query: string;
-  rerank_model?: string | null;
-  /** Whether the answer says how its hits came about: ranks in each list, what was dropped, times. */ explain?: boolean;
+  /** Uid of the rerank model, in place of the base's. */ rerank_model?: string | null;
+  /** Whether the answer explains its hits: ranks in each list, dropped candidates, durations. */ explain?: boolean;
 }
 
-/** What one setting found for one question. */
+/** The search of one question with one setting. */
 export interface SearchOutcome {
-  /** Of the first relevant hit; null if none is among the first ten. */ rank: number | null;
-  hits: number;
+  /** Rank of the first relevant hit, from 1; null if none of the first ten is relevant. */ rank: number | null;
+  /** Number of hits. */ hits: number;
   measures: RunMeasures;
-  milliseconds: number;
+  /** Duration of the search in milliseconds. */ milliseconds: number;
   /** Why the search failed; empty if it did not. */ error: string;
 }
 
@@ -3408,31 +3426,31 @@ export interface SearchOutcome {
 export interface SearchSeveralRequest {
   top_k?: number;
   mode?: "hybrid" | "lexical" | "vector";
-  /** Conditions on documents: `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`. */ filter?: Record<string, unknown>;
-  /** Null to use the ranking model of the base if it answers. */ rerank?: boolean | null;
-  min_score?: number;
+  /** Conditions on documents, such as `{"year": {"gte": 2024}, "document": {"prefix": "hr/"}}`. */ filter?: Record<string, unknown>;
+  /** Whether the rerank model ranks the hits; null to use the base's rerank model if it runs. */ rerank?: boolean | null;
+  /** Hits with a lower score are left out. */ min_score?: number;
   query: string;
-  rerank_model?: string | null;
-  /** Whether the answer says how its hits came about: ranks in each list, what was dropped, times. */ explain?: boolean;
+  /** Uid of the rerank model, in place of the base's. */ rerank_model?: string | null;
+  /** Whether the answer explains its hits: ranks in each list, dropped candidates, durations. */ explain?: boolean;
   knowledge_bases: string[];
 }
 
 /** Answer of `GET /v1/metrics/series`. */
 export interface SeriesList {
   object: "list";
-  /** Unix time at which the first step begins. */ since: number;
-  /** Seconds of a step. */ step: number;
-  /** How many steps there are, also without any series. */ steps: number;
-  /** The series that have a value; others are left out. */ data: FigureSeries[];
+  /** Unix time in seconds at which the first step begins. */ since: number;
+  /** Length of a step in seconds. */ step: number;
+  /** Number of steps, also if there are no series. */ steps: number;
+  /** The series that have at least one value. */ data: FigureSeries[];
 }
 
-/** One event of `GET /v1/metrics/series?follow=true`: steps that are complete, in the order of time without a gap. */
+/** An event of `GET /v1/metrics/series?follow=true`: complete steps, in order of time, without gaps between events. */
 export interface SeriesNews {
-  /** The Unix time after these steps, which is the `id` of the server-sent event, too. */ id: string;
-  /** Unix time at which the first step begins; that of the next event is the end of the last one. */ since: number;
-  /** Seconds of a step; the same in all events of a stream. */ step: number;
-  /** How many steps there are. */ steps: number;
-  /** The series that have a value in these steps; others are left out. */ data: FigureSeries[];
+  /** Unix time at the end of these steps, which is also the `id` of the server-sent event. */ id: string;
+  /** Unix time in seconds at which the first step begins; the next event begins where this one ends. */ since: number;
+  /** Length of a step in seconds; it does not change within a stream. */ step: number;
+  /** Number of steps. */ steps: number;
+  /** The series that have at least one value in these steps. */ data: FigureSeries[];
 }
 
 /** Answer of `GET /` to programs. */
@@ -3442,13 +3460,13 @@ export interface ServerName {
   documentation: string;
 }
 
-/** Everything of the reader's topics as it is now; a topic that the reader did not ask for is null. */
+/** The present state of every topic that the reader follows; other topics are null. */
 export interface ServerSnapshot {
   /** As `GET /v1/models` lists them. */ models: ModelInfo[] | null;
   replicas: ModelReplicas[] | null;
   progress: ModelProgress[] | null;
   downloads: DownloadInfo[] | null;
-  /** The newest hundred that the caller sees, as `GET /v1/jobs` lists them. */ jobs: JobInfo[] | null;
+  /** The newest hundred jobs that the caller may see, as `GET /v1/jobs` lists them. */ jobs: JobInfo[] | null;
   gauges: Gauges | null;
 }
 
@@ -3463,16 +3481,17 @@ export interface ServerVersion {
   version: string;
 }
 
-/** A session of a browser. Its token is in the browser's cookie only. */
+/** A browser session. Its token is only in the browser's cookie. */
 export interface SessionInfo {
   id: string;
-  /** With whose rights it was begun: those of a user, of an API key, or of anybody, on a server that requires no key. */ kind: "user" | "key" | "local";
-  /** Whether it is the session of this request. */ current: boolean;
-  /** Unix time. */ created_at: number;
-  /** Unix time. */ last_used_at: number;
-  /** Unix time at which it ends, however much it is used. */ expires_at: number;
-  /** The browser, by its own words. */ user_agent: string;
-  /** IP address from which it was begun. */ address: string;
+  /** Whose rights the session has: those of a `user`, of an API `key`, or of any `local` caller on a server that requires no key. */
+  kind: "user" | "key" | "local";
+  /** Whether this request was sent in the session. */ current: boolean;
+  /** Unix time in seconds. */ created_at: number;
+  /** Unix time in seconds. */ last_used_at: number;
+  /** Unix time in seconds at which the session ends, even if it is in use. */ expires_at: number;
+  /** The browser's `User-Agent` header. */ user_agent: string;
+  /** IP address from which the session was created. */ address: string;
 }
 
 /** Answer of `GET /v1/auth/sessions`: the caller's own sessions, the most recently used first. */
@@ -3481,23 +3500,23 @@ export interface SessionList {
   data: SessionInfo[];
 }
 
-/** Body of `POST /v1/auth/sessions`: a name and password, or an API key, or nothing where no key is required. */
+/** Body of `POST /v1/auth/sessions`: a username with password, or an API key, or nothing where no key is required. */
 export interface SessionRequest {
   username?: string | null;
-  /** Sent with `username`. */ password?: string | null;
-  /** An API key, whose rights the session has. */ api_key?: string | null;
+  /** Password of `username`. */ password?: string | null;
+  /** An API key, whose rights the session gets. */ api_key?: string | null;
 }
 
-/** One setting of the server. */
+/** A setting of the server. */
 export interface SettingInfo {
   name: string;
-  /** The environment variable that sets it, when the server starts. */ variable: string;
+  /** The environment variable that sets it when the server starts. */ variable: string;
   description: string;
-  /** What is in force; null for secrets. */ value: unknown;
+  /** The present value; null for secrets. */ value: unknown;
   default: unknown;
-  /** Whether it was given, by its variable or on the command line. */ is_set: boolean;
-  /** Whether its value is never shown. */ secret: boolean;
-  /** JSON Schema of its values. */ value_schema: Record<string, unknown>;
+  /** Whether the value was set, by the environment variable, a file or the command line. */ is_set: boolean;
+  /** Whether the value is never shown. */ secret: boolean;
+  /** JSON Schema of the value. */ value_schema: Record<string, unknown>;
 }
 
 /** Answer of `GET /v1/server/settings`, in the order of the manual. */
@@ -3506,21 +3525,21 @@ export interface SettingList {
   data: SettingInfo[];
 }
 
-/** What one setting reached. */
+/** The measures of one search setting. */
 export interface SettingResult {
   mode: "hybrid" | "lexical" | "vector";
   /** Whether the rerank model ranks the hits. */ rerank: boolean;
-  /** In place of the base's. */ rerank_model: string | null;
-  min_score: number;
+  /** Uid of the rerank model, in place of the base's. */ rerank_model: string | null;
+  /** Hits with a lower score are left out. */ min_score: number;
   measures: RunMeasures;
-  /** Median time of a search. */ milliseconds: number;
-  /** Questions for which the search failed; they count in no measure. */ failed: number;
+  /** Median duration of a search in milliseconds. */ milliseconds: number;
+  /** Number of questions for which the search failed; they count in no measure. */ failed: number;
 }
 
-/** The first event of a reader that has seen nothing, or that has missed more than the server keeps. */
+/** The first event for a new reader, and for one that has missed more events than the server keeps. */
 export interface SnapshotEvent {
-  /** `EPOCH-NUMBER`, which is the `id` of the server-sent event, too. The epoch differs in every run of the server. */ id: string;
-  /** Unix time. */ at: number;
+  /** `EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch. */ id: string;
+  /** Unix time in seconds. */ at: number;
   topic: "snapshot";
   type: "snapshot";
   data: ServerSnapshot;
@@ -3534,7 +3553,7 @@ export interface SourcesEvent {
   rerank_model: string | null;
 }
 
-/** One size and format of a family. A registered one has the fields that were sent, too. */
+/** One size and format of a family. A registered one also has all fields that were sent. */
 export interface SpecRecord {
   model_format: string | null;
   model_size_in_billions: number | string | null;
@@ -3558,7 +3577,7 @@ export interface SpeechRequest {
 
 /** Body of `POST …/evaluations/{set}/runs`. */
 export interface StartRun {
-  /** What to measure; if empty, every mode that the base has, and its rerank model. */ settings?: RunSettingBody[];
+  /** Search settings to measure; if empty, each search mode of the base, and its rerank model. */ settings?: RunSettingBody[];
 }
 
 /** Split a file into chunks of these sizes. */
@@ -3567,25 +3586,25 @@ export interface StaticChunking {
   static: StaticSizes;
 }
 
-/** Sizes in tokens, of which each counts as four characters. */
+/** Sizes of chunks in tokens; a token counts as four characters. */
 export interface StaticSizes {
   max_chunk_size_tokens: number;
   /** At most half of `max_chunk_size_tokens`. */ chunk_overlap_tokens: number;
 }
 
-/** Sizes in tokens, of which each counts as four characters. */
+/** Sizes of chunks in tokens; a token counts as four characters. */
 export interface StaticSizesInfo {
   max_chunk_size_tokens: number;
   chunk_overlap_tokens: number;
 }
 
-/** When the files of a store are deleted. */
+/** When a vector store expires. */
 export interface StoreExpiry {
   anchor: "last_active_at";
-  /** Days after its last use. */ days: number;
+  /** Days after the store was last used. */ days: number;
 }
 
-/** Answer of `GET …/files/{file_id}/content`: the text that was read from the file; no item before it is indexed. */
+/** Answer of `GET …/files/{file_id}/content`: the text of the file; empty until it is indexed. */
 export interface StoreFileContent {
   object: "vector_store.file_content.page";
   data: StoreText[];
@@ -3606,12 +3625,12 @@ export interface StoreFileError {
   message: string;
 }
 
-/** A document of a knowledge base as a file of a vector store. */
+/** A document of a knowledge base, described as a file of a vector store. */
 export interface StoreFileInfo {
-  /** Of the stored file; of a document that was not made of one, an id of its own. */ id: string;
+  /** Id of the stored file; a document that was not made from one has an id of its own. */ id: string;
   object: "vector_store.file";
-  /** Unix time. */ created_at: number;
-  usage_bytes: number;
+  /** Unix time in seconds. */ created_at: number;
+  /** Size of the file in bytes. */ usage_bytes: number;
   vector_store_id: string;
   status: "in_progress" | "completed" | "failed" | "cancelled";
   last_error: StoreFileError | null;
@@ -3628,7 +3647,7 @@ export interface StoreFilePage {
   has_more: boolean;
 }
 
-/** A chunk that was found. */
+/** A chunk that a search found. */
 export interface StoreHit {
   file_id: string;
   filename: string;
@@ -3639,23 +3658,23 @@ export interface StoreHit {
 
 /** Body of `POST /v1/vector_stores/{vector_store_id}/search`. */
 export interface StoreSearch {
-  /** A question or key words; several are searched each, and their hits are ranked together. */ query: string | string[];
+  /** A question or key words. Several are searched one by one, and their hits are ranked together. */ query: string | string[];
   filters?: ComparisonFilter | CompoundFilter | null;
   max_num_results?: number;
   ranking_options?: RankingOptions | null;
-  /** Accepted and not needed: a question is searched as it is, by words and by meaning. */ rewrite_query?: boolean;
+  /** Accepted without effect: questions are searched as they are, by words and by meaning. */ rewrite_query?: boolean;
 }
 
 /** Answer of a search of a vector store. */
 export interface StoreSearchAnswer {
   object: "vector_store.search_results.page";
-  /** What was searched for. */ search_query: string[];
+  /** The queries that were searched. */ search_query: string[];
   data: StoreHit[];
   has_more: boolean;
   next_page: string | null;
 }
 
-/** A text. */
+/** A piece of text. */
 export interface StoreText {
   type: "text";
   text: string;
@@ -3668,7 +3687,7 @@ export interface StreamOptions {
   include_obfuscation?: boolean | null;
 }
 
-/** Answer of routes that do something and return nothing else. */
+/** Answer of routes that return no data. */
 export interface SuccessResult {
   result: boolean;
 }
@@ -3684,7 +3703,7 @@ export interface SupportedArchitectures {
   generate: string[];
 }
 
-/** Answer of `GET /v1/cluster/system_settings`: what is in force. It is set by `MODELYARD_*` and not over HTTP. */
+/** Answer of `GET /v1/cluster/system_settings`: present values. They are set by variables `MODELYARD_*`, not over HTTP. */
 export interface SystemSettings {
   download_source: string;
   hf_endpoint: string;
@@ -3695,7 +3714,7 @@ export interface SystemSettings {
   model_download_workers: number;
 }
 
-/** What a classifier makes of one text. */
+/** The classes of one text. */
 export interface TextClass {
   index: number;
   label: string | null;
@@ -3706,13 +3725,13 @@ export interface TextClass {
   safe_labels?: string[] | null;
 }
 
-/** A text. */
+/** A content part that is text. */
 export interface TextContent {
   type: "text";
   text: string;
 }
 
-/** One of the texts that continue a prompt. */
+/** One of the alternative texts that continue a prompt. */
 export interface TextReplyChoice {
   index: number;
   text: string;
@@ -3726,13 +3745,13 @@ export interface TokenEvent {
   text: string;
 }
 
-/** Body of `POST /v1/convert_ids_to_tokens`. `input` is token ids, or lists of them; ids may be spelled as text. */
+/** Body of `POST /v1/convert_ids_to_tokens`. `input` is a token id or lists of them; ids may be written as strings. */
 export interface TokenIdsRequest {
   model: string;
   input: number | string | (number | string | (number | string)[])[];
 }
 
-/** Tokens that a request took. */
+/** Numbers of tokens of a request and its answer. */
 export interface TokenUsage {
   prompt_tokens: number;
   total_tokens: number;
@@ -3749,7 +3768,7 @@ export interface TokenizeReply {
   token_strs?: string[] | null;
 }
 
-/** Body of `POST /tokenize`: a text, or a conversation, which goes through the model's chat template. */
+/** Body of `POST /tokenize`: a text, or a conversation, to which the model's chat template is applied. */
 export interface TokenizeRequest {
   model: string;
   prompt?: string;
@@ -3764,7 +3783,7 @@ export interface TokenizeRequest {
   chat_template_kwargs?: Record<string, unknown> | null;
 }
 
-/** Answer of `POST /token`: a token to work with, and one to get the next with. */
+/** Answer of `POST /token`: an access token for requests, and a refresh token that obtains the next one. */
 export interface Tokens {
   access_token: string;
   refresh_token: string;
@@ -3774,16 +3793,16 @@ export interface Tokens {
 
 /** A tool that a model can call. */
 export interface ToolInfo {
-  /** Its name for models. */ name: string;
+  /** Name of the tool, by which models call it. */ name: string;
   description: string;
-  /** JSON Schema of its arguments. */ parameters: Record<string, unknown>;
+  /** JSON Schema of the arguments. */ parameters: Record<string, unknown>;
 }
 
 /** Answer of `GET /v1/server/tools`. */
 export interface ToolList {
   object: "list";
   data: ToolInfo[];
-  /** Names of the search engines that are configured and that the key may use, for answers from the web. */ search_engines: string[];
+  /** Names of the web search engines that are configured and that the key may use. */ search_engines: string[];
 }
 
 /** Answer of `POST /v1/audio/transcriptions` and `/v1/audio/translations` as JSON. */
@@ -3796,7 +3815,7 @@ export interface Transcription {
   words?: Record<string, unknown>[] | null;
 }
 
-/** Answer of `GET /v1/cluster/ui_config`: which of Xinference's companions there are. */
+/** Answer of `GET /v1/cluster/ui_config`: which of Xinference's optional components exist. */
 export interface UiConfig {
   cluster_name: string;
   grafana_url: string;
@@ -3815,20 +3834,20 @@ export interface Unindexed {
 
 /** Body of `POST /v1/unload_lora_adapter`. */
 export interface UnloadAdapterRequest {
-  /** The adapter's name. */ lora_name: string;
+  /** Name of the adapter to unload. */ lora_name: string;
 }
 
-/** A file that arrives in parts. */
+/** A file that is uploaded in parts. */
 export interface UploadInfo {
   id: string;
   object: "upload";
-  bytes: number;
-  /** Unix time. */ created_at: number;
-  /** Unix time until which parts are accepted. */ expires_at: number;
+  /** Size in bytes that the complete file will have. */ bytes: number;
+  /** Unix time in seconds. */ created_at: number;
+  /** Unix time in seconds until which parts are accepted. */ expires_at: number;
   filename: string;
   purpose: string;
   status: "pending" | "completed" | "cancelled" | "expired";
-  /** The file that was made of its parts. */ file: FileInfo | null;
+  /** The complete file; null until the upload is completed. */ file: FileInfo | null;
 }
 
 /** A part of an upload. */
@@ -3847,36 +3866,36 @@ export interface Uploaded {
   failed: Record<string, string>;
 }
 
-/** A document at a URL. */
+/** A document to fetch from a URL. */
 export interface UrlDocument {
   url: string;
-  /** The document's name; made of the URL if left out, such as `example.com/docs/guide.html`. */ name?: string | null;
+  /** Name of the document; if left out, it is made from the URL, such as `example.com/docs/guide.html`. */ name?: string | null;
   metadata?: Record<string, unknown>;
 }
 
-/** Requests and tokens of one day, key or user, and model, or the sum of those that `by` does not name. */
+/** Requests and tokens of one day, one key or user, and one model; dimensions that `by` does not name are summed. */
 export interface UsageEntry {
-  /** Such as `2026-11-29`, in UTC; null unless `by` has `day`. */ day: string | null;
-  /** Id of the API key; null without keys, for users who logged in, and unless `by` has `key`. */ key: string | null;
+  /** Day in UTC, such as `2026-11-29`; null unless `by` names `day`. */ day: string | null;
+  /** Id of the API key; null for users, where no key is required, and unless `by` names `key`. */ key: string | null;
   key_name: string | null;
-  /** Name of the user who logged in; null for API keys, without keys, and unless `by` has `user`. */ user: string | null;
-  /** Empty for requests that were refused before their model was found, and unless `by` has `model`. */ model: string;
-  requests: number;
-  /** Requests that ended with an error; a client that disconnects is none. */ errors: number;
-  tokens_in: number;
-  tokens_out: number;
-  /** Tokens of prompts that an engine had computed before; they are part of `tokens_in`. */ tokens_cached: number;
+  /** Name of the user; null for API keys, where no key is required, and unless `by` names `user`. */ user: string | null;
+  /** Name of the model; empty for requests that were refused before their model was known, and unless `by` names `model`. */ model: string;
+  /** Number of requests. */ requests: number;
+  /** Number of requests that ended with an error; a client that disconnects does not count as one. */ errors: number;
+  /** Tokens of prompts. */ tokens_in: number;
+  /** Tokens of answers. */ tokens_out: number;
+  /** Tokens of prompts that an engine had computed before; they are included in `tokens_in`. */ tokens_cached: number;
 }
 
 /** Answer of `GET /v1/usage`, newest day first. */
 export interface UsageList {
   object: "list";
   data: UsageEntry[];
-  /** Whether there are more rows than `limit`. */ has_more: boolean;
-  /** What `after` takes for the page behind this one; null if this is the last. */ next: string | null;
+  /** Whether there is a further page. */ has_more: boolean;
+  /** Value of `after` for the next page; null on the last page. */ next: string | null;
 }
 
-/** A person who may log in. */
+/** A user, who logs in with a name and a password. */
 export interface UserInfo {
   id: number;
   username: string;
@@ -3888,14 +3907,14 @@ export interface UserInfo {
 /** Answer of `GET /v1/admin/users`, oldest first. */
 export interface UserList {
   object: "list";
-  has_more: boolean;
-  /** What `after` takes for the page behind this one; null if this is the last. It stays valid if rows are deleted. */ next: string | null;
+  /** Whether there is a further page. */ has_more: boolean;
+  /** Value of `after` for the next page; null on the last page. It stays valid if rows are deleted. */ next: string | null;
   data: UserInfo[];
 }
 
 /** Body of `PATCH /v1/admin/users/{name}`. */
 export interface UserPatch {
-  /** What this person may do from the next request on, in present logins, too. */ scopes: string[];
+  /** New scopes of the user, which hold from the next request on, also for sessions that exist. */ scopes: string[];
 }
 
 /** Body of `POST /v1/admin/users`. */
@@ -3912,19 +3931,19 @@ export interface VectorStoreDeleted {
   deleted: true;
 }
 
-/** A knowledge base as a vector store. */
+/** A knowledge base, described as a vector store. */
 export interface VectorStoreInfo {
-  /** Stays when the base is renamed. */ id: string;
+  /** Id of the store, which does not change when its base is renamed. */ id: string;
   object: "vector_store";
-  /** Unix time. */ created_at: number;
-  /** Of the knowledge base. */ name: string;
+  /** Unix time in seconds. */ created_at: number;
+  /** Name of the knowledge base. */ name: string;
   description: string;
-  /** Size of its files. */ usage_bytes: number;
+  /** Size of its files in bytes. */ usage_bytes: number;
   file_counts: FileCounts;
   status: "expired" | "in_progress" | "completed";
   expires_after: Required<StoreExpiry> | null;
-  /** Unix time. */ expires_at: number | null;
-  /** Unix time. */ last_active_at: number;
+  /** Unix time in seconds; null if the store does not expire. */ expires_at: number | null;
+  /** Unix time in seconds at which the store was last used. */ last_active_at: number;
   metadata: Record<string, string>;
 }
 
@@ -3937,12 +3956,12 @@ export interface VectorStorePage {
   has_more: boolean;
 }
 
-/** Body of `POST /v1/models/instance`. Keys that are not listed here are those of `POST /v1/models`. */
+/** Body of `POST /v1/models/instance`. Further keys are those of `POST /v1/models`. */
 export interface VersionLaunchRequest {
-  /** `<name>--<size>B--<format>--<quantization>`, as the listing of versions has it. */ model_version: string;
+  /** `<name>--<size>B--<format>--<quantization>`, as `GET /v1/models/{type}/{name}/versions` lists it. */ model_version: string;
   /** Name under which the model will answer; the model's name if left out. */ model_uid?: string | null;
   /** `LLM`, `embedding`, `rerank`, `image`, `audio` or `video`. */ model_type?: string | null;
-  /** The best that fits if left out. */ model_engine?: string | null;
+  /** Name of the engine; if left out, the best one that can run the model. */ model_engine?: string | null;
   /** Number of replicas. */ replica?: number;
   /** GPUs per replica: a number, `auto`, or null for none. */ n_gpu?: number | string | null;
   /** Settings per replica. */ replica_config?: Record<string, unknown>[] | null;
@@ -3955,7 +3974,7 @@ export interface VideoRequest {
   n?: number | null;
 }
 
-/** One engine's environment in `GET /v1/virtualenvs`. */
+/** An engine's virtual environment in `GET /v1/virtualenvs`. */
 export interface VirtualEnvironment {
   model_name: string | null;
   model_engine: string;
@@ -3972,7 +3991,7 @@ export interface VirtualEnvironmentList {
   list: VirtualEnvironment[];
 }
 
-/** Answer of `POST /v1/audio/embeddings`, a path of Xinference: the vector of a voice. */
+/** Answer of `POST /v1/audio/embeddings`, Xinference's route: the vector of a voice. */
 export interface VoiceEmbedding {
   embedding: number[];
   object?: string | null;
@@ -3980,13 +3999,13 @@ export interface VoiceEmbedding {
   dimensions?: number | null;
 }
 
-/** One machine in `GET /v1/workers`. */
+/** A machine and its models in `GET /v1/workers`. */
 export interface WorkerModels {
   "work-ip": string;
   models: Record<string, ModelInfo>;
 }
 
-/** One machine in `GET /status`. */
+/** A machine in `GET /status`. */
 export interface WorkerStatus {
   update_time: number;
   failure_remaining_count: number;
