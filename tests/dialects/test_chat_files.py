@@ -138,3 +138,13 @@ def test_stored_files_are_their_owners(guarded: Live) -> None:
     assert number in failure(post(guarded, part, model="fake", headers=other), 404, "file_not_found")
     assert "files:read" in failure(post(guarded, part, model="fake", headers=bearer("models:read")), 403)
     assert post(guarded, FILE, model="fake", headers=bearer("models:read")).status_code == 200
+
+
+def test_requests_from_inside_have_files_too(served: Served) -> None:
+    """Such as those of generations and batches."""
+    body = {"model": "script", "messages": [{"role": "user", "content": [FILE, TEXT]}]}
+    begun = served.live.http.post("/v1/generations", json={"url": CHAT, "body": body})
+    assert begun.status_code == 200, begun.text
+    events = served.live.http.get(f"/v1/generations/{begun.json()['id']}/events").text
+    assert "ok" in events
+    assert served.upstream.bodies[0]["messages"][0]["content"][0]["text"] == DOCUMENT

@@ -77,6 +77,8 @@ class Database:
             event.listen(self._reader, "connect", _set_pragmas)
         self._readers = ThreadPoolExecutor(READERS, "database")
         self._writer = ThreadPoolExecutor(1, "database-writer")
+        self._kept: Connection | None = None
+        """The connection of the last write, which only the thread of writes uses."""
         self.reserve = None if path is None else Reserve(Path(f"{path}-reserve"))
         """Disk space for deletions, for an SQLite file."""
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
@@ -137,7 +139,7 @@ class Database:
         """
         with _translated(self.url):
             if self._reader is not None:
-                return await asyncio.get_running_loop().run_in_executor(self._writer, _write, self._reader, work)
+                return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, self._reader, work)
             async with self.engine.begin() as connection:
                 if self._sqlite:
                     await connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -189,9 +191,24 @@ class Database:
         """Close every connection."""
         self._readers.shutdown()
         self._writer.shutdown()
+        if self._kept is not None:
+            self._kept.close()
         if self._reader is not None:
             self._reader.dispose()
         await self.engine.dispose()
+
+    def _write(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        """Write in the thread of writes, by the connection of the last write unless that has failed."""
+        connection, self._kept = self._kept or engine.connect(), None
+        try:
+            with connection.begin():
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                found = work(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._kept = connection
+        return found
 
     def _checked(self, connection: Connection) -> str | None:
         """The schema of the database. Raises `DatabaseUnavailable` if a newer version made it."""
@@ -230,12 +247,6 @@ def _read(engine: Engine, work: Callable[[Connection], T]) -> T:
         return work(connection)
 
 
-def _write(engine: Engine, work: Callable[[Connection], T]) -> T:
-    with engine.begin() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        return work(connection)
-
-
 def retried(write: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Decorate a function that writes in one transaction: it is called again if it raised `ChangedMeanwhile`.
 
@@ -264,7 +275,7 @@ def _translated(url: URL) -> Iterator[None]:
     where = url.render_as_string(hide_password=True)
     try:
         yield
-    except (IntegrityError, StaleDataError, NoResultFound) as error:
+    except (IntegrityError, sqlite3.IntegrityError, StaleDataError, NoResultFound) as error:
         raise ChangedMeanwhile from error
     except DataError:
         raise  # an error of the caller, not of the database

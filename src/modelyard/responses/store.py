@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import msgspec
-from sqlalchemy import Connection, Label, Table, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, Label, Table, bindparam, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -22,6 +22,7 @@ from modelyard.core.errors import (
     ThreadNotFound,
     ThreadTooLarge,
 )
+from modelyard.db.inserts import RowInsert
 from modelyard.db.response_tables import ResponseRow, ThreadRow
 from modelyard.db.session import Database, retried
 from modelyard.responses import threads
@@ -41,8 +42,7 @@ from modelyard.responses.types import (
     ThreadPlace,
 )
 
-RESPONSES = cast("Table", ResponseRow.__table__)
-ADD_RESPONSE = insert(RESPONSES)
+ADD_RESPONSE = RowInsert(cast("Table", ResponseRow.__table__))
 
 
 def _joined(upto: InstrumentedAttribute[int]) -> Label[str | None]:
@@ -129,28 +129,29 @@ class ResponseStore:
     @retried
     async def add(self, owner: Owner, new: NewResponse, *, background: bool = False) -> None:
         """Store a response that has ended, or one that the server answers in the background."""
-        row = await self.database.write(lambda connection: self._add(connection, owner, new, background))
-        self.quotas.add(owner.id, _bytes_of(row, new.input, new.body))
+        size = await self.database.write(lambda connection: self._add(connection, owner, new, background))
+        self.quotas.add(owner.id, _bytes_of(size, new.input, new.body))
 
-    def _add(self, connection: Connection, owner: Owner, new: NewResponse, background: bool) -> ResponseRow:
-        row = ResponseRow(
-            id=str(new.body["id"]),
-            owner=owner.id,
-            status=str(new.body["status"]),
-            background=background,
-            created_at=float(new.body["created_at"]),
-            expires_at=time.time() + self.limits.keep_seconds,
-        )
+    def _add(self, connection: Connection, owner: Owner, new: NewResponse, background: bool) -> int:
+        """Insert a response; returns the bytes of its row."""
         place = new.context.place
-        if row.status not in UNENDED:
-            _write(connection, row, new.body, new.input, place)
-        else:
+        begun: Json = {"thread_id": None, "input_start": 0}
+        if new.body["status"] in UNENDED and place.thread is not None:
             thread = select(threads.THREADS.c.id).where(threads.THREADS.c.id == place.thread).with_for_update()
-            present = place.thread is not None and connection.execute(thread).first() is not None
-            row.thread_id, row.input_start = (place.thread, place.length) if present else (None, 0)
-            _write(connection, row, new.body, new.input, None)
-        connection.execute(ADD_RESPONSE, {column.key: getattr(row, column.key) for column in RESPONSES.columns})
-        return row
+            if connection.execute(thread).first() is not None:
+                begun = {"thread_id": place.thread, "input_start": place.length}
+        row: Json = {
+            "id": new.body["id"],
+            "owner": owner.id,
+            "status": new.body["status"],
+            "background": background,
+            "created_at": float(new.body["created_at"]),
+            "expires_at": time.time() + self.limits.keep_seconds,
+            **begun,
+            **_written(connection, owner.id, new.body, new.input, place),
+        }
+        ADD_RESPONSE(connection, [row])
+        return int(row["size"])
 
     @retried
     async def begun(self, name: str) -> None:
@@ -170,12 +171,14 @@ class ResponseStore:
             place, thread = ThreadPlace(row.thread_id, row.input_start), row.thread_id
             freed: Freed = Counter({row.owner: row.size})
             row.status = str(body["status"])
-            await session.run_sync(_write, row, body, items, place)
+            written = await session.run_sync(_written, row.owner, body, items, place)
+            for column, value in ({"thread_id": None, "input_start": 0} | written).items():
+                setattr(row, column, value)
             await session.flush()
             if thread is not None and thread != row.thread_id:
                 freed += await threads.trim(session, thread)
         self.quotas.free(freed)
-        self.quotas.add(row.owner, _bytes_of(row, items, body))
+        self.quotas.add(row.owner, _bytes_of(row.size, items, body))
 
     async def unended(self, age: float = 0.0) -> list[str]:
         """The ids of all responses that have not ended, and were created at least `age` seconds ago."""
@@ -256,35 +259,36 @@ def _end_of_conversation(connection: Connection, owner: Owner, name: str, limit:
     return ThreadPlace(name, row.length), row.items
 
 
-def _write(
-    connection: Connection | Session,
-    row: ResponseRow,
-    body: Json,
-    items: Sequence[StoredItem],
-    place: ThreadPlace | None,
-) -> None:
-    """Give a row its response, whose items go behind a place if there is one and the response has an answer."""
-    if place is not None and row.status in ANSWERED:
-        output = stored(body["output"])
-        join = body.get("conversation") is not None
-        first = threads.append(connection, row.owner, place, [*items, *output], join=join)
-        row.thread_id, row.input_start = first.thread, first.length
-        row.output_start = first.length + len(items)
-        row.output_end = row.output_start + len(output)
-        row.body, row.input = msgspec.json.encode({**body, "output": []}), b"[]"
-    else:
-        if place is not None:
-            row.thread_id, row.input_start = None, 0
-        row.body, row.input = msgspec.json.encode(body), bytes(raw_array(items))
-        row.output_start = row.output_end = 0
-    row.size = len(row.body) + len(row.input)
+def _written(
+    connection: Connection | Session, owner: str, body: Json, items: Sequence[StoredItem], place: ThreadPlace
+) -> Json:
+    """The columns of a response with what it says; if it has an answer, its items go behind a place.
+
+    Of a response without one, `thread_id` and `input_start` are not among them.
+    """
+    if body["status"] not in ANSWERED:
+        data, own = msgspec.json.encode(body), bytes(raw_array(items))
+        return {"body": data, "input": own, "output_start": 0, "output_end": 0, "size": len(data) + len(own)}
+    output = stored(body["output"])
+    first = threads.append(connection, owner, place, [*items, *output], join=body.get("conversation") is not None)
+    start = first.length + len(items)
+    data = msgspec.json.encode({**body, "output": []})
+    return {
+        "thread_id": first.thread,
+        "input_start": first.length,
+        "output_start": start,
+        "output_end": start + len(output),
+        "body": data,
+        "input": b"[]",
+        "size": len(data) + len(b"[]"),
+    }
 
 
-def _bytes_of(row: ResponseRow, items: Sequence[StoredItem], body: Json) -> int:
-    """About as many bytes as a response takes with its items in a thread."""
-    if row.status not in ANSWERED:
-        return row.size
-    return row.size + sum(item.size for item in items) + len(msgspec.json.encode(body.get("output")))
+def _bytes_of(size: int, items: Sequence[StoredItem], body: Json) -> int:
+    """About as many bytes as a response takes with its items in a thread; `size` are those of its row."""
+    if body["status"] not in ANSWERED:
+        return size
+    return size + sum(item.size for item in items) + len(msgspec.json.encode(body.get("output")))
 
 
 def _page_of(items: Sequence[StoredItem], after: str | None, limit: int, ascending: bool) -> ItemPage | None:

@@ -23,7 +23,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -33,12 +32,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from modelyard.core.access import Owner
+from modelyard.db.inserts import RowInsert
 from modelyard.db.owners import owned
 from modelyard.db.response_tables import ResponseItemRow, ResponseRow, ThreadRow
 from modelyard.responses.types import UNENDED, Freed, ItemPage, StoredItem, ThreadPlace
 
 THREADS, ITEMS = cast("Table", ThreadRow.__table__), cast("Table", ResponseItemRow.__table__)
-BEGIN, ADD_ITEMS = insert(THREADS), insert(ITEMS)
+BEGIN = RowInsert(THREADS)
+ADD_ITEMS = RowInsert(ITEMS, "id", "thread_id", "position", "json", "hidden", "size")
 NOTHING: Mapping[str, object] = {
     "conversation": False,
     "details": {},
@@ -179,14 +180,14 @@ def append(
         for number, item in enumerate(items)
     ]
     if values:
-        connection.execute(ADD_ITEMS, values)
+        ADD_ITEMS(connection, values)
     return first
 
 
 def _begun(connection: Connection | Session, owner: str, **values: object) -> ThreadPlace:
     """The beginning of a new thread, which is no conversation."""
     name = f"thr_{secrets.token_hex(16)}"
-    connection.execute(BEGIN, {**NOTHING, "id": name, "owner": owner, "created_at": time.time(), **values})
+    BEGIN(connection, [{**NOTHING, "id": name, "owner": owner, "created_at": time.time(), **values}])
     return ThreadPlace(name)
 
 
