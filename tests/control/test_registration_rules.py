@@ -237,6 +237,24 @@ def test_names_of_files_are_cut_where_file_systems_end(folder: Path) -> None:
     assert files.write(LLM, "x" * 197, {}).name == f"{long[0].stem}-3.json"
 
 
+def test_files_are_written_and_removed_for_good_and_nothing_stays_open(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, synced, sync = RegistrationFiles(folder), [], os.fsync
+
+    def noting(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    before = os.listdir("/proc/self/fd")
+    path = files.write(LLM, "x", {})
+    assert len(synced) == 2 and synced[0].parent == synced[1] == folder, "the file, then its name in the folder"
+    files.remove(path)
+    assert synced[2:] == [folder] and os.listdir(folder) == []
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
 def test_a_family_that_could_not_be_written_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = RegistrationFiles(folder)
     files.write(LLM, "good", {})

@@ -267,7 +267,7 @@ def unflowed(text: str, deletes: bool) -> str:
 def uudecoded(lines: str) -> bytes:
     """Decode uuencoded lines; damaged ones are dropped."""
     found = []
-    for line in lines.split("\n"):
+    for line in filter(None, lines.split("\n")):  # an empty one would become 32 bytes
         with suppress(binascii.Error):
             found.append(binascii.a2b_uu(line))
     return b"".join(found)
