@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.knowledge.search.fusion import MIDDLE, RELEVANT, Weights, usual, weighed
+from modelyard.knowledge.search.fusion import MIDDLE, RELEVANT, WeighedChunk, Weights, behind, usual, weighed
 from modelyard.knowledge.types import Matches
 from modelyard.protocol.hits import Scores
 
@@ -61,6 +61,13 @@ def test_more_of_either_never_lowers_a_score(
 )
 def test_the_middle_is_relevant_in_every_mode(weights: Weights, lexical: float | None, similarity: float) -> None:
     assert score(weights, lexical, similarity) == pytest.approx(RELEVANT)
+
+
+def test_chunks_behind_others_count_no_more_than_these() -> None:
+    found = {number: WeighedChunk(None, None, odds) for number, odds in [(1, 3.0), (2, 0.5), (3, 1.0), (4, -2.0)]}
+    ranked = behind(found, {2, 3})
+    assert [(number, each.odds) for number, each in ranked.items()] == [(3, 1.0), (2, 0.5), (1, 0.5), (4, -2.0)]
+    assert list(behind(found, ())) == [1, 3, 2, 4]
 
 
 def test_a_weight_of_0_leaves_vectors_out() -> None:

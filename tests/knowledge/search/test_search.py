@@ -139,6 +139,27 @@ def test_vectors_find_what_words_do_not(settings: Settings) -> None:
     searching(settings, Models(), work, embedding_model="letters")
 
 
+def test_chunks_with_the_code_of_a_query_go_before_those_that_vectors_prefer(settings: Settings) -> None:
+    class Mistaken(Models):
+        async def embed(self, model: str, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+            return [[-1.0, 0.1] if "seal" in text else [1.0, 0.1] for text in texts]
+
+    async def work(knowledge: KnowledgeService, base: KnowledgeBase) -> None:
+        for text in (f"A seal of the MX2104 {'and much else ' * 50}", "MX 2104", "Two pumps", "A valve", "A seal"):
+            await knowledge.edits.add_chunk(base, "a.txt", text)
+        base = await knowledge.bases.get("b")
+        first, second, *_ = (await find(knowledge, base, "MX-2104")).hits
+        assert first.text.startswith("A seal of the MX2104") and second.text == "MX 2104"
+        assert first.score >= second.score and second.scores.similarity is not None
+        assert second.scores.similarity > (first.scores.similarity or 0)
+        [alone] = (await find(knowledge, base, "MX-2104", k=1)).hits
+        assert alone.chunk_id == first.chunk_id
+        for several in ("the MX-2104", "MX-2104 E13"):
+            assert (await find(knowledge, base, several)).hits[0].text == "MX 2104", "no hit has all codes"
+
+    searching(settings, Mistaken(), work, embedding_model="letters")
+
+
 def test_a_model_that_does_not_answer_leaves_the_words(settings: Settings) -> None:
     models = Ranking()
 

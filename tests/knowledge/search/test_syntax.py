@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelyard.knowledge.search.syntax import is_identifier, parse
+from modelyard.knowledge.search.syntax import codes, fold, is_identifier, parse
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,31 @@ def test_which_texts_are_admitted(query: str, text: str, admitted: bool) -> None
 )
 def test_identifiers(query: str, identifier: bool) -> None:
     assert is_identifier(query) is identifier
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "found"),
+    [
+        ("MX-2104", "The MX-2104 is a pump", True),
+        ("mx2104", "用 MX‑2104 泵", True),
+        ("MX-2104", "MX 2104, MX-2140, MX-2104S, AMX-2104, MX-21045", False),
+        ("B72", "百分之十五的B72粘接", True),
+        ("B72", "Paraloid B-72", True),
+        ("B72", "rack B3 at 72", False),
+        ("77-0631", "the seal 77-0631", True),
+        ("77-0631", "770631", False),
+        ("MX-2104 E13", "E13 of the MX-2104", True),
+        ("MX-2104 E13", "E13 of the MX-2140", False),
+        ("MX-2104", "The pumps > MX-2104", True),
+    ],
+)
+def test_codes_are_found_whole(query: str, text: str, found: bool) -> None:
+    assert all(code.search(fold(text)) for code in codes(query)) is found
+
+
+@pytest.mark.parametrize("query", ["", "API", "C++", "the MX-2104", "/v1", "GB/T"])
+def test_other_queries_have_no_codes(query: str) -> None:
+    assert codes(query) == []
 
 
 @given(st.text(alphabet='ab" -“”「」年', max_size=40))

@@ -21,7 +21,11 @@ not share words with its answer: of the answerable questions in `benchmarks/know
 BY_BOTH: Final = 0.35
 """The least score of the best hit of words and vectors together: of the same questions, 2 % have no evidence then."""
 RANKED: Final = 0.1
-"""The least score of a rerank model."""
+"""The least score of a rerank model.
+
+The lowest score that a model gives a right passage of its reading test does no better: where all-MiniLM-L6-v2 ranks by its
+cosines, 6 and 17 % of the answerable English questions of the two sets have no evidence then, and 5 and 44 % of the others.
+"""
 BESIDE: Final = 0.02
 """The least score of further hits."""
 

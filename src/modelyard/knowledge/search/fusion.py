@@ -10,9 +10,9 @@ so the distance to the best counts as much as the sum. `MIDDLE` and `SPREAD` wer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, sqrt
+from math import exp, inf, sqrt
 from operator import mul
 from typing import Final, NamedTuple
 
@@ -69,6 +69,10 @@ class WeighedChunk(NamedTuple):
             fused=_logistic(self.odds + min(0.0, self.odds - best)),
         )
 
+    def at_most(self, odds: float) -> WeighedChunk:
+        """The chunk with these odds, if it has more."""
+        return self._replace(odds=min(self.odds, odds))
+
 
 def weighed(matches: Matches, weights: Weights, prior: Sequence[float] = ()) -> dict[int, WeighedChunk]:
     """All chunks that were found. `prior` are the cosines of the query with passages that it is not about."""
@@ -84,6 +88,14 @@ def weighed(matches: Matches, weights: Weights, prior: Sequence[float] = ()) -> 
             total += by_vectors * (similarity - mean)
         found[number] = WeighedChunk(lexical, similarity, (total - middle) / spread)
     return found
+
+
+def behind(found: Mapping[int, WeighedChunk], first: Collection[int]) -> dict[int, WeighedChunk]:
+    """The chunks, best first, of which none counts more than any of `first`."""
+    least = min((found[number].odds for number in first), default=inf)
+    order = sorted(found, key=lambda number: number not in first)
+    capped = {number: found[number] if number in first else found[number].at_most(least) for number in order}
+    return dict(sorted(capped.items(), key=lambda item: -item[1].odds))
 
 
 def usual(background: Sequence[float], prior: Sequence[float]) -> tuple[float, float]:

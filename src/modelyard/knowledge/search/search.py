@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -22,13 +23,13 @@ from modelyard.knowledge.indexing.vectors import as_vector, unit
 from modelyard.knowledge.search.chunk_cache import ChunkCache
 from modelyard.knowledge.search.explain import SearchStages, Stopwatch, explained_base, explanation
 from modelyard.knowledge.search.filters import matching
-from modelyard.knowledge.search.fusion import WeighedChunk, Weights, weighed
+from modelyard.knowledge.search.fusion import WeighedChunk, Weights, behind, weighed
 from modelyard.knowledge.search.highlights import with_highlights
 from modelyard.knowledge.search.reranking import CANDIDATES as RANKED_HITS
 from modelyard.knowledge.search.reranking import MOST_HITS as MOST_RANKED
 from modelyard.knowledge.search.reranking import Ranker, Reranking
-from modelyard.knowledge.search.syntax import ParsedQuery, is_identifier, parse
-from modelyard.knowledge.types import Models
+from modelyard.knowledge.search.syntax import ParsedQuery, codes, fold, is_identifier, parse
+from modelyard.knowledge.types import Models, indexed_text
 from modelyard.protocol.hits import Explanation, Hit, Scores
 
 log = logging.getLogger(__name__)
@@ -37,8 +38,8 @@ FEWEST_CANDIDATES = 50
 """Candidates of words and of vectors, at least."""
 FILTERED_CANDIDATES = 500
 """As `FEWEST_CANDIDATES`, for a query with a phrase or an excluded word, which most candidates may not fit."""
-OF_IDENTIFIERS = 0.2
-"""Part of the usual weight of vectors for a query of nothing but part numbers and codes."""
+OF_IDENTIFIERS = 0.4
+"""Part of the usual weight of vectors for a query of nothing but part numbers and codes; fitted on `benchmarks/knowledge_set`."""
 MOST_HITS = 200
 LONGEST_QUERY = 10_000
 TRIES = 3
@@ -198,15 +199,19 @@ class Search:
         self, query: Query, parsed: ParsedQuery, depth: int, ranker: Ranker | None, watch: Stopwatch
     ) -> SearchResult:
         """The best of `depth` candidates. Without `ranker`, none is reranked."""
+        names = {base.id: base.name for base in query.bases}
         found = await asyncio.gather(*(self._matches(base, query, depth, watch) for base in query.bases))
         weighed_chunks = {number: each for matches in found for number, each in matches.chunks.items()}
         notes = list(dict.fromkeys([*parsed.notes, *(note for each in found for note in each.notes)]))
-        kept = depth if ranker or parsed.filters or query.explain else query.k + 5
+        patterns = codes(query.text) if query.mode is Mode.HYBRID else []
+        kept = depth if ranker or parsed.filters or query.explain or patterns else query.k + 5
         best = sorted(weighed_chunks, key=lambda number: -weighed_chunks[number].odds)[:kept]
         with watch.stage("read"):
-            chunks = await self.chunks.read(best, {base.id: base.name for base in query.bases})
+            chunks = await self.chunks.read(best, names)
         if len(chunks) < len(best) and (fresh := await self._moved_on(query)) is not None:
             raise Outdated(fresh)
+        if patterns:
+            best = list(weighed_chunks := await asyncio.to_thread(_codes_first, patterns, chunks, weighed_chunks))
         admitted = best = [number for number in best if number in chunks]
         if parsed.filters:
             with watch.stage("filter"):
@@ -228,10 +233,9 @@ class Search:
         hits = [with_highlights(query.text, each) for each in hits]
         if not query.explain:
             return SearchResult(hits, notes, by_model)
-        names = {base.id: base.name for base in query.bases}
         outside = {number: each for matches in found for number, each in matches.outside.items()}
-        others = await self.chunks.read(list(outside), names)
-        excluded = [_scored(chunk, outside[number].scores(most)) for number, chunk in others.items()]
+        others = (await self.chunks.read(list(outside), names)).items()
+        excluded = [_scored(chunk, outside[number].scores(most)) for number, chunk in others]
         stages = SearchStages(candidates, ranked, hits, query.min_score, excluded)
         async with self._database.session() as session:
             bases = [
@@ -356,6 +360,15 @@ class Search:
             else each
             for each in hits
         ]
+
+
+def _codes_first(
+    patterns: Sequence[re.Pattern[str]], chunks: Mapping[int, Hit], found: Mapping[int, WeighedChunk]
+) -> dict[int, WeighedChunk]:
+    """What was found of these chunks, best first; those with all codes of the query before those with parts of them."""
+    texts = {number: fold(indexed_text(hit.heading, hit.text)) for number, hit in chunks.items()}
+    whole = {number for number, text in texts.items() if all(code.search(text) for code in patterns)}
+    return behind({number: found[number] for number in chunks}, whole)
 
 
 def _scored(hit: Hit, scores: Scores) -> Hit:

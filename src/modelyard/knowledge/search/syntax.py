@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,10 @@ _EXCLUDED: Final = re.compile('(?<!\\S)-(?=[^\\W\\d_])([^\\s"“”]{3,}|[\u3040
 """A word behind a hyphen that stands behind a blank. One or two Latin letters are an option of a command, such as `-v`."""
 _IDENTIFIER: Final = re.compile("(?=[^a-z]*[A-Z0-9])[A-Z0-9._/#:+\\-–]+|(?=\\S*[0-9])[A-Za-z0-9._/#:+\\-–]+")
 """A word in capitals, or one of letters and digits."""
+_JOINT: Final = "[-._/\u2010-\u2015\u2212]"
+_CODE: Final = re.compile(f"(?=.*[0-9])[a-z0-9]+(?:{_JOINT}[a-z0-9]+)*")
+"""An identifier with digits, folded."""
+_PIECES: Final = re.compile("[a-z]+|[0-9]+")
 _LETTERS: Final = re.compile("[a-z0-9]")
 
 
@@ -70,6 +75,25 @@ def is_identifier(query: str) -> bool:
     """Whether a query has nothing but part numbers, codes or abbreviations, whose spelling says more than a vector of them."""
     words = query.split()
     return bool(words) and all(_IDENTIFIER.fullmatch(word) for word in words)
+
+
+def codes(query: str) -> list[re.Pattern[str]]:
+    """A pattern for each code of a query that has nothing else, to be found in folded texts; none for other queries.
+
+    The letters and digits of a code may be joined in another way, such as `MX2140` for `MX-2140`; two numbers are never one.
+    """
+    words = fold(query).split() if is_identifier(query) else []
+    return [_whole(word) for word in words] if all(_CODE.fullmatch(word) for word in words) else []
+
+
+def _whole(code: str) -> re.Pattern[str]:
+    """Finds a code that is no part of a longer one."""
+    pieces = _PIECES.findall(code)
+    joints = [
+        f"{_JOINT}{'' if left.isdigit() and right.isdigit() else '?'}{right}"
+        for left, right in itertools.pairwise(pieces)
+    ]
+    return re.compile(f"(?<![a-z0-9]){pieces[0]}{''.join(joints)}(?![a-z0-9])")
 
 
 def fold(text: str) -> str:
