@@ -11,7 +11,17 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.exit_codes import INTERRUPTED
-from modelyard.cli.output import about, json_option, note, print_json, print_list, print_table, printable
+from modelyard.cli.language import translate
+from modelyard.cli.output import (
+    about,
+    json_option,
+    note,
+    print_json,
+    print_list,
+    print_sentence,
+    print_table,
+    printable,
+)
 from modelyard.core.errors import ConnectionLost
 from modelyard.core.wording import clean
 
@@ -112,7 +122,7 @@ def exit_code_of(view: KnowledgeJobDict) -> int:
 
 def print_job(view: KnowledgeJobDict) -> None:
     """Print the outcome of a job."""
-    click.echo(
+    print_sentence(
         f"{view['done']} of {view['total']} documents indexed, {view['unchanged']} of them unchanged; "
         f"{view['chunks']} chunks, {view['embedded']} embedded"
     )
@@ -194,7 +204,7 @@ def _with_bar(views: Iterator[KnowledgeJobDict]) -> Iterator[KnowledgeJobDict]:
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("Indexing"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn(translate("Indexing")), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
     more = (TextColumn("{task.fields[chunks]} chunks"), TextColumn("{task.description}"))
     with Progress(*columns, *more, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=None, chunks=0)
