@@ -18,7 +18,9 @@ from modelyard.cli.chinese import CELL, CLOSING, FILE, OPENING, PIECE, chinese, 
 from modelyard.cli.language import is_chinese, say
 from modelyard.cli.main import cli, run
 from modelyard.cli.output import width
+from modelyard.cli.sentences import PLACEHOLDER, SentenceTable, values_in
 from tests.cli.conftest import Printed
+from tests.client.stub import Stub, error_answer
 
 TEXTS: dict[str, dict[str, str]] = json.loads(FILE.read_text(encoding="utf-8"))
 MARKS = re.compile(
@@ -29,6 +31,24 @@ FOR_DEVELOPERS = ("decl", "Name '{name}' defined twice", "Unknown ", "Windows", 
 """Parts of click's messages that no user of this command line sees."""
 METAVARS = {"file", "directory", "path", "d"}
 """Words that click puts in capitals where a value stands; those of our own options are English, too."""
+
+ROOT = Path(__file__).parents[2]
+
+SPEAKERS = (
+    "cli/**/*.py",
+    "core/errors/*.py",
+    "core/access.py",
+    "catalog/index.py",
+    "control/diff.py",
+    "control/doctor.py",
+    "knowledge/search/search.py",
+    "core/wording.py",
+    "web/file_access.py",
+    "web/views.py",
+)
+"""Modules whose sentences have translations."""
+DROPPED = {"{name}", "{what}"}
+"""Values that a translation may leave out: click's word for a file or a folder, and "setting is" or "settings are"."""
 
 Call = Callable[..., Printed]
 
@@ -79,6 +99,43 @@ def test_help_and_wrong_usage(in_chinese: Call) -> None:
     assert "没有选项 '--nonsense'" in in_chinese("list", "--nonsense").err
     page = "".join(in_chinese("register", "--help").out.split())
     assert "[必填]" in page and "[默认：LLM]" in page
+
+
+def test_sentences_of_commands_and_servers(in_chinese: Call, stub: Stub) -> None:
+    gone = in_chinese("list", "-e", "127.0.0.1:1")
+    assert gone.code == 1
+    assert gone.err.startswith("错误：http://127.0.0.1:1 没有服务器响应；请用 `modelyard serve` 启动")
+    assert "没有命令 'lauch'。您是不是要输入 'launch'？" in in_chinese("lauch").err
+    assert "这里没有命令 'pt'：尚不支持训练。" in in_chinese("pt").err
+    stub.routes["GET /v1/models/m"] = error_answer(
+        "model_not_found", "Model 'm' not found. Did you mean 'n'? Running: n, o.", 404
+    )
+    assert in_chinese("chat", "m", "-p", "x").err == "错误：没有找到模型 'm'。您是不是要输入 'n'？正在运行：n, o。\n"
+    stub.routes["GET /v1/models/m"] = error_answer("unavailable", "Something is new.", 503)
+    assert in_chinese("chat", "m", "-p", "x").err == "错误：Something is new.\n"
+
+
+def test_sentences_are_found_by_their_templates() -> None:
+    table = SentenceTable(
+        {
+            "No '{name}'.{hint}": "没有 '{name}'。{hint}",
+            "Try '{name}'.": "试试 '{name}'。",
+            "{problem} Again in {n} s.": "{problem}{n} 秒后重试。",
+            "loading": "加载中",
+            "{count} changed": "修改 {count}",
+            "{name} changed": "已修改 {name}",
+        }
+    )
+    assert table.translate("No 'a'. Try 'b'.") == "没有 'a'。试试 'b'。"
+    assert table.translate("  No 'loading'.\n") == "  没有 'loading'。\n"
+    assert table.translate("No 'a'. Again in 5 s.") == "没有 'a'。5 秒后重试。"
+    assert table.translate("Unknown words. Try '{x}'.") == "Unknown words. 试试 '{x}'。"
+    assert table.translate("loading") == "加载中"
+    assert [table.translate(text) for text in ("3 changed", "x changed")] == ["修改 3", "已修改 x"]
+    assert values_in("a is ready; stop a", "{uid} is ready; stop {uid}") == {"uid": "a"}
+    assert values_in("a is ready; stop b", "{uid} is ready; stop {uid}") is None
+    assert table.translate("a.md: The file has changed") == "a.md: The file has changed"
+    assert [table.translate(text) for text in ("", "  ", "no 'a'.", "Other.")] == ["", "  ", "no 'a'.", "Other."]
 
 
 def test_english_is_as_before_after_chinese(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,27 +190,28 @@ def messages_of_click() -> set[str]:
     return {each for each in found if not any(part in each for part in FOR_DEVELOPERS)} - METAVARS
 
 
-def texts_of_modules() -> set[str]:
-    """What the command line's modules give to `say`."""
-    return {
-        node.args[0].value
-        for path in FILE.parent.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call)
-        and (getattr(node.func, "id", "") == "say" or getattr(node.func, "attr", "") == "say")
-        and isinstance(node.args[0], ast.Constant)
-        and isinstance(node.args[0].value, str)
-    }
+def sentences_of_modules() -> set[str]:
+    """Every text of the modules that make sentences, `{}` standing for what is put into them at run time."""
+    found = set()
+    for path in (path for place in SPEAKERS for path in (ROOT / "src/modelyard").glob(place)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [str(each.value) if isinstance(each, ast.Constant) else "{}" for each in node.values]
+                found.add("".join(parts).strip())
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value.strip())
+    return found
 
 
 def test_every_text_has_a_translation_and_none_is_left_over() -> None:
     assert TEXTS["help"].keys() ^ texts_of_help() == set()
     assert TEXTS["click"].keys() ^ (messages_of_click() - TEXTS["help"].keys()) == set()
-    assert TEXTS["sentences"].keys() ^ (texts_of_modules() - TEXTS["click"].keys()) == set()
+    assert all(values_in(PLACEHOLDER.sub("1", each), each) is not None for each in TEXTS["sentences"])
+    assert {PLACEHOLDER.sub("{}", each) for each in TEXTS["sentences"]} - sentences_of_modules() == set()
 
 
 def marks(text: str) -> set[str]:
-    return {found.rstrip("s") if found[0].isupper() else found for found in MARKS.findall(text)} - {"{name}"}
+    return {found.rstrip("s") if found[0].isupper() else found for found in MARKS.findall(text)} - DROPPED
 
 
 def test_translations_keep_code_options_and_placeholders() -> None:

@@ -9,7 +9,7 @@ import click
 from modelyard.cli.connection import with_client
 from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.launch import absolute
-from modelyard.cli.output import in_bytes, json_option, note, print_json, print_table
+from modelyard.cli.output import in_bytes, json_option, note, print_json, print_sentence, print_table
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -36,7 +36,7 @@ def command() -> None:
 def load(client: Client, name: str, path: str, model: str | None, scale: float | None, replace: bool) -> None:
     """Load the adapter in the folder PATH on every replica of a running model, under the model name NAME."""
     client.adapters.load(name, absolute(path), model=model, lora_scale=scale, load_inplace=replace or None)
-    click.echo(f"{name} loaded")
+    print_sentence(f"{name} loaded")
 
 
 @command.command("unload", short_help="Unload adapters.")
@@ -46,7 +46,7 @@ def unload(client: Client, names: tuple[str, ...]) -> None:
     """Unload adapters; their model keeps running."""
     for name in names:
         client.adapters.unload(name)
-        click.echo(f"{name} unloaded")
+        print_sentence(f"{name} unloaded")
 
 
 @command.command("list", short_help="List the adapters.")

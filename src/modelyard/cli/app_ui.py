@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from modelyard.cli.deploy import OWN, Announce, serve_one
+from modelyard.cli.output import print_sentence
 from modelyard.cli.swift_models import passthrough
 from modelyard.cli.web_page import open_page, page_address
 from modelyard.compat.swift.flags import parse, truth
@@ -48,7 +49,7 @@ def _announcement(own: Mapping[str, Any]) -> Announce:
 
     def announce(url: str, uid: str) -> None:
         address = page_address(url, uid)
-        click.echo(f"{uid} is ready at {address}\nCtrl-C stops it.")
+        print_sentence(f"{uid} is ready at {address}\nCtrl-C stops it.")
         if opens:
             open_page(address)
 

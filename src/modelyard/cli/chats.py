@@ -12,7 +12,7 @@ import click
 from modelyard.cli.chat_files import ExportedChats, portions, read_export
 from modelyard.cli.connection import with_client
 from modelyard.cli.groups import SubcommandGroup
-from modelyard.cli.output import counting, json_option, note, print_json, print_table, printable
+from modelyard.cli.output import counting, json_option, note, print_json, print_sentence, print_table, printable
 from modelyard.cli.output_files import replacing
 from modelyard.core.errors import ModelyardError, ServerUnreachable
 from modelyard.core.wording import clean
@@ -107,7 +107,7 @@ def import_chats(client: Client, files: tuple[str, ...], as_json: bool) -> int:
         print_json({**counts, "failed": failed})
     else:
         new = f"{counts['conversations']} new chats with {counts['messages']} new messages"
-        click.echo(f"{new}, {counts['skipped']} here already" if counts["skipped"] else new)
+        print_sentence(f"{new}, {counts['skipped']} here already" if counts["skipped"] else new)
     return 1 if failed else 0
 
 
@@ -143,7 +143,7 @@ def delete(client: Client, chats: tuple[str, ...], as_json: bool) -> int:
         print_json(done)
     else:
         for each in done["deleted"]:
-            click.echo(f"{each} deleted")
+            print_sentence(f"{each} deleted")
     for each in done["missing"]:
         note(f"Error: There is no conversation or message '{each}'.")
     return 1 if done["missing"] else 0

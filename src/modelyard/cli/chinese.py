@@ -20,6 +20,7 @@ import click
 
 from modelyard.cli.language import say, speaking
 from modelyard.cli.output import width
+from modelyard.cli.sentences import SentenceTable
 
 FILE = Path(__file__).with_name("chinese.json")
 WIDE = "\u3000-\u303f\u3400-\u9fff\uff00-\uffef"
@@ -43,7 +44,8 @@ def chinese() -> Iterator[None]:
     before = [
         (module, name, vars(module)[name]) for module in modules for name in ("_", "ngettext") if name in vars(module)
     ]
-    with speaking({english: text for part in texts.values() for english, text in part.items()}):
+    sentences = SentenceTable(texts["sentences"])
+    with speaking(texts["help"] | texts["click"], sentences.translate):
         for module, name, _ in before:
             setattr(module, name, say if name == "_" else _plural)
         try:

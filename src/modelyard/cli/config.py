@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from modelyard.cli.groups import SubcommandGroup
-from modelyard.cli.output import json_option, note, print_json, print_table
+from modelyard.cli.output import json_option, note, print_json, print_sentence, print_table
 from modelyard.core.errors import InvalidParameter, ModelyardError
 from modelyard.core.nearest import nearest
 
@@ -67,7 +67,7 @@ def check(config: str | None, home: str | None, as_json: bool) -> int:
             note(f"{click.style('✗', fg='red')} {sentence}")
     else:
         count = sum(each.origin != DEFAULT for each in setting_origins())
-        click.echo(f"Nothing is wrong; {count} {'setting is' if count == 1 else 'settings are'} set.")
+        print_sentence(f"Nothing is wrong; {count} {'setting is' if count == 1 else 'settings are'} set.")
     return int(bool(found))
 
 

@@ -8,7 +8,7 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.name_completion import launched_models
-from modelyard.cli.output import json_option, note, print_json
+from modelyard.cli.output import json_option, note, print_json, print_sentence
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -29,5 +29,5 @@ def command(client: Client, source: str, destination: str, as_json: bool) -> Non
     if as_json:
         print_json({"source": source, "destination": destination})
         return
-    click.echo(f"{destination} is a copy of {source}")
+    print_sentence(f"{destination} is a copy of {source}")
     note(f"`modelyard launch {destination}` launches it; `modelyard unregister {destination}` removes it.")

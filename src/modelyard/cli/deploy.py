@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelyard.cli.output import note
+from modelyard.cli.output import complain, print_sentence
 from modelyard.cli.swift_models import passthrough, run_options
 from modelyard.cli.web_page import page_address
 from modelyard.compat.swift.flags import Flags, parse, truth
@@ -48,7 +48,8 @@ def command(words: tuple[str, ...]) -> int:
 
 
 def _announce(url: str, uid: str) -> None:
-    click.echo(f"{uid} is ready at {url}/v1; Ctrl-C stops it.\nChat with it in a browser: {page_address(url, uid)}")
+    print_sentence(f"{uid} is ready at {url}/v1; Ctrl-C stops it.")
+    print_sentence(f"Chat with it in a browser: {page_address(url, uid)}")
 
 
 def serve_one(flags: Flags, port: int, announce: Announce) -> int:
@@ -94,7 +95,7 @@ def _run(settings: Settings, key: str | None, launch: dict[str, Any], announce: 
         for uid, problem in started.outcomes:
             if problem:
                 problems.append(problem)
-                note(f"{click.style('Error:', fg='red')} Launching {uid} failed: {problem}")
+                complain(f"Launching {uid} failed: {problem}")
                 os.kill(os.getpid(), signal.SIGTERM)
             else:
                 announce(started.url, uid)

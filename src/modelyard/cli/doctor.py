@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from modelyard.cli.connection import connect, server_options
+from modelyard.cli.language import translate
 from modelyard.cli.output import json_option, print_json
 from modelyard.control.doctor import Finding, of_machine, of_settings
 from modelyard.core.errors import ModelyardError
@@ -39,7 +40,7 @@ def command(endpoint: str | None, api_key: str | None, every: bool, as_json: boo
         wide = max(len(finding.subject) for finding in findings)
         for finding in findings:
             sign, colour = SIGNS[finding.state]
-            click.echo(f"{click.style(sign, fg=colour)} {finding.subject:<{wide}}  {finding.detail}")
+            click.echo(f"{click.style(sign, fg=colour)} {finding.subject:<{wide}}  {translate(finding.detail)}")
     return int(any(finding.state == "blocked" for finding in findings))
 
 

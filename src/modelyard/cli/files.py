@@ -12,7 +12,16 @@ import click
 from modelyard.cli.connection import with_client
 from modelyard.cli.durations import Duration
 from modelyard.cli.groups import SubcommandGroup
-from modelyard.cli.output import counting, in_bytes, json_option, note, print_json, print_table, printable
+from modelyard.cli.output import (
+    counting,
+    in_bytes,
+    json_option,
+    note,
+    print_json,
+    print_sentence,
+    print_table,
+    printable,
+)
 from modelyard.cli.output_files import replacing
 from modelyard.core.errors import BadRequest
 from modelyard.core.wording import clean
@@ -117,7 +126,7 @@ def remove(client: Client, file_ids: tuple[str, ...], as_json: bool) -> None:
     for file_id in file_ids:
         client.files.delete(clean(file_id))
         if not as_json:
-            click.echo(f"{file_id} deleted")
+            print_sentence(f"{file_id} deleted")
     if as_json:
         print_json({"deleted": list(file_ids)})
 

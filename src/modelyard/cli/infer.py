@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelyard.cli.exit_codes import INTERRUPTED
-from modelyard.cli.output import note, print_json
+from modelyard.cli.output import complain, note, print_json
 from modelyard.cli.swift_models import passthrough, run_options
 from modelyard.compat.swift.flags import Flags, parse, truth
 
@@ -218,6 +218,6 @@ def _answer(
     except KeyboardInterrupt:
         note("\n(stopped)")
     except ModelyardError as error:
-        note(f"{click.style('Error:', fg='red')} {error.message}")
+        complain(error.message)
         return
     messages += [{"role": "user", "content": query}, {"role": "assistant", "content": text}]

@@ -15,7 +15,16 @@ from modelyard.cli.kb_import import import_chatchat
 from modelyard.cli.kb_jobs import job, jobs, reindex
 from modelyard.cli.kb_metadata import metadata
 from modelyard.cli.kb_search import ask, search
-from modelyard.cli.output import agrees, in_bytes, json_option, note, print_json, print_list, print_table
+from modelyard.cli.output import (
+    agrees,
+    in_bytes,
+    json_option,
+    note,
+    print_json,
+    print_list,
+    print_sentence,
+    print_table,
+)
 from modelyard.core.errors import ModelyardError
 from modelyard.core.wording import clean
 
@@ -71,7 +80,7 @@ def create(
     if as_json:
         print_json(made)
     else:
-        click.echo(f"{made['name']} created")
+        print_sentence(f"{made['name']} created")
         for each in made["warnings"]:
             note(each, fg="yellow")
 
@@ -148,7 +157,7 @@ def configure(client: Client, /, name: str, new_name: str | None, as_json: bool,
     if as_json:
         print_json(base)
     else:
-        click.echo(f"{base['name']} configured")
+        print_sentence(f"{base['name']} configured")
 
 
 @command.command("delete", short_help="Delete bases.")
@@ -165,7 +174,7 @@ def delete(client: Client, names: tuple[str, ...], yes: bool) -> int:
                 note(f"{name} stays")
                 continue
             client.knowledge.delete(name)
-            click.echo(f"{name} deleted")
+            print_sentence(f"{name} deleted")
         except ModelyardError as error:
             note(f"Error: {error.message}")
             code = 1

@@ -17,6 +17,7 @@ from modelyard.cli.kb_documents import all_documents
 from modelyard.cli.kb_folder import Files, Hashes, collect
 from modelyard.cli.kb_from import add_from_server, is_url
 from modelyard.cli.kb_jobs import exit_code_of, follow_job, print_job
+from modelyard.cli.language import translate
 from modelyard.cli.output import counting, json_option, note, print_json, printable
 from modelyard.core.errors import BodyTooLarge, InvalidParameter, ModelyardError, RateLimited, ServerUnreachable
 from modelyard.core.wording import clean
@@ -236,7 +237,7 @@ def _print_plan(files: Files, plan: UploadPlan) -> None:
     parts = [f"{len(plan.new)} new", f"{len(plan.changed)} changed", f"{plan.unchanged} unchanged"]
     parts += [f"{len(plan.deleted)} deleted"] if plan.deleted else []
     parts += [f"{count} skipped ({reason})" for reason, count in files.skipped.items()]
-    click.echo(", ".join(parts))
+    click.echo(", ".join(map(translate, parts)))
     for name, why in plan.refused.items():
         note(f"{printable(name)}: {printable(why)}", fg="red")
 

@@ -11,6 +11,7 @@ import click
 from modelyard.cli.exit_codes import INTERRUPTED
 from modelyard.cli.jobs import events_of
 from modelyard.cli.kb_jobs import exit_code_of, follow_job, print_job
+from modelyard.cli.language import translate
 from modelyard.cli.output import about, counting, note, print_json, printable
 
 if TYPE_CHECKING:
@@ -110,4 +111,4 @@ def _print(job: JobDict, result: dict[str, Any]) -> None:
     parts = [f"{result[name]} {name}" for name in ("new", "changed", "unchanged")]
     parts += [f"{len(result['deleted'])} deleted"] if result["deleted"] else []
     parts += [f"{count} skipped ({reason})" for reason, count in result["skipped"].items()]
-    click.echo(", ".join(parts))
+    click.echo(", ".join(map(translate, parts)))

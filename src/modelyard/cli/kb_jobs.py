@@ -12,6 +12,7 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.exit_codes import INTERRUPTED
+from modelyard.cli.language import translate
 from modelyard.cli.output import (
     ProgressLines,
     about,
@@ -19,6 +20,7 @@ from modelyard.cli.output import (
     note,
     print_json,
     print_list,
+    print_sentence,
     print_table,
     printable,
 )
@@ -122,7 +124,7 @@ def exit_code_of(view: KnowledgeJobDict) -> int:
 
 def print_job(view: KnowledgeJobDict) -> None:
     """Print the outcome of a job."""
-    click.echo(
+    print_sentence(
         f"{view['done']} of {view['total']} documents indexed, {view['unchanged']} of them unchanged; "
         f"{view['chunks']} chunks, {view['embedded']} embedded"
     )
@@ -207,7 +209,7 @@ def _with_bar(views: Iterator[KnowledgeJobDict]) -> Iterator[KnowledgeJobDict]:
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("Indexing"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn(translate("Indexing")), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
     more = (TextColumn("{task.fields[chunks]} chunks"), TextColumn("{task.description}"))
     with Progress(*columns, *more, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=None, chunks=0)

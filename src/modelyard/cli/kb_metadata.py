@@ -8,7 +8,7 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.kb_add import pairs
-from modelyard.cli.output import json_option, note, print_json, printable
+from modelyard.cli.output import json_option, note, print_json, print_sentence, printable
 from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def metadata(
     if as_json:
         print_json({"changed": changed, "missing": missing})
     else:
-        click.echo(f"{changed} changed")
+        print_sentence(f"{changed} changed")
         for each in missing:
             note(f"There is no document '{printable(each)}'.", fg="red")
     return int(bool(missing))

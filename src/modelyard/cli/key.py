@@ -10,7 +10,7 @@ import click
 from modelyard.cli.durations import Duration
 from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.key_access import KeyAccess, with_keys
-from modelyard.cli.output import json_option, note, print_json, print_table
+from modelyard.cli.output import json_option, note, print_json, print_sentence, print_table
 
 if TYPE_CHECKING:
     from modelyard.client.account_types import KeyDict
@@ -153,7 +153,7 @@ def revoke(access: KeyAccess, names: tuple[str, ...], as_json: bool) -> None:
         print_json(revoked)
         return
     for key in revoked:
-        click.echo(f"{key['id']} ({key['name']}) revoked")
+        print_sentence(f"{key['id']} ({key['name']}) revoked")
 
 
 def levels(bases: tuple[str, ...]) -> dict[str, str]:

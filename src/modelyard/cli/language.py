@@ -6,7 +6,7 @@ Texts are written in English where they are used; `chinese.json` has their trans
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 VARIABLE = "MODELYARD_LANGUAGE"
@@ -14,6 +14,7 @@ LOCALES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """Variables of the locale, in the order in which gettext reads them; the first that is set decides."""
 
 _translations: Mapping[str, str] = {}
+_translate: Callable[[str], str] | None = None
 
 
 def is_chinese(environment: Mapping[str, str], arguments: Sequence[str]) -> bool:
@@ -28,15 +29,21 @@ def say(text: str, **values: object) -> str:
     return found.format(**values) if values else found
 
 
+def translate(sentence: str) -> str:
+    """A finished English sentence, with values in it, in the language of the command line."""
+    return _translate(sentence) if _translate else sentence
+
+
 @contextmanager
-def speaking(translations: Mapping[str, str]) -> Iterator[None]:
-    """Let `say` use these translations of English texts in a block; none of them for English."""
-    global _translations
-    before, _translations = _translations, translations
+def speaking(translations: Mapping[str, str], sentences: Callable[[str], str] | None = None) -> Iterator[None]:
+    """Let `say` and `translate` use these translations of English texts in a block; none of them for English."""
+    global _translations, _translate
+    before = _translations, _translate
+    _translations, _translate = translations, sentences
     try:
         yield
     finally:
-        _translations = before
+        _translations, _translate = before
 
 
 def _can_print(text: str) -> bool:

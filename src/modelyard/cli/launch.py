@@ -16,7 +16,7 @@ from modelyard.cli.connection import with_client
 from modelyard.cli.launch_plan import show
 from modelyard.cli.launch_progress import watch
 from modelyard.cli.name_completion import families
-from modelyard.cli.output import agrees, note
+from modelyard.cli.output import agrees, complain, note
 from modelyard.core.errors import ModelyardError
 from modelyard.core.wording import clean, reason
 
@@ -241,12 +241,12 @@ def _wait(client: Client, uid: str) -> LaunchProgressDict | None:
 def _explain(client: Client, uid: str, end: LaunchProgressDict) -> None:
     """Print why a launch failed, with the last lines of its log."""
     if end["stage"] == "cancelled":
-        note(f"{click.style('Error:', fg='red')} The launch of {uid} was cancelled.")
+        complain(f"The launch of {uid} was cancelled.")
         return
     try:
         lines = client.models.logs(uid, LOG_LINES)["lines"]
     except ModelyardError:
         lines = []
     for line in lines:
-        note(f"  {line}", dim=True)
-    note(f"{click.style('Error:', fg='red')} Launching {uid} failed: {end['info'] or 'the server gave no reason'}")
+        click.echo(click.style(f"  {line}", dim=True), err=True)
+    complain(f"Launching {uid} failed: {end['info'] or 'the server gave no reason'}")

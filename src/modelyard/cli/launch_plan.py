@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelyard.cli.output import in_bytes, note
+from modelyard.cli.output import complain, in_bytes, note
 
 if TYPE_CHECKING:
     from modelyard.client.form_types import LaunchPlanDict
@@ -21,7 +21,7 @@ def show(plan: LaunchPlanDict) -> int:
         note(sentence, fg="yellow")
     if (refusal := plan["refusal"]) is None:
         return 0
-    note(f"{click.style('Error:', fg='red')} {refusal['message']}")
+    complain(refusal["message"])
     return 1
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from modelyard.cli.language import translate
 from modelyard.cli.output import ProgressLines, in_bytes, note, printable
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def downloads(step: LaunchProgressDict) -> list[File]:
 
 def _stage(step: LaunchProgressDict) -> str:
     """The stage of a launch and its details."""
+    stage = translate(step["stage"])
     if step["stage"] == "failed" or not step["info"]:
-        return step["stage"]
-    return f"{step['stage']}: {printable(step['info'])}"
+        return stage
+    return f"{stage}: {translate(printable(step['info']))}"

@@ -8,7 +8,8 @@ import click
 
 from modelyard.cli import tokens
 from modelyard.cli.connection import connect
-from modelyard.cli.output import json_option, print_json
+from modelyard.cli.language import translate
+from modelyard.cli.output import json_option, print_json, print_sentence
 
 
 @click.command(short_help="Log in to a server.")
@@ -22,7 +23,7 @@ def command(endpoint: str | None, username: str | None, password: str | None, as
     The token is stored in the home folder, readable only by you. Every command for this server then uses
     it, unless --api-key or MODELYARD_API_KEY is given. It is renewed automatically until thirty days after its last use.
     """
-    username = username or click.prompt("Username", err=True)
+    username = username or click.prompt(translate("Username"), err=True)
     password = ask_password() if password is None else password
     with connect(endpoint, "unused") as client:
         answer = client.auth.token(username, password)
@@ -30,11 +31,11 @@ def command(endpoint: str | None, username: str | None, password: str | None, as
     if as_json:
         print_json({"endpoint": client.base_url, "username": username, "file": str(path)})
     else:
-        click.echo(f"Logged in to {client.base_url} as {username}.")
+        print_sentence(f"Logged in to {client.base_url} as {username}.")
 
 
 def ask_password(confirm: bool = False, text: str = "Password") -> str:
     """A password typed at the terminal without echo, or the first line of a pipe."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    return str(click.prompt(text, hide_input=True, confirmation_prompt=confirm, err=True))
+    return str(click.prompt(translate(text), hide_input=True, confirmation_prompt=confirm, err=True))

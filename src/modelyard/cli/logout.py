@@ -6,7 +6,7 @@ import click
 
 from modelyard.cli import tokens
 from modelyard.cli.connection import connect
-from modelyard.cli.output import json_option, note, print_json
+from modelyard.cli.output import json_option, note, print_json, print_sentence
 from modelyard.core.errors import ModelyardError
 
 
@@ -35,7 +35,7 @@ def command(endpoint: str | None, everywhere: bool, as_json: bool) -> int:
     elif kept is None:
         note(f"You were not logged in to {url}.")
     else:
-        click.echo(f"Logged out of {url}.")
+        print_sentence(f"Logged out of {url}.")
         if problem:
             note(f"The server could not revoke the token: {problem}", fg="yellow")
     return 0

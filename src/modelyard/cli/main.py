@@ -161,24 +161,23 @@ def _run(top: click.Group, words: list[str]) -> int:
     try:
         code = top.main(words, prog_name="modelyard", standalone_mode=False, color=colour)
     except click.ClickException as error:
+        error.message = language.translate(error.message)  # type: ignore[misc]  # click itself reads it only now
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except ModelyardError as error:
-        _complain(error.message, colour)
-        return FAILED
+        return _fail(error.message, colour)
     except BrokenPipeError:
         raise
     except OSError as error:
         place = f"'{error.filename}': " if error.filename else ""
-        _complain(f"{place}{reason(error)}.", colour)
-        return FAILED
+        return _fail(f"{place}{reason(error)}.", colour)
     return code if isinstance(code, int) else 0
 
 
-def _complain(sentence: str, colour: bool | None) -> None:
-    """Print an error as click prints those of usage, with a red beginning."""
-    beginning = language.say("Error: {message}").removesuffix("{message}")
-    word = beginning.rstrip()
-    click.echo(click.style(word, fg="red") + beginning.removeprefix(word) + sentence, err=True, color=colour)
+def _fail(sentence: str, colour: bool | None) -> int:
+    from modelyard.cli.output import complain
+
+    complain(sentence, colour)
+    return FAILED

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import click
 
+from modelyard.cli.language import say, translate
 from modelyard.core.wording import in_bytes as in_bytes
 
 T = TypeVar("T")
@@ -33,7 +34,8 @@ _CONTROLS = {code: None for code in (*range(9), *range(11, 32), *range(127, 160)
 
 
 def note(text: str, **style: Any) -> None:
-    """Print a remark for people to stderr."""
+    """Print a remark for people to stderr, in the language of the command line."""
+    text = translate(text)
     click.echo(click.style(text, **style) if style else text, err=True)
 
 
@@ -58,6 +60,18 @@ class ProgressLines:
             note(f"{text()}, {now - self._began:.0f} s")
 
 
+def print_sentence(sentence: str) -> None:
+    """Print a result for people to stdout, in the language of the command line."""
+    click.echo(translate(sentence))
+
+
+def complain(sentence: str, colour: bool | None = None) -> None:
+    """Print an error to stderr as click prints those of usage, with a red beginning."""
+    beginning = say("Error: {message}").removesuffix("{message}")
+    word = beginning.rstrip()
+    click.echo(click.style(word, fg="red") + beginning.removeprefix(word) + translate(sentence), err=True, color=colour)
+
+
 @contextmanager
 def counting(what: str, total: int, unit: Literal["things", "bytes"] = "things") -> Iterator[Callable[[int], None]]:
     """Show a progress bar on a terminal, and lines elsewhere; the value is a function that adds to the count."""
@@ -68,7 +82,7 @@ def counting(what: str, total: int, unit: Literal["things", "bytes"] = "things")
     from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
-    columns = (TextColumn(what), BarColumn(bar_width=30), amount, TimeRemainingColumn())
+    columns = (TextColumn(translate(what)), BarColumn(bar_width=30), amount, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=total)
         yield lambda count: progress.advance(task, count)
@@ -89,7 +103,7 @@ def _line_counter(what: str, total: int, text: Callable[[int], str]) -> Callable
 
 def agrees(question: str) -> bool:
     """Ask a yes-or-no question on stderr. Enter alone, and the end of piped input, mean no."""
-    click.echo(f"{question} [y/N] ", nl=False, err=True)
+    click.echo(f"{translate(question)} [y/N] ", nl=False, err=True)
     # input() would miss a Ctrl-C just before it starts to read; select returns five times a second.
     while not select.select([sys.stdin], [], [], 0.2)[0]:
         pass

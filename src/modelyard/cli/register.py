@@ -9,7 +9,7 @@ import click
 
 from modelyard.cli import catalog
 from modelyard.cli.connection import with_client
-from modelyard.cli.output import json_option, print_json, print_table
+from modelyard.cli.output import json_option, print_json, print_sentence, print_table
 from modelyard.cli.registrations import type_option
 from modelyard.core.wording import reason
 
@@ -54,4 +54,4 @@ def command(
     if as_json:
         print_json({"model_type": model_type, "model_name": name, "persist": persist})
     else:
-        click.echo(f"{name} registered")
+        print_sentence(f"{name} registered")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
-from modelyard.cli.output import agrees, note, printable
+from modelyard.cli.output import agrees, note, print_sentence, printable
 from modelyard.core.wording import clean
 
 if TYPE_CHECKING:
@@ -34,5 +34,5 @@ def command(client: Client, version: str | None, model_version: str | None, work
         return 1
     if not client.cache.remove(chosen, worker_ip):
         raise click.ClickException(f"The files of {chosen} were not removed.")
-    click.echo(f"{chosen} removed")
+    print_sentence(f"{chosen} removed")
     return 0

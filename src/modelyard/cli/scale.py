@@ -8,6 +8,7 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.name_completion import launched_models
+from modelyard.cli.output import print_sentence
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -25,4 +26,4 @@ def command(client: Client, uid: str, replicas: int) -> None:
     numbers = sorted(each["replica_id"] for each in have)
     for number in reversed(numbers[replicas:]):
         client.replicas.remove(uid, number)
-    click.echo(f"{uid}: {len(have)} → {replicas} replicas")
+    print_sentence(f"{uid}: {len(have)} → {replicas} replicas")

@@ -12,6 +12,7 @@ import click
 
 from modelyard import __version__
 from modelyard.cli.connection import DEFAULT_URL
+from modelyard.cli.language import translate
 from modelyard.cli.launch import absolute
 from modelyard.cli.output import note
 from modelyard.cli.web_page import open_page, page_address
@@ -145,13 +146,13 @@ def settings(given: dict[str, Any]) -> Settings:
 def welcome(started: ServerReport) -> str:
     """The text that people see when the server is ready: its address, the running models, and three ways to try it."""
     url, outcomes, restored = started.url, started.outcomes, started.restored
-    lines = [click.style(f"Modelyard {__version__} is ready at {url}", bold=True)]
+    lines = [click.style(translate(f"Modelyard {__version__} is ready at {url}"), bold=True)]
     lines += [f"  Its page, for a browser: {page_address(url)}"] if started.page else []
     lines += [f"  Langchain-Chatchat's clients find it at {started.chatchat_url}"] if started.chatchat_url else []
     lines += [f"  Ollama's clients find it at {started.ollama_url}"] if started.ollama_url else []
     lines += [""]
     for uid, problem in outcomes:
-        lines.append(click.style(f"  ✗ {uid}: {problem}", fg="red") if problem else f"  ✓ {uid} is running")
+        lines.append(click.style(f"  ✗ {uid}: {translate(problem)}", fg="red") if problem else f"  ✓ {uid} is running")
     lines += [f"  ↻ {uid} ran before and is started again" for uid in restored]
     lines += [""] if outcomes or restored else []
     running = [*(uid for uid, problem in outcomes if not problem), *restored]
@@ -163,7 +164,7 @@ def welcome(started: ServerReport) -> str:
         name = "demo" if started.local_models else "NAME --engine external --base_url URL"
         lines += ["  Launch a model, in another terminal:", f"    modelyard launch {name}{endpoint}"]
     lines += ["", "  Ctrl-C stops the server and every model.", ""]
-    return "\n".join(lines)
+    return "\n".join(map(translate, lines))
 
 
 def _ways_to_try(url: str, endpoint: str, uid: str, asks_for_keys: bool) -> list[str]:

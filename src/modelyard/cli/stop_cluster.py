@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelyard.cli.connection import with_client
-from modelyard.cli.output import agrees, note
+from modelyard.cli.output import agrees, note, print_sentence
 
 if TYPE_CHECKING:
     from modelyard.client import Client
@@ -22,5 +22,5 @@ def command(client: Client, sure: bool) -> int:
         note("It goes on.")
         return 1
     client.cluster.stop()
-    click.echo(f"The server at {client.base_url} is stopping.")
+    print_sentence(f"The server at {client.base_url} is stopping.")
     return 0

@@ -8,7 +8,7 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.name_completion import launched_models
-from modelyard.cli.output import note
+from modelyard.cli.output import complain, print_sentence
 from modelyard.core.errors import ModelyardError, ServerUnreachable
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def command(client: Client, uids: tuple[str, ...], more: tuple[str, ...]) -> int
         except ServerUnreachable:
             raise
         except ModelyardError as error:
-            note(f"{click.style('Error:', fg='red')} {error.message}")
+            complain(error.message)
             code = 1
         else:
-            click.echo(f"{uid} terminated")
+            print_sentence(f"{uid} terminated")
     return code

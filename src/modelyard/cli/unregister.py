@@ -8,6 +8,7 @@ import click
 
 from modelyard.cli.connection import with_client
 from modelyard.cli.names import name_argument, required_name
+from modelyard.cli.output import print_sentence
 from modelyard.cli.registrations import type_option
 
 if TYPE_CHECKING:
@@ -22,4 +23,4 @@ def command(client: Client, model_type: str, name: str | None, model_name: str |
     """Remove a registered family; those of the catalog cannot be removed."""
     chosen = required_name(name, model_name)
     client.registrations.unregister(model_type, chosen)
-    click.echo(f"{chosen} unregistered")
+    print_sentence(f"{chosen} unregistered")

@@ -8,7 +8,7 @@ from modelyard.cli.groups import SubcommandGroup
 from modelyard.cli.key import day
 from modelyard.cli.key_access import KeyAccess, with_keys
 from modelyard.cli.login import ask_password
-from modelyard.cli.output import json_option, note, print_json, print_table
+from modelyard.cli.output import json_option, note, print_json, print_sentence, print_table
 
 
 @click.group(cls=SubcommandGroup, short_help="Create, list, change and remove users.")
@@ -32,7 +32,7 @@ def create(access: KeyAccess, name: str, password: str | None, scopes: tuple[str
     if as_json:
         print_json(made)
     else:
-        click.echo(f"{made['username']} may log in with the scopes {', '.join(made['scopes'])}")
+        print_sentence(f"{made['username']} may log in with the scopes {', '.join(made['scopes'])}")
 
 
 @command.command("list")
@@ -65,7 +65,7 @@ def update(access: KeyAccess, name: str, scopes: tuple[str, ...], as_json: bool)
     if as_json:
         print_json(changed)
     else:
-        click.echo(f"{changed['username']} has the scopes {', '.join(changed['scopes'])}")
+        print_sentence(f"{changed['username']} has the scopes {', '.join(changed['scopes'])}")
 
 
 @command.command("passwd")
@@ -84,13 +84,13 @@ def passwd(access: KeyAccess, name: str | None, as_json: bool) -> None:
         if as_json:
             print_json({"ended": ended})
         else:
-            click.echo("Your password is changed." + (f" {ended} other logins have ended." if ended else ""))
+            print_sentence("Your password is changed." + (f" {ended} other logins have ended." if ended else ""))
         return
     user = access.set_password(name, ask_password(confirm=True, text=f"New password of {name}"))
     if as_json:
         print_json(user)
     else:
-        click.echo(f"The password of {user['username']} is changed, and all their logins have ended.")
+        print_sentence(f"The password of {user['username']} is changed, and all their logins have ended.")
 
 
 @command.command("remove")
@@ -104,4 +104,4 @@ def remove(access: KeyAccess, names: tuple[str, ...], as_json: bool) -> None:
         print_json(removed)
         return
     for user in removed:
-        click.echo(f"{user['username']} removed")
+        print_sentence(f"{user['username']} removed")

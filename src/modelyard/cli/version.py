@@ -8,7 +8,7 @@ import click
 
 from modelyard import __version__
 from modelyard.cli.connection import connect, server_options
-from modelyard.cli.output import json_option, print_json
+from modelyard.cli.output import json_option, print_json, print_sentence
 from modelyard.core.errors import ModelyardError
 
 
@@ -26,4 +26,5 @@ def command(endpoint: str | None, api_key: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"modelyard": __version__, "python": platform.python_version(), "server": server})
     else:
-        click.echo(f"modelyard {__version__} on Python {platform.python_version()}\n{server_line}")
+        print_sentence(f"modelyard {__version__} on Python {platform.python_version()}")
+        print_sentence(server_line)
