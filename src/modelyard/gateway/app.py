@@ -112,8 +112,8 @@ class Gateway:
 
     def classifier(self, grant: Grant | None = None) -> str | None:
         """The first ready classifier, by name, that a key may use and that is not also a rerank model; None if there is none."""
-        found = self._ready(Task.CLASSIFICATION, grant)
-        return next((name for name in found if Task.RERANK not in self._models.routes[name].tasks), None)
+        candidates = self._ready(Task.CLASSIFICATION, grant)
+        return next((name for name in candidates if Task.RERANK not in self._models.routes[name].tasks), None)
 
     def _ready(self, task: Task, grant: Grant | None) -> Iterator[str]:
         """The ready models for a task that a key may use, by name."""
@@ -356,17 +356,17 @@ class Gateway:
         mount = self._mount_at(exchange.path)
         form = OWN_FORM if mount is None else mount.style.errors
         head = rate_limits if mount is None else mount.style.head
-        own = [(b"x-request-id", exchange.request_id)]
-        own += head(exchange.request_id, self._allowances(exchange.grant))
+        additions = [(b"x-request-id", exchange.request_id)]
+        additions += head(exchange.request_id, self._allowances(exchange.grant))
         if isinstance(error, MethodNotAllowed):
-            own.append((b"allow", ", ".join(self._methods(exchange.path)).encode()))
+            additions.append((b"allow", ", ".join(self._methods(exchange.path)).encode()))
         sends = header(headers, b"content-length") not in (None, b"0") or header(headers, b"transfer-encoding")
         waits = header(headers, b"expect") is not None
         unread = bool(sends) and not exchange.body_read
         if unread:
-            own.append((b"connection", b"close"))
+            additions.append((b"connection", b"close"))
         identity = exchange.request_id.decode()
-        exchange.bytes_out = await send_error(send, error, own, unread and not waits, form, identity)
+        exchange.bytes_out = await send_error(send, error, additions, unread and not waits, form, identity)
         exchange.first_byte = time.monotonic()
         if unread and not waits:
             await linger(receive, send)
