@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PREFIX = "MODELYARD_"
 NO_SETTINGS = ("endpoint", "api_key", "config")
-"""Variables without their prefix that are not settings: those of clients, and the one that names the settings file."""
+"""Variables of clients, and the one that names the file; without their prefix."""
 HIDDEN = "(set, not shown)"
 DEFAULT = "default"
 
@@ -41,11 +41,11 @@ def setting_origins() -> list[SettingOrigin]:
     values = Settings().model_dump(mode="json")
     path = config_file()
     in_file = read(path) if path else {}
-    found = []
+    origins = []
     for name, field in Settings.model_fields.items():
         value = values[name] if field.repr else HIDDEN if values[name] else None
-        found.append(SettingOrigin(name, value, _origin(name, path, in_file), not field.repr))
-    return found
+        origins.append(SettingOrigin(name, value, _origin(name, path, in_file), not field.repr))
+    return origins
 
 
 def config_file() -> Path | None:
