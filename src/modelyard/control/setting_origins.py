@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PREFIX = "MODELYARD_"
 NO_SETTINGS = ("endpoint", "api_key", "config")
-"""Variables of clients, and the one that names the file; without their prefix."""
+"""Variables without their prefix that are not settings: those of clients, and the one that names the settings file."""
 HIDDEN = "(set, not shown)"
 DEFAULT = "default"
 

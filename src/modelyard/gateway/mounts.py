@@ -35,4 +35,4 @@ class Mount:
     methods: Sequence[str] = ("POST",)
     style: MountStyle = field(default_factory=MountStyle)
     scope: str = INFERENCE
-    """The scope that its requests need. Those for inference count against the limits of their key."""
+    """The scope that requests need. Requests with the scope for inference count against the limits of their key."""

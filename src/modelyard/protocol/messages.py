@@ -177,7 +177,7 @@ PARTS: Mapping[str, Callable[[Body, str], Body]] = {
     "input_image": _address_in("image_url", "image_url"),
     **dict.fromkeys(("audio_embeds", "image_embeds", "thinking", "tool_reference"), _unchanged),
 }
-"""Type of a part → how it is read. The last ones are vLLM's own."""
+"""Type of a content part → the function that checks it. The last types are vLLM's own."""
 COMMON_PARTS = ("text", "image_url", "input_audio", "audio_url", "video_url")
 
 

@@ -266,7 +266,7 @@ class RankingOptions(Body):
     """Settings for the ranking of hits."""
 
     ranker: str | None = Field(None, max_length=200)
-    """`auto`: by the base's rerank model if it has one; `none`: by words and vectors alone; else the uid of a rerank model."""
+    """`auto`: the base's rerank model if it has one; `none`: words and vectors only; otherwise the uid of a rerank model."""
     score_threshold: float = Field(0.0, ge=0, le=1, allow_inf_nan=False)
     """Hits with a lower score are left out."""
 

@@ -3047,7 +3047,7 @@ export interface RankedText {
 
 /** Settings for the ranking of hits. */
 export interface RankingOptions {
-  /** `auto`: by the base's rerank model if it has one; `none`: by words and vectors alone; else the uid of a rerank model. */ ranker?: string | null;
+  /** `auto`: the base's rerank model if it has one; `none`: words and vectors only; otherwise the uid of a rerank model. */ ranker?: string | null;
   /** Hits with a lower score are left out. */ score_threshold?: number;
 }
 
