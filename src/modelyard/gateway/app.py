@@ -356,17 +356,17 @@ class Gateway:
         mount = self._mount_at(exchange.path)
         form = OWN_FORM if mount is None else mount.style.errors
         head = rate_limits if mount is None else mount.style.head
-        additions = [(b"x-request-id", exchange.request_id)]
-        additions += head(exchange.request_id, self._allowances(exchange.grant))
+        own = [(b"x-request-id", exchange.request_id)]
+        own += head(exchange.request_id, self._allowances(exchange.grant))
         if isinstance(error, MethodNotAllowed):
-            additions.append((b"allow", ", ".join(self._methods(exchange.path)).encode()))
+            own.append((b"allow", ", ".join(self._methods(exchange.path)).encode()))
         sends = header(headers, b"content-length") not in (None, b"0") or header(headers, b"transfer-encoding")
         waits = header(headers, b"expect") is not None
         unread = bool(sends) and not exchange.body_read
         if unread:
-            additions.append((b"connection", b"close"))
+            own.append((b"connection", b"close"))
         identity = exchange.request_id.decode()
-        exchange.bytes_out = await send_error(send, error, additions, unread and not waits, form, identity)
+        exchange.bytes_out = await send_error(send, error, own, unread and not waits, form, identity)
         exchange.first_byte = time.monotonic()
         if unread and not waits:
             await linger(receive, send)
