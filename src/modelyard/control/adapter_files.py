@@ -26,18 +26,18 @@ def separated(request: LaunchRequest) -> tuple[LaunchRequest, tuple[Adapter, ...
     Raises `AdapterNotFound`, `AdapterInvalid` or `InvalidParameter`.
     """
     extras = dict(request.model_extra or {})
-    named = [*_modules(extras.pop("lora_modules", None)), *_peer(request.peft_model_config)]
+    modules = [*_modules(extras.pop("lora_modules", None)), *_peer(request.peft_model_config)]
     update: dict[str, Any] = {}
     path = next((each for each in (request.model_path, request.model_name) if each and is_adapter(each)), None)
     if path is not None:
-        named.insert(0, (DEFAULT_NAME, path, 1.0))
+        modules.insert(0, (DEFAULT_NAME, path, 1.0))
         update = _of_base(request, path)
     if extras.keys() != (request.model_extra or {}).keys() or update:
         fields = {
             name: getattr(request, name) for name in request.model_fields_set if name in LaunchRequest.model_fields
         }
         request = LaunchRequest.model_construct(**{**fields, **extras, **update})
-    adapters = tuple(read_adapter(name, place, scale) for name, place, scale in named)
+    adapters = tuple(read_adapter(name, place, scale) for name, place, scale in modules)
     if len(names := Counter(adapter.name for adapter in adapters)) < len(adapters):
         raise InvalidParameter(ADAPTERS, f"two adapters are called '{names.most_common(1)[0][0]}'.")
     return request, adapters
@@ -72,17 +72,17 @@ def _of_base(request: LaunchRequest, path: str) -> dict[str, Any]:
     return {"model_path": None, "model_name": base}
 
 
-def _modules(given: Json) -> Iterator[tuple[str, str, float]]:
+def _modules(value: Json) -> Iterator[tuple[str, str, float]]:
     """Yield name, path and scale of each adapter, from `name=path` texts, objects in vLLM's format, or name → path."""
-    if isinstance(given, str):
-        given = _text(given)
-    if isinstance(given, dict):
-        given = (
-            [given] if "path" in given or "lora_path" in given else [f"{name}={path}" for name, path in given.items()]
+    if isinstance(value, str):
+        value = _text(value)
+    if isinstance(value, dict):
+        value = (
+            [value] if "path" in value or "lora_path" in value else [f"{name}={path}" for name, path in value.items()]
         )
-    if not isinstance(given, list | None):
+    if not isinstance(value, list | None):
         raise InvalidParameter(ADAPTERS, "it is a list of name=path.")
-    for entry in given or ():
+    for entry in value or ():
         if isinstance(entry, dict):
             yield _entry(entry, ADAPTERS, "every adapter needs a name and a path.")
             continue
@@ -92,15 +92,15 @@ def _modules(given: Json) -> Iterator[tuple[str, str, float]]:
         yield name.strip(), path.strip(), 1.0
 
 
-def _text(given: str) -> Json:
+def _text(text: str) -> Json:
     """Read a list from a text: JSON, or `name=path` separated by spaces or commas."""
-    if given.lstrip().startswith(("{", "[")):
+    if text.lstrip().startswith(("{", "[")):
         try:
-            found: Json = json.loads(given)
+            value: Json = json.loads(text)
         except ValueError as error:
             raise InvalidParameter(ADAPTERS, f"it is not JSON: {error}.") from None
-        return found
-    return [word for word in given.replace(",", " ").split() if word]
+        return value
+    return [word for word in text.replace(",", " ").split() if word]
 
 
 def _peer(config: Mapping[str, Any] | None) -> Iterator[tuple[str, str, float]]:

@@ -88,53 +88,55 @@ class AdapterSync:
 
     def forget(self, replica: str) -> None:
         """Delete the state of a replica that has ended."""
-        held = self._held.pop(replica, None)
-        if held is not None and held.task is not None:
-            held.task.cancel()
+        state = self._held.pop(replica, None)
+        if state is not None and state.task is not None:
+            state.task.cancel()
 
     def has(self, replica: str, adapter: Adapter) -> bool:
         """Whether a replica serves exactly this adapter."""
-        held = self._held.get(replica)
-        return held is not None and held.loaded.get(adapter.name) == adapter
+        state = self._held.get(replica)
+        return state is not None and state.loaded.get(adapter.name) == adapter
 
     def carries(self, replica: str, adapter: Adapter) -> bool:
         """Whether a replica has an adapter, or is loading or unloading one."""
-        held = self._held.get(replica)
-        return held is not None and (held.task is not None or held.loaded.get(adapter.name) == adapter)
+        state = self._held.get(replica)
+        return state is not None and (state.task is not None or state.loaded.get(adapter.name) == adapter)
 
     def problem(self, replica: str, adapter: Adapter) -> str:
         """Why a replica could not load an adapter; empty if it has loaded it or has not tried."""
-        held = self._held.get(replica)
-        failed = held.failed.get(adapter.name) if held else None
+        state = self._held.get(replica)
+        failed = state.failed.get(adapter.name) if state else None
         return failed[1] if failed is not None and failed[0] == adapter else ""
 
     def step(self, carriers: Iterable[Carrier], desired: Mapping[str, Sequence[Adapter]]) -> None:
         """Begin the next change on each ready replica that has none in progress. `desired` is by model uid."""
         for carrier in carriers:
-            held = self._held.setdefault(carrier.replica, LoadedAdapters())
-            if not carrier.hot or held.task is not None:
+            state = self._held.setdefault(carrier.replica, LoadedAdapters())
+            if not carrier.hot or state.task is not None:
                 continue
-            failed = [adapter for adapter, _ in held.failed.values()]
-            change = next_change(desired.get(carrier.uid, ()), held.loaded, failed)
+            failed = [adapter for adapter, _ in state.failed.values()]
+            change = next_change(desired.get(carrier.uid, ()), state.loaded, failed)
             if change is None:
                 continue
             if isinstance(change, UnloadAdapter):  # the route of the adapter no longer includes this replica
-                del held.loaded[change.adapter.name]
-            held.task = asyncio.create_task(self._carry_out(carrier, held, change), name=f"adapters {carrier.replica}")
+                del state.loaded[change.adapter.name]
+            state.task = asyncio.create_task(
+                self._carry_out(carrier, state, change), name=f"adapters {carrier.replica}"
+            )
 
-    async def _carry_out(self, carrier: Carrier, held: LoadedAdapters, change: Change) -> None:
+    async def _carry_out(self, carrier: Carrier, state: LoadedAdapters, change: Change) -> None:
         adapter = change.adapter
         try:
             problem = await self._ask(carrier, change)
         finally:
-            held.task = None
+            state.task = None
         if isinstance(change, LoadAdapter):
             if problem:
-                held.failed[adapter.name] = (adapter, problem)
+                state.failed[adapter.name] = (adapter, problem)
                 self._tell(carrier.uid, "ERROR", f"Adapter '{adapter.name}' could not be loaded: {problem}")
             else:
-                held.loaded[adapter.name] = adapter
-                held.failed.pop(adapter.name, None)
+                state.loaded[adapter.name] = adapter
+                state.failed.pop(adapter.name, None)
                 self._tell(carrier.uid, "INFO", f"Adapter '{adapter.name}' is loaded on {carrier.replica}")
         elif problem:
             log.warning("%s: adapter '%s' could not be unloaded: %s", carrier.replica, adapter.name, problem)
@@ -159,8 +161,8 @@ class AdapterSync:
 def said(text: str) -> str:
     """The message in an engine's error body; empty if it has none."""
     try:
-        found = json.loads(text)
+        body = json.loads(text)
     except ValueError:
         return text.strip()
-    error = found.get("error", found) if isinstance(found, dict) else found
+    error = body.get("error", body) if isinstance(body, dict) else body
     return str(error.get("message", error) if isinstance(error, dict) else error)

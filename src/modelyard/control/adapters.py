@@ -50,7 +50,7 @@ class Adapters:
 
     def find(self, name: str) -> tuple[ModelView, AdapterView] | None:
         """The adapter of a name with its model, or None."""
-        return next((found for found in self.all() if found[1].adapter.name == name), None)
+        return next((pair for pair in self.all() if pair[1].adapter.name == name), None)
 
     async def load(self, name: str, path: str, *, model: str | None, scale: float, replace_it: bool) -> str:
         """Load an adapter on every replica of a model, now and after restarts; returns the model's uid.
@@ -81,10 +81,10 @@ class Adapters:
 
     async def unload(self, name: str) -> None:
         """Unload an adapter from every replica, also for later restarts. Raises `AdapterNotFound`."""
-        found = self.find(name)
-        if found is None:
+        pair = self.find(name)
+        if pair is None:
             raise AdapterNotFound(name, [each.adapter.name for _, each in self.all()])
-        view, each = found
+        view, each = pair
         _check_hot(view)
         await self._write(view.desired.uid, lambda launch: _without(launch, name))
         await self._gone(view.desired.uid, each.adapter)
@@ -141,16 +141,16 @@ class Adapters:
             view = self._reconciler.view(uid)
             if view is None or view.desired.terminating:
                 return "the model was terminated meanwhile"
-            found = next((each for each in view.adapters if each.adapter == adapter), None)
-            if found is None:
+            adapter_view = next((each for each in view.adapters if each.adapter == adapter), None)
+            if adapter_view is None:
                 return "it was unloaded meanwhile"
-            busy = view.state is ReplicaState.READY and not found.settled
-            return None if busy else found
+            busy = view.state is ReplicaState.READY and not adapter_view.settled
+            return None if busy else adapter_view
 
-        found: AdapterView | str = await self._reconciler.until(settled)
-        if isinstance(found, str):
-            raise Conflict(f"Adapter '{adapter.name}' was not loaded: {found}.")
-        return found.reason if found.state is ReplicaState.FAILED else ""
+        outcome: AdapterView | str = await self._reconciler.until(settled)
+        if isinstance(outcome, str):
+            raise Conflict(f"Adapter '{adapter.name}' was not loaded: {outcome}.")
+        return outcome.reason if outcome.state is ReplicaState.FAILED else ""
 
     async def _gone(self, uid: str, adapter: Adapter) -> None:
         """Wait until no replica has the adapter."""

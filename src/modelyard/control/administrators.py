@@ -42,8 +42,8 @@ async def _lock(session: AsyncSession) -> None:
     """Lock the rows of all administrators, always in the same order, and read them as they are then."""
     keys = select(Key).where(is_key(), Key.revoked_at.is_(None))
     for kind, query in ((Key, keys), (User, select(User))):
-        found = [row.id for row in await session.scalars(query) if ADMIN in row.scopes]
-        locked = select(kind).where(kind.id.in_(found)).order_by(kind.id).with_for_update()
+        ids = [row.id for row in await session.scalars(query) if ADMIN in row.scopes]
+        locked = select(kind).where(kind.id.in_(ids)).order_by(kind.id).with_for_update()
         await session.execute(locked.execution_options(populate_existing=True))
 
 

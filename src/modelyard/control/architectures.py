@@ -18,10 +18,10 @@ def supported_architectures(engine_name: str, catalog: Catalog, machine: Machine
 
     A family counts if the engine accepts one of its variants on this hardware, whether or not its weights fit into memory.
     """
-    found: dict[str, set[str]] = {ability: set() for ability in ABILITIES}
+    architectures: dict[str, set[str]] = {ability: set() for ability in ABILITIES}
     if engine_name in ENGINES and not absent(engine := ENGINES.get(engine_name), machine.engines):
         for family in catalog.families(ModelType.LLM):
             if any(engine.fits(sketch(variant), machine.hardware).score for variant in matching(family)):
-                for ability in found.keys() & set(family.abilities):
-                    found[ability].update(family.architectures)
-    return {ability: sorted(names) for ability, names in found.items()}
+                for ability in architectures.keys() & set(family.abilities):
+                    architectures[ability].update(family.architectures)
+    return {ability: sorted(names) for ability, names in architectures.items()}

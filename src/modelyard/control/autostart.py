@@ -90,15 +90,15 @@ class Autostarts:
         """Every entry, in the order in which they start."""
         async with self._database.session() as session:
             rows = (await session.scalars(select(Autostart))).all()
-        found = []
+        entries = []
         for row in rows:
             try:
-                found.append(msgspec.convert({**row.entry, "uid": row.uid}, AutostartRow))
+                entries.append(msgspec.convert({**row.entry, "uid": row.uid}, AutostartRow))
             except (
                 msgspec.ValidationError
             ) as error:  # written by another version, which must not keep the server from starting
                 log.warning("autostart: the entry of %s cannot be read: %s", row.uid, error)
-        return sorted(found, key=lambda entry: (entry.priority, entry.uid))
+        return sorted(entries, key=lambda entry: (entry.priority, entry.uid))
 
     async def check_family(self, name: str, trust: Trust) -> None:
         """Raise `PermissionDenied` if the caller would change a family that an entry of the owner names.

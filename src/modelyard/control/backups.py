@@ -163,16 +163,16 @@ def read_manifest(source: Path) -> BackupManifest:
         with tarfile.open(source) as archive:
             first = archive.next()
             data = archive.extractfile(first) if first is not None and first.name == MANIFEST else None
-            found = msgspec.json.decode(data.read() if data else b"", type=BackupManifest)
+            manifest = msgspec.json.decode(data.read() if data else b"", type=BackupManifest)
     except (OSError, tarfile.TarError, msgspec.DecodeError, EOFError) as error:
         why = f": {reason(error)}" if isinstance(error, OSError) else ""
         raise CannotStart(f"'{source}' is no whole backup of Modelyard{why}.") from None
-    if found.format > FORMAT:
+    if manifest.format > FORMAT:
         raise CannotStart(
-            f"'{source}' was made by Modelyard {found.modelyard}; restore it with that version or a newer one."
+            f"'{source}' was made by Modelyard {manifest.modelyard}; restore it with that version or a newer one."
         )
-    refuse_newer(found.schema_version, found.modelyard, str(source))
-    return found
+    refuse_newer(manifest.schema_version, manifest.modelyard, str(source))
+    return manifest
 
 
 async def schema_version(settings: Settings) -> str:
@@ -238,9 +238,9 @@ def _add_settings(archive: tarfile.TarFile, home: Path) -> None:
     except FileNotFoundError:
         return
     secrets = [name for name, each in Settings.model_fields.items() if not each.repr]
-    kept = re.sub(rf"(?m)^\s*({'|'.join(secrets)})\s*=.*\n?", "", text)
-    if not set(tomllib.loads(kept)) & set(secrets):
-        _add_text(archive, f"{HOME}/{SETTINGS}", kept.encode())
+    public_text = re.sub(rf"(?m)^\s*({'|'.join(secrets)})\s*=.*\n?", "", text)
+    if not set(tomllib.loads(public_text)) & set(secrets):
+        _add_text(archive, f"{HOME}/{SETTINGS}", public_text.encode())
 
 
 def _add_text(archive: tarfile.TarFile, name: str, data: bytes) -> None:

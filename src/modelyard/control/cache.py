@@ -51,12 +51,12 @@ class Caching:
 
     async def versions(self, version: str) -> list[InventoryEntry]:
         """The cached models with this version string, from any hub. Raises `NotFound`."""
-        found = [
+        entries = [
             entry for entry in await self.entries() if version.lower() in (entry.version.lower(), entry.name.lower())
         ]
-        if not found:
+        if not entries:
             raise NotFound(f"There is no '{version}' in the cache; `modelyard cached` lists what there is.")
-        return found
+        return entries
 
     async def remove(self, version: str) -> None:
         """Delete a model's files. Raises `NotFound`, or `Conflict` while a model uses them."""

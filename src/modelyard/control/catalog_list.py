@@ -53,9 +53,9 @@ def catalog_page(
     families = sorted(catalog.families(filters.type), key=_key)
     matching = [family for family in families if _matches(family, filters)]
     rest = [family for family in matching if start is None or _key(family) > start]
-    found = list(_entries(catalog, machine, rest, filters, limit + 1))
-    page = found[:limit]
-    more = len(found) > limit
+    entries = list(_entries(catalog, machine, rest, filters, limit + 1))
+    page = entries[:limit]
+    more = len(entries) > limit
     return CatalogPage(
         data=page,
         total=len(matching) if filters.cached is None and filters.fits is None else None,

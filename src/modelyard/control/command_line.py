@@ -46,15 +46,15 @@ class Inexpressible(Exception):
 
 def command_line(request: LaunchRequest) -> str | None:
     """The command that sends this request, quoted for a shell; None if no option expresses one of its values."""
-    given = {**request.model_dump(exclude_defaults=True), **(request.model_extra or {})}
+    fields = {**request.model_dump(exclude_defaults=True), **(request.model_extra or {})}
     try:
-        return shlex.join(["modelyard", "launch", *_words(given)])
+        return shlex.join(["modelyard", "launch", *_words(fields)])
     except Inexpressible:
         return None
 
 
-def _words(given: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in given.items():
+def _words(fields: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in fields.items():
         if (words := SPECIAL.get(name)) is not None:
             yield from words(value)
         elif name in REPEATED:

@@ -179,11 +179,11 @@ class Deployments:
 
     def _placements(self, launch: Launch, need: Footprint, replicas: int, hardware: Hardware) -> list[Placement]:
         """The devices of each new replica. Raises `NotEnoughMemory` unless all can be placed together."""
-        claims, found = self._reconciler.claims(), list[Placement]()
+        claims, placements = self._reconciler.claims(), list[Placement]()
         for _ in range(replicas):
-            found.append(place(launch, need, hardware, claims, self._settings.memory_headroom))
-            claims = claims.plus(found[-1], loading=True)
-        return found
+            placements.append(place(launch, need, hardware, claims, self._settings.memory_headroom))
+            claims = claims.plus(placements[-1], loading=True)
+        return placements
 
     async def _insert(self, session: AsyncSession, launch: Launch, request: LaunchRequest) -> None:
         old = await session.get(Deployment, launch.uid, with_for_update=True)
@@ -286,9 +286,9 @@ class Deployments:
         self._placements(launch, self._reconciler.need(launch), more, hardware)
         async with self._database.writing() as session:
             row = await self._live(session, uid)
-            taken = set(row.ordinals)
-            added = [ordinal for ordinal in range(len(taken) + more) if ordinal not in taken][:more]
-            row.ordinals = sorted(taken | set(added))
+            ordinals = set(row.ordinals)
+            added = [ordinal for ordinal in range(len(ordinals) + more) if ordinal not in ordinals][:more]
+            row.ordinals = sorted(ordinals | set(added))
         await self._reconciler.look()
         return added
 
@@ -316,10 +316,10 @@ class Deployments:
         """The events of a model, oldest first; also of models that were removed."""
         async with self._database.session() as session:
             query = select(Event).where(Event.uid == uid).order_by(Event.id.desc()).limit(EVENTS_SHOWN)
-            found = list(await session.scalars(query))
-        if not found:
+            rows = list(await session.scalars(query))
+        if not rows:
             self.view(uid)
-        return found[::-1]
+        return rows[::-1]
 
     async def event_page(
         self, uids: Collection[str] | None, kind: str | None, limit: int, before: int | None
@@ -343,10 +343,10 @@ class Deployments:
     def logs(self, uid: str, replica: str | None, lines: int) -> tuple[str | None, Sequence[str]]:
         """The replica whose log was read, and the end of its output; also of models that were removed."""
         self.check_log(uid)
-        name, found = self._host.logs(uid, replica, lines)
+        name, output = self._host.logs(uid, replica, lines)
         if name is None:
             self.view(uid)
-        return name, found
+        return name, output
 
 
 def _launch_events(request: LaunchRequest) -> list[tuple[str, str]]:

@@ -142,13 +142,14 @@ def _let_go(replica: Replica, in_flight: Mapping[str, int], now: float, policy: 
 
 
 def _missing(target: Desired, mine: Iterable[Replica], slots: Mapping[SlotKey, Slot], now: float) -> list[Action]:
-    taken = {replica.ordinal for replica in mine}  # a stopping replica must have ended before its ordinal is used again
+    # a stopping replica must have ended before its ordinal is used again
+    ordinals = {replica.ordinal for replica in mine}
     actions: list[Action] = []
     for ordinal in target.ordinals:
         slot = slots.get((target.uid, ordinal))
         if slot is not None and slot.generation == target.generation and (slot.given_up or now < slot.retry_at):
             continue
-        if ordinal not in taken:
+        if ordinal not in ordinals:
             actions.append(Start(target.uid, ordinal))
     return actions
 

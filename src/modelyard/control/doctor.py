@@ -41,11 +41,11 @@ def of_machine() -> Iterator[Finding]:
     yield from _hardware()
 
 
-def of_settings(chosen: Settings, every: bool = False) -> Iterator[Finding]:
+def of_settings(settings: Settings, every: bool = False) -> Iterator[Finding]:
     """Findings about engines (with `every` also those that exist for tests), the home folder, the disk and the database."""
-    yield from _engines(chosen.engines_folder, every)
-    yield from _home(chosen.folder)
-    yield from _database(chosen)
+    yield from _engines(settings.engines_folder, every)
+    yield from _home(settings.folder)
+    yield from _database(settings)
 
 
 def _python() -> Iterator[Finding]:
@@ -55,13 +55,13 @@ def _python() -> Iterator[Finding]:
 
 
 def _hardware() -> Iterator[Finding]:
-    found = inspect()
-    memory = f"{in_bytes(found.cpu.memory_free)} free of {in_bytes(found.cpu.memory_total)}"
-    yield Finding("ok", "processor", f"{found.cpu_count} cores, {memory}")
-    for gpu in found.gpus:
+    hardware = inspect()
+    memory = f"{in_bytes(hardware.cpu.memory_free)} free of {in_bytes(hardware.cpu.memory_total)}"
+    yield Finding("ok", "processor", f"{hardware.cpu_count} cores, {memory}")
+    for gpu in hardware.gpus:
         free = f"{in_bytes(gpu.memory_free)} free of {in_bytes(gpu.memory_total)}"
         yield Finding("ok", f"GPU {gpu.name}", f"{gpu.title}, {free}")
-    if not found.gpus:
+    if not hardware.gpus:
         yield Finding("ok", "GPU", "none found; models run on the processor")
 
 
@@ -72,14 +72,14 @@ def _engines(folder: Path, every: bool) -> Iterator[Finding]:
             engine = ENGINES.get(name)
             if engine.profile.for_tests and not every:
                 continue
-            found = environments.find(name) if engine.environment else None
-            absent = () if found else engine.missing()
+            environment = environments.find(name) if engine.environment else None
+            absent = () if environment else engine.missing()
         except (ModelyardError, ImportError) as error:
-            found, absent = None, (str(error),)
+            environment, absent = None, (str(error),)
         detail = "; ".join(absent) or "can run"
-        if found:
-            versions = ", ".join(f"{package} {version}" for package, version in found.versions.items())
-            detail = f"can run: {versions} in {found.folder}"
+        if environment:
+            versions = ", ".join(f"{package} {version}" for package, version in environment.versions.items())
+            detail = f"can run: {versions} in {environment.folder}"
         elif absent and (folder / name).exists():
             detail = f"the environment in {folder / name} is damaged: modelyard engine install {name} --upgrade"
         yield Finding("warning" if absent else "ok", f"engine {name}", detail)
@@ -101,12 +101,12 @@ def _nearest(path: Path) -> Path:
     return next(each for each in (path, *path.parents) if each.exists())
 
 
-def _database(chosen: Settings) -> Iterator[Finding]:
-    scheme, _, rest = chosen.database.partition(":///")
+def _database(settings: Settings) -> Iterator[Finding]:
+    scheme, _, rest = settings.database.partition(":///")
     if scheme.startswith("sqlite"):
         yield _sqlite(Path(rest))
         return
-    parts = urlsplit(chosen.database)
+    parts = urlsplit(settings.database)
     where = f"{parts.scheme.partition('+')[0]} at {parts.hostname}:{parts.port or 5432}"
     try:
         socket.create_connection((parts.hostname or "localhost", parts.port or 5432), timeout=3).close()

@@ -318,9 +318,9 @@ def look(job: Job) -> DownloadView:
 
 def check_disk(download: Download) -> None:
     """Raise `NotEnoughDisk` if the remaining bytes do not fit on the disk."""
-    folder, missing, free = disk_of(download)
-    if missing > free:
-        raise NotEnoughDisk(str(folder), missing, free)
+    folder, missing_bytes, free = disk_of(download)
+    if missing_bytes > free:
+        raise NotEnoughDisk(str(folder), missing_bytes, free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,8 +342,8 @@ def cache_disk() -> DiskSpace:
 
 def disk_of(download: Download) -> tuple[Path, int, int]:
     """The existing folder above a download, the bytes that are still missing, and the free bytes of the folder's disk."""
-    missing = sum(max(0, file.size - here) for file, here in progress(download))
+    missing_bytes = sum(max(0, file.size - here) for file, here in progress(download))
     folder = Path(download.folder)
     while not folder.exists():
         folder = folder.parent
-    return folder, missing, shutil.disk_usage(folder).free
+    return folder, missing_bytes, shutil.disk_usage(folder).free

@@ -37,5 +37,5 @@ def measured(machine: Machine, launch: Launch) -> DryRun:
     need = ENGINES.get(launch.engine).footprint(launch)
     if launch.model.download is None:
         return DryRun(machine, launch, need)
-    _, missing, free = disk_of(launch.model.download)
-    return DryRun(machine, launch, need, missing, free)
+    _, missing_bytes, free = disk_of(launch.model.download)
+    return DryRun(machine, launch, need, missing_bytes, free)

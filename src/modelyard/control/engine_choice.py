@@ -154,8 +154,8 @@ def runnable(
             fits = [_fit(engine, offer, requirements, machine.hardware, having_options) for offer in offers]
             if not any(score for score, _ in fits):
                 reasons[name] = "; ".join(list(dict.fromkeys(reason for _, reason in fits))[:3])
-            elif missing := absent(engine, machine.engines):
-                reasons[name] = " ".join(missing)
+            elif problems := absent(engine, machine.engines):
+                reasons[name] = " ".join(problems)
             else:
                 choices += [
                     EngineChoice(model, name, score, variant=variant, here=there)
@@ -241,8 +241,8 @@ def gpu_counts(engine: Engine, requirements: Requirements, hardware: Hardware) -
 def _ranks(engine: Engine, options: Mapping[str, Json]) -> int:
     """The number of processes that the parallel sizes among the options imply; 1 for engines without such options."""
     sizes = set(engine.Options.__struct_fields__).intersection(SIZES)
-    given = [str(options.get(name) or options.get(f"{engine.name}_{name}") or 1) for name in sizes]
-    return math.prod(int(size) for size in given if size.isdigit())
+    counts = [str(options.get(name) or options.get(f"{engine.name}_{name}") or 1) for name in sizes]
+    return math.prod(int(size) for size in counts if size.isdigit())
 
 
 def refusal(
@@ -279,8 +279,8 @@ def _able(offer: Offer) -> list[str]:
 
 
 def _smallest(offers: Sequence[Offer]) -> Model:
-    known = [model for model, _ in offers if model.weights_bytes]
-    return min(known, key=lambda model: model.weights_bytes) if known else offers[0][0]
+    sized = [model for model, _ in offers if model.weights_bytes]
+    return min(sized, key=lambda model: model.weights_bytes) if sized else offers[0][0]
 
 
 def too_large(name: str, candidates: Sequence[Candidate]) -> NotEnoughMemory:

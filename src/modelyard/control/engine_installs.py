@@ -79,21 +79,21 @@ def main(folder: str, engine_name: str, *options: str) -> int:
     assert engine.environment is not None, "checked before the job was made"
     gpu = sys.platform == "linux" and bool(inspect().gpus)
     try:
-        made = environments.install(
+        environment = environments.install(
             engine.name, engine.environment, gpu=gpu, say=_report, upgrade="--upgrade" in options
         )
     except ModelyardError as error:
         _print({"error": {"code": error.code, "message": error.message}})
         return 1
     size = environments.size(engine.name)
-    _print({"result": {"folder": made.folder, "versions": dict(made.versions), "size_bytes": size}})
+    _print({"result": {"folder": environment.folder, "versions": dict(environment.versions), "size_bytes": size}})
     return 0
 
 
 def _report(text: str) -> None:
     """Print the current step; the steps of a recipe have numbers."""
-    found = STEP.match(text)
-    count = {"done": int(found[1]) - 1, "total": int(found[2]), "unit": "steps"} if found else {}
+    match = STEP.match(text)
+    count = {"done": int(match[1]) - 1, "total": int(match[2]), "unit": "steps"} if match else {}
     print(text, flush=True)
     _print({"progress": {**count, "message": text}})
 

@@ -21,8 +21,8 @@ def engine_list(folder: Path, hardware: Hardware, installing: Mapping[str, str])
 
     `folder` holds the engine environments; `installing` has the ids of running installation jobs, by engine.
     """
-    found = [_of(name, folder, hardware).model_copy(update={"install_job": installing.get(name)}) for name in ENGINES]
-    return EngineList(data=found, launch=grouped(LaunchRequest.model_json_schema()))
+    engines = [_of(name, folder, hardware).model_copy(update={"install_job": installing.get(name)}) for name in ENGINES]
+    return EngineList(data=engines, launch=grouped(LaunchRequest.model_json_schema()))
 
 
 def _of(name: str, folder: Path, hardware: Hardware) -> EngineInfo:
@@ -36,17 +36,19 @@ def _of(name: str, folder: Path, hardware: Hardware) -> EngineInfo:
 
 def engine_info(engine: Engine, folder: Path, hardware: Hardware) -> EngineInfo:
     """The description of an engine, and whether it can run on this machine."""
-    profile, missing = engine.profile, list(absent(engine, folder))
-    own = Environments(folder).find(engine.name) if engine.environment else None
+    profile, problems = engine.profile, list(absent(engine, folder))
+    environment = Environments(folder).find(engine.name) if engine.environment else None
     return EngineInfo(
         id=engine.name,
         title=profile.title,
-        installed=not missing,
-        missing=missing,
+        installed=not problems,
+        missing=problems,
         installable=engine.environment is not None,
-        environment=OwnEnvironment(installed_at=own.installed_at, versions=dict(own.versions)) if own else None,
+        environment=OwnEnvironment(installed_at=environment.installed_at, versions=dict(environment.versions))
+        if environment
+        else None,
         devices=sorted(profile.devices),
-        uses_gpus=bool(hardware.gpus) and not missing and engine.uses_gpus(),
+        uses_gpus=bool(hardware.gpus) and not problems and engine.uses_gpus(),
         formats=sorted(profile.formats) or ([profile.weightless] if profile.weightless else []),
         model_types=[kind.value for kind in profile.types],
         aliases=sorted(profile.aliases),

@@ -48,9 +48,9 @@ def engines_of(
     answer: dict[str, list[Entry] | str] = {}
     for engine in ENGINES:
         profile = ENGINES.get(engine).profile
-        found, why = runnable(offers, Requirements(name, engine), machine, lambda offer: False)
-        if found:
-            answer[profile.title] = entries([(one.model, one.variant) for one in found])
+        choices, why = runnable(offers, Requirements(name, engine), machine, lambda offer: False)
+        if choices:
+            answer[profile.title] = entries([(one.model, one.variant) for one in choices])
         elif reasons and not profile.weightless:
             answer[profile.title] = why[engine]
     if reasons:
@@ -63,30 +63,30 @@ def engines_of(
 
 def entries(offers: Sequence[Offer]) -> list[Entry]:
     """Entries in Xinference's format: language models by format and size, others by format and quantisation."""
-    found: dict[tuple[str, str], Entry] = {}
+    by_form: dict[tuple[str, str], Entry] = {}
     for model, variant in offers:
         quantization = model.quantization or "none"
         common: Entry = {"model_name": model.name, "model_format": model.format}
         if model.type is not ModelType.LLM:
             makes_vectors = model.type in (ModelType.EMBEDDING, ModelType.RERANK)
             extra: Entry = {"quantization": quantization} if makes_vectors else {}
-            found.setdefault((model.format, quantization if makes_vectors else ""), {**common, **extra})
+            by_form.setdefault((model.format, quantization if makes_vectors else ""), {**common, **extra})
             continue
         size: Json = variant.spec.size_in_billions if variant else model.size_in_billions
-        entry = found.setdefault(
+        entry = by_form.setdefault(
             (model.format, str(size)),
             {**common, "model_size_in_billions": size, "quantizations": [], "support_draft_model": False},
         )
         quantizations = entry["quantizations"]
         if isinstance(quantizations, list) and quantization not in quantizations:
             quantizations.append(quantization)
-    return list(found.values())
+    return list(by_form.values())
 
 
 def offers_of(request: LaunchRequest, catalog: Catalog, hub: str | None = None, *, local: bool = True) -> list[Offer]:
     """All variants of a family, or the single model of a path or hub id. Raises `NotFound` with similar names."""
-    if not request.model_path and (found := family_offers(request, catalog)):
-        return found
+    if not request.model_path and (offers := family_offers(request, catalog)):
+        return offers
     model = find(
         str(request.model_name),
         type=model_type(request.model_type),
@@ -111,11 +111,11 @@ def estimate_memory(
     model = _model(request, checked_hub(body.download_hub), catalog, machine, local)
     context = body.context_length or min(model.context_length or UNKNOWN_CONTEXT, USUAL_CONTEXT)
     cache = cache_type(body.kv_cache_dtype)
-    found = [
+    estimates = [
         _estimate(model, name, profile, context, body.n_parallel, cache, machine)
         for name, profile in _engines(model, body.model_engine)
     ]
-    return model, context, found
+    return model, context, estimates
 
 
 def _estimate(
@@ -159,22 +159,22 @@ def _model(request: LaunchRequest, hub: str | None, catalog: Catalog, machine: M
     return model
 
 
-def _engines(model: Model, given: str | None) -> list[tuple[str, Profile]]:
+def _engines(model: Model, engine: str | None) -> list[tuple[str, Profile]]:
     """The engines to estimate for with their profiles; those that this server has come first."""
-    known = {
+    candidates = {
         name: profile for name, profile in profiles() if profile.memory or (name in ENGINES and not profile.weightless)
     }
-    if given:
-        name = canonical_name(given)
-        if name in ENGINES and name not in known:
-            problem = f"'{given}' runs models without files, so there is nothing to estimate; name another engine."
+    if engine:
+        name = canonical_name(engine)
+        if name in ENGINES and name not in candidates:
+            problem = f"'{engine}' runs models without files, so there is nothing to estimate; name another engine."
             raise InvalidParameter("model_engine", problem)
-        if name not in known:
-            titles = ", ".join(profile.title for profile in known.values())
-            raise InvalidParameter("model_engine", f"'{given}' cannot be estimated; known are {titles}.")
-        return [(name, known[name])]
-    found = [name for name in able(model) if name in known] or ["transformers"]
-    return [(name, known[name]) for name in sorted(found, key=lambda name: name not in ENGINES)]
+        if name not in candidates:
+            titles = ", ".join(profile.title for profile in candidates.values())
+            raise InvalidParameter("model_engine", f"'{engine}' cannot be estimated; known are {titles}.")
+        return [(name, candidates[name])]
+    names = [name for name in able(model) if name in candidates] or ["transformers"]
+    return [(name, candidates[name]) for name in sorted(names, key=lambda name: name not in ENGINES)]
 
 
 def cache_type(given: str | int | None) -> str:

@@ -15,7 +15,7 @@ CONTEXT, ADAPTERS = "n_ctx", "lora"
 CONTEXT_NAMES = (CONTEXT, "max_model_len", "context_length", "ctx_size")
 
 
-def options_of_family(request: LaunchRequest, catalog: Catalog, given: Mapping[str, Json]) -> dict[str, Json]:
+def options_of_family(request: LaunchRequest, catalog: Catalog, options: Mapping[str, Json]) -> dict[str, Json]:
     """The options that the request's family adds to those that are given."""
     name = request.model_name
     if not name or looks_like_path(name):
@@ -24,9 +24,9 @@ def options_of_family(request: LaunchRequest, catalog: Catalog, given: Mapping[s
         family = catalog.get(name, ModelType.LLM)
     except NotFound:
         return {}
-    found: dict[str, Json] = {}
-    if family.default_context_length and not any(each in given for each in CONTEXT_NAMES):
-        found[CONTEXT] = family.default_context_length
+    additions: dict[str, Json] = {}
+    if family.default_context_length and not any(each in options for each in CONTEXT_NAMES):
+        additions[CONTEXT] = family.default_context_length
     if family.adapters:
-        found[ADAPTERS] = list(family.adapters)
-    return found
+        additions[ADAPTERS] = list(family.adapters)
+    return additions

@@ -78,7 +78,7 @@ class Guesses:
     def check(self, address: str, name: str | None = None) -> None:
         """Raise `RateLimited` for an attempt that must wait. It is called before the password is checked."""
         now = self._clock()
-        waits = [found.until - now for key in self._keys(address, name) if (found := self._failures.get(key))]
+        waits = [failures.until - now for key in self._keys(address, name) if (failures := self._failures.get(key))]
         if (wait := max(waits, default=0.0)) > 0:
             seconds = math.ceil(wait)
             raise RateLimited(f"too many wrong passwords; try again in {seconds} s.", seconds)
@@ -87,12 +87,12 @@ class Guesses:
         """Count a failure; `name` is None for a wrong key."""
         now = self._clock()
         for key in self._keys(address, name):
-            found = self._failures.get(key)
-            if found is None:
+            failures = self._failures.get(key)
+            if failures is None:
                 if len(self._failures) >= REMEMBERED:
                     self._make_room(now)
-                found = self._failures[key] = Failures(0.0, now)
-            found.add(key[0], now)
+                failures = self._failures[key] = Failures(0.0, now)
+            failures.add(key[0], now)
 
     def right(self, address: str, name: str) -> None:
         """Record that a name's owner uses an address. Failures stay counted: an attacker may have an account, too."""
@@ -110,7 +110,7 @@ class Guesses:
 
     def _make_room(self, now: float) -> None:
         """Forget a tenth, those with the fewest failures first: a flood of new names does not free a name under attack."""
-        levels = {key: found.left(key[0], now) / key[0].failures for key, found in self._failures.items()}
+        levels = {key: failures.left(key[0], now) / key[0].failures for key, failures in self._failures.items()}
         for key in heapq.nsmallest(max(1, REMEMBERED // 10), levels, key=levels.__getitem__):
             del self._failures[key]
 

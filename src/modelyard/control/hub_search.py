@@ -72,12 +72,12 @@ class HubSearch:
         names = await asyncio.to_thread(queries.hubs_to_ask, None, filters.hub)
         names = [name for name in names if cursors is None or name in cursors]
         pages = await asyncio.gather(*(self._page(name, filters, cursors) for name in names))
-        found = {name: page for name, page in zip(names, pages, strict=True) if isinstance(page, FoundPage)}
+        pages_by_hub = {name: page for name, page in zip(names, pages, strict=True) if isinstance(page, FoundPage)}
         failures = {name: page for name, page in zip(names, pages, strict=True) if not isinstance(page, FoundPage)}
-        if failures and not found:
+        if failures and not pages_by_hub:
             raise next(iter(failures.values()))
-        hits = await asyncio.to_thread(self._hits, found)
-        following = {name: page.cursor for name, page in found.items() if page.cursor is not None}
+        hits = await asyncio.to_thread(self._hits, pages_by_hub)
+        following = {name: page.cursor for name, page in pages_by_hub.items() if page.cursor is not None}
         return HubHits(hits, _encoded(following) if following else None, failures)
 
     async def _page(
@@ -98,16 +98,16 @@ class HubSearch:
 
     def _hits(self, pages: Mapping[str, FoundPage]) -> list[HubHit]:
         """The repositories of all hubs, alternately, with what this machine knows of them."""
-        known = self._families()
+        families = self._families()
         lists = [[(hub, each) for each in page.data] for hub, page in pages.items()]
         return [
-            HubHit(hub, each, cache.has_model(hub, each.model_id), known.get((hub, each.model_id.lower())))
+            HubHit(hub, each, cache.has_model(hub, each.model_id), families.get((hub, each.model_id.lower())))
             for hub, each in filter(None, chain.from_iterable(zip_longest(*lists)))
         ]
 
     def _families(self) -> dict[tuple[str, str], str]:
         """Hub and repository id in lower case → name of the family whose files it has."""
-        found: dict[tuple[str, str], str] = {}
+        families: dict[tuple[str, str], str] = {}
         for family in self._catalog.families():
             for spec in family.specs:
                 for hub in REMOTE:
@@ -115,8 +115,8 @@ class HubSearch:
                         continue
                     for quantization in spec.quantizations_of(source):
                         if (model_id := repository(source, quantization)) is not None:
-                            found.setdefault((hub, model_id.lower()), family.name)
-        return found
+                            families.setdefault((hub, model_id.lower()), family.name)
+        return families
 
 
 def _encoded(cursors: Mapping[str, str]) -> str:
@@ -128,10 +128,10 @@ def _cursors(text: str | None) -> dict[str, str] | None:
     if text is None:
         return None
     try:
-        found = msgspec.json.decode(base64.b64decode(text, altchars=b"-_", validate=True), type=dict[str, str])
+        cursors = msgspec.json.decode(base64.b64decode(text, altchars=b"-_", validate=True), type=dict[str, str])
     except (binascii.Error, msgspec.DecodeError, UnicodeEncodeError, ValueError):
-        found = {}
-    pages = found.get("modelscope", "1")
-    if not found or set(found) - set(REMOTE) or not pages.isdecimal() or len(pages) > 4 or not pages.isascii():
+        cursors = {}
+    pages = cursors.get("modelscope", "1")
+    if not cursors or set(cursors) - set(REMOTE) or not pages.isdecimal() or len(pages) > 4 or not pages.isascii():
         raise InvalidParameter("cursor", "it must be `next_cursor` of another page.")
-    return found
+    return cursors

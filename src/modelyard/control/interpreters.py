@@ -46,8 +46,8 @@ def _own(engine: Engine, folder: Path | None) -> str | None:
     """The interpreter of an engine's own environment; None if it has none."""
     if folder is None or engine.environment is None:
         return None
-    found = Environments(folder).find(engine.name)
-    return found.python if found else None
+    environment = Environments(folder).find(engine.name)
+    return environment.python if environment else None
 
 
 def _paths(python: str) -> Mapping[str, str]:

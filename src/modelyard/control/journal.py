@@ -43,7 +43,7 @@ class Journal:
         """Every desired model, oldest first."""
         async with self._database.session() as session:
             rows = (await session.scalars(select(Deployment).order_by(Deployment.created_at))).all()
-        desired = [found for row in rows if (found := self._desired(row)) is not None]
+        desired = [target for row in rows if (target := self._desired(row)) is not None]
         return [each for each in desired if self._local_models or is_elsewhere(each.launch.engine)]
 
     def event(self, uid: str, kind: str, content: str) -> None:

@@ -14,8 +14,8 @@ from modelyard.db.tables import Key, User
 async def user_named(session: AsyncSession, name: str) -> User | None:
     """The user of a name, in any spelling that is equal to it."""
     plain = name.replace("\0", "")  # PostgreSQL texts cannot contain this character
-    found: User | None = await session.scalar(select(User).where(User.name.in_(spellings([plain]))))
-    return found
+    user: User | None = await session.scalar(select(User).where(User.name.in_(spellings([plain]))))
+    return user
 
 
 async def required_user(session: AsyncSession, name: str) -> User:
@@ -32,21 +32,21 @@ async def required_key(session: AsyncSession, name: str) -> Key:
     """The key of an id, a prefix, or a name that only one key has. Raises `NotFound` or `BadRequest`."""
     name = name.replace("\0", "")  # PostgreSQL texts cannot contain this character
     query = select(Key).where(is_key(), (Key.id == name) | (Key.prefix == name) | (Key.name == name))
-    found = [*await session.scalars(query.order_by(Key.revoked_at.is_not(None), Key.created_at))]
-    live = [row for row in found if row.revoked_at is None]
-    exact = [row for row in found if row.id == name]
-    if not found:
+    keys = [*await session.scalars(query.order_by(Key.revoked_at.is_not(None), Key.created_at))]
+    live = [row for row in keys if row.revoked_at is None]
+    exact = [row for row in keys if row.id == name]
+    if not keys:
         raise NotFound(f"There is no key '{name}'.")
     if len(live) > 1 and not exact:
         raise BadRequest(f"{len(live)} keys are called '{name}': {', '.join(row.id for row in live)}. Name one.")
-    row: Key = (exact or found)[0]
+    row: Key = (exact or keys)[0]
     return row
 
 
 async def locked_key(session: AsyncSession, name: str) -> Key:
     """The key that `required_key` finds, locked against changes by other transactions."""
-    found = await required_key(session, name)
-    row: Key | None = await session.get(Key, found.id, with_for_update=True, populate_existing=True)
+    key = await required_key(session, name)
+    row: Key | None = await session.get(Key, key.id, with_for_update=True, populate_existing=True)
     if row is None:
         raise NotFound(f"There is no key '{name}'.")
     return row
@@ -54,8 +54,8 @@ async def locked_key(session: AsyncSession, name: str) -> Key:
 
 async def locked_user(session: AsyncSession, name: str) -> User:
     """The user that `required_user` finds, locked against changes by other transactions."""
-    found = await required_user(session, name)
-    user: User | None = await session.get(User, found.id, with_for_update=True, populate_existing=True)
+    current = await required_user(session, name)
+    user: User | None = await session.get(User, current.id, with_for_update=True, populate_existing=True)
     if user is None:
         raise NotFound(f"There is no user '{name}'.")
     return user

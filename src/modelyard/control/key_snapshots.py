@@ -78,8 +78,10 @@ async def read_snapshot(session: AsyncSession, rules: KeyRules, uses: Mapping[st
     usable = bool(users) or any(row.user_id is None and not is_expired(row, now) for row in rows)
     required = rules.required(bool(users) or any(row.user_id is None for row in rows))
     grants = {row.id: _grant(row, users, above, rules.aliases) for row in rows}
-    found = [live for row in open_rows if (live := _live(row, grants, users, rules, required, uses)) is not None]
-    sessions = _sessions(open_rows, found) if found else NO_SESSIONS
+    live_sessions = [
+        live for row in open_rows if (live := _live(row, grants, users, rules, required, uses)) is not None
+    ]
+    sessions = _sessions(open_rows, live_sessions) if live_sessions else NO_SESSIONS
     standing = {user.owner: user_grant(user, rules.aliases) for user in users.values()}
     access = Access(required, {row.hash: grants[row.id] for row in rows}, standing, sessions)
     return KeySnapshot(access, usable, counts)
@@ -96,8 +98,8 @@ async def change_counts(session: AsyncSession) -> object:
         func.sum(SessionRow.changes),
     )
     others = [select(column).scalar_subquery() for column in each]
-    own = (func.count(Key.id), func.count(Key.revoked_at), func.max(Key.created_at), func.sum(Key.changes))
-    counts = select(*own, *others)
+    key_counts = (func.count(Key.id), func.count(Key.revoked_at), func.max(Key.created_at), func.sum(Key.changes))
+    counts = select(*key_counts, *others)
     return tuple((await session.execute(counts)).one())
 
 
@@ -159,9 +161,9 @@ def _live(
     return LiveSession(row.id, grant, min(row.expires_at, ends), rules.times.idle, renew_at, use)
 
 
-def _sessions(rows: Sequence[SessionColumns], found: Sequence[LiveSession]) -> Sessions:
+def _sessions(rows: Sequence[SessionColumns], live_sessions: Sequence[LiveSession]) -> Sessions:
     """The sessions with their tokens."""
-    by_id = {live.id: live for live in found}
+    by_id = {live.id: live for live in live_sessions}
     tokens: dict[str, SessionToken] = {}
     for row in rows:
         if (live := by_id.get(row.id)) is None:

@@ -92,7 +92,7 @@ def check_narrower(spec: KeySpec, scopes: Iterable[str], by: Grant | None) -> No
         (by.tokens_per_minute, spec.tokens_per_minute),
         (by.expires_at - time.time() if by.expires_at and by.user is None else None, spec.expires_in),
     )
-    wider = any(own is not None and (given is None or given > own) for own, given in limits)
+    wider = any(own_limit is not None and (limit is None or limit > own_limit) for own_limit, limit in limits)
     unnamed = (by.models is not None and spec.models is None) or (by.bases is not None and spec.bases is None)
     if wider or unnamed:
         raise PermissionDenied(f"The key '{by.name}' has limits, and what it makes may not have wider ones.")

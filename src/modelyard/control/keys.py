@@ -230,12 +230,14 @@ class KeyStore:
         """Create a user who may log in."""
         check_line("username", name)
         name = addressable("username", composed(name))
-        stored = await passwords.hashed(password)
+        password_hash = await passwords.hashed(password)
         try:
             async with self._database.writing() as session:
                 granted = checked_scopes(scopes or await _default_scopes(session, by))
                 check_narrower(KeySpec(name), granted, by)
-                user = User(name=name, password=stored, scopes=granted, owner=new_owner(), created_at=time.time())
+                user = User(
+                    name=name, password=password_hash, scopes=granted, owner=new_owner(), created_at=time.time()
+                )
                 session.add(user)
         except ChangedMeanwhile:
             raise Conflict(f"There is a user '{name}' already.") from None

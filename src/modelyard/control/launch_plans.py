@@ -103,9 +103,9 @@ def _launch(request: LaunchRequest, requirements: Requirements, choice: EngineCh
     return launch
 
 
-def _named_engine(given: str, request: LaunchRequest) -> str:
+def _named_engine(engine: str, request: LaunchRequest) -> str:
     """The registered name of the engine that the request names. Raises `NoEngineFits` or `NotFound`."""
-    name = canonical_name(given)
+    name = canonical_name(engine)
     model = request.model_name or request.model_path or request.model_uid or "this model"
     if name in ELSEWHERE and name not in ENGINES:
         have = ", ".join(title_of(each) for each in ENGINES)
@@ -114,13 +114,13 @@ def _named_engine(given: str, request: LaunchRequest) -> str:
     return name
 
 
-def checked_hub(given: Json) -> str | None:
+def checked_hub(hub: Json) -> str | None:
     """The name of a hub, or None if the request leaves it open. Raises `InvalidParameter` with the known hubs."""
-    if given in (None, ""):
+    if hub in (None, ""):
         return None
-    if given not in (AUTO, *REMOTE):
-        raise InvalidParameter("download_hub", f"'{given}' is none of {', '.join((AUTO, *REMOTE))}.")
-    return str(given)
+    if hub not in (AUTO, *REMOTE):
+        raise InvalidParameter("download_hub", f"'{hub}' is none of {', '.join((AUTO, *REMOTE))}.")
+    return str(hub)
 
 
 def _offers(
@@ -134,8 +134,8 @@ def _offers(
         raise InvalidParameter(
             "model_name", "it is required: a family of the catalog, or a path to a .gguf file or folder."
         )
-    if not request.model_path and request.model_name and (found := family_offers(request, catalog)):
-        return found
+    if not request.model_path and request.model_name and (offers := family_offers(request, catalog)):
+        return offers
     model = find(
         request.model_name or str(request.model_path),
         type=kind,
@@ -164,13 +164,13 @@ def family_offers(request: LaunchRequest, catalog: Catalog) -> list[Offer]:
         family = catalog.get(name, model_type(request.model_type))
     except NotFound:
         return []
-    found = matching(
+    variants = matching(
         family,
         size=request.model_size_in_billions,
         format=request.model_format,
         quantization=request.quantization,
     )
-    return [(sketch(variant), variant) for variant in found]
+    return [(sketch(variant), variant) for variant in variants]
 
 
 def _without_weights(request: LaunchRequest, format: str, kind: ModelType | None) -> Model:
@@ -206,14 +206,14 @@ def checked_uid(uid: str, param: str = "model_uid") -> str:
 
 def _check_aliases(launch: Launch) -> None:
     """Raise `InvalidParameter` for an alias that is no possible name, or that the launch gives to something else, too."""
-    taken = {launch.uid: "the model's own uid", **{adapter.name: "one of its adapters" for adapter in launch.adapters}}
+    names = {launch.uid: "the model's own uid", **{adapter.name: "one of its adapters" for adapter in launch.adapters}}
     for alias in launch.aliases:
         checked_uid(alias, ALIASES)
         if alias.startswith(BASE):
             raise InvalidParameter(ALIASES, f"'{alias}': names that begin with '{BASE}' are those of knowledge bases.")
-        if alias in taken:
-            raise InvalidParameter(ALIASES, f"'{alias}' is {taken[alias]}; leave it out, or choose another name.")
-        taken[alias] = "named twice"
+        if alias in names:
+            raise InvalidParameter(ALIASES, f"'{alias}' is {names[alias]}; leave it out, or choose another name.")
+        names[alias] = "named twice"
 
 
 def checked_environment(envs: Mapping[str, str]) -> Mapping[str, str]:
@@ -232,28 +232,28 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def model_type(given: str | None) -> ModelType | None:
+def model_type(name: str | None) -> ModelType | None:
     """A model type in any letter case. Raises `InvalidParameter` with the known types."""
-    if not given:
+    if not name:
         return None
     for kind in ModelType:
-        if given.lower() == kind.lower():
+        if name.lower() == kind.lower():
             return kind
-    raise InvalidParameter("model_type", f"'{given}' is none of {', '.join(ModelType)}.")
+    raise InvalidParameter("model_type", f"'{name}' is none of {', '.join(ModelType)}.")
 
 
 def _gpus(request: LaunchRequest, hardware: Hardware) -> int | None:
     """GPUs per replica, as the request names or counts them; None (`auto`) leaves it to the engine and the free memory."""
-    given = request.n_gpu
+    number = request.n_gpu
     named = len(_gpu_idx(request.gpu_idx, hardware))
-    if given in ("auto", "") or (given is None and named):
+    if number in ("auto", "") or (number is None and named):
         return named or None
-    if given in (None, "none"):
+    if number in (None, "none"):
         return 0
     try:
-        count = int(str(given))
+        count = int(str(number))
     except ValueError:
-        raise InvalidParameter("n_gpu", f"'{given}' is no number, 'auto' or null.") from None
+        raise InvalidParameter("n_gpu", f"'{number}' is no number, 'auto' or null.") from None
     if count < 0:
         raise InvalidParameter("n_gpu", "it must not be negative.")
     if count > len(hardware.gpus):
@@ -280,15 +280,15 @@ def _refuse_useless_gpus(requirements: Requirements, engine: Engine, hardware: H
         )
 
 
-def _gpu_idx(given: int | str | list[int] | None, hardware: Hardware) -> tuple[int, ...]:
-    if given is None or given == "":
+def _gpu_idx(value: int | str | list[int] | None, hardware: Hardware) -> tuple[int, ...]:
+    if value is None or value == "":
         return ()
-    parts = [given] if isinstance(given, int) else given.split(",") if isinstance(given, str) else given
+    parts = [value] if isinstance(value, int) else value.split(",") if isinstance(value, str) else value
     try:
-        found = tuple(int(part) for part in parts)
+        indexes = tuple(int(part) for part in parts)
     except ValueError:
-        raise InvalidParameter("gpu_idx", f"'{given}' is no list of GPU indexes.") from None
-    for index in found:
+        raise InvalidParameter("gpu_idx", f"'{value}' is no list of GPU indexes.") from None
+    for index in indexes:
         if not 0 <= index < len(hardware.gpus):
             raise InvalidParameter("gpu_idx", f"there is no GPU {index}: {_have(hardware)}")
-    return found
+    return indexes

@@ -34,8 +34,8 @@ async def matches(password: str, stored: str | None) -> bool:
         await _scrypt(password[:LONGEST], b"nobody" * 3, COST, BLOCK, PARALLEL)
         return False
     _, cost, block, parallel, salt, digest = stored.split("$")
-    found = await _scrypt(password[:LONGEST], base64.b64decode(salt), int(cost), int(block), int(parallel))
-    return hmac.compare_digest(found, base64.b64decode(digest)) and len(password) <= LONGEST
+    key = await _scrypt(password[:LONGEST], base64.b64decode(salt), int(cost), int(block), int(parallel))
+    return hmac.compare_digest(key, base64.b64decode(digest)) and len(password) <= LONGEST
 
 
 async def _scrypt(password: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:

@@ -114,8 +114,8 @@ def usable(device: Device, claims: Claims, headroom: float) -> int:
 
 def _refusal(uid: str, need: Footprint, each: int, free: int, device: Device) -> NotEnoughMemory:
     overhead = need.overhead + need.activations
-    kept = f"; it takes {need.share:.0%} of a GPU in any case, by gpu_memory_utilization" if need.share else ""
-    parts = f"weights {show(need.weights)}, KV cache {show(need.kv_cache)}, overhead {show(overhead)}{kept}"
+    minimum = f"; it takes {need.share:.0%} of a GPU in any case, by gpu_memory_utilization" if need.share else ""
+    parts = f"weights {show(need.weights)}, KV cache {show(need.kv_cache)}, overhead {show(overhead)}{minimum}"
     sentence = (
         f"a replica needs {show(each)} ({parts}), and {show(free)} of {show(device.memory_total)} can be used on "
         f"{device.name}. A smaller context, fewer parallel requests or a smaller quantisation needs less."

@@ -26,9 +26,9 @@ def packed(launch: Launch, home: Path) -> Kept:
     return _changed(asdict(launch), lambda path: _relative(path, home))
 
 
-def unpacked(kept: Kept, home: Path) -> Launch:
+def unpacked(record: Kept, home: Path) -> Launch:
     """Decode a launch from its row, with the current folders. Raises `msgspec.ValidationError`."""
-    return msgspec.convert(_changed(kept, lambda path: _absolute(path, home)), Launch)
+    return msgspec.convert(_changed(record, lambda path: _absolute(path, home)), Launch)
 
 
 def check_there(model: Model) -> None:
@@ -41,14 +41,14 @@ def check_there(model: Model) -> None:
             )
 
 
-def _changed(kept: Kept, change: Callable[[Any], Any]) -> Kept:
-    model = {**kept["model"]}
+def _changed(record: Kept, change: Callable[[Any], Any]) -> Kept:
+    model = {**record["model"]}
     for name in ("path", "projector"):
         model[name] = change(model.get(name))
     if model.get("download"):
         model["download"] = {**model["download"], "folder": change(model["download"]["folder"])}
-    adapters = [{**each, "path": change(each["path"])} for each in kept.get("adapters") or ()]
-    return {**kept, "model": model, "adapters": adapters}
+    adapters = [{**each, "path": change(each["path"])} for each in record.get("adapters") or ()]
+    return {**record, "model": model, "adapters": adapters}
 
 
 def _relative(path: Any, home: Path) -> Any:

@@ -156,10 +156,10 @@ class Reconciler:
 
     def need(self, launch: Launch) -> Footprint:
         """The memory that one replica of a launch needs, computed once per launch."""
-        known = self._needs.get(launch.uid)
-        if known is None or known[0] != launch:
-            known = self._needs[launch.uid] = (launch, ENGINES.get(launch.engine).footprint(launch))
-        return known[1]
+        entry = self._needs.get(launch.uid)
+        if entry is None or entry[0] != launch:
+            entry = self._needs[launch.uid] = (launch, ENGINES.get(launch.engine).footprint(launch))
+        return entry[1]
 
     def _of(self, uid: str) -> list[RunningReplica]:
         return [running for running in self._running.values() if running.replica.uid == uid]
@@ -340,10 +340,10 @@ class Reconciler:
                     self._journal.event(target.uid, "INFO", sentence)
                 return False
             if key not in self._described:
-                found = await asyncio.to_thread(as_downloaded, model)
+                current = await asyncio.to_thread(as_downloaded, model)
                 self._described.add(key)
-                if found != model:
-                    target = replace(target, launch=replace(target.launch, model=found))
+                if current != model:
+                    target = replace(target, launch=replace(target.launch, model=current))
                     self._desired[target.uid] = target
                     self._journal.described(target)
         except ModelyardError as error:

@@ -46,14 +46,14 @@ class RegistrationFiles:
 
     def read(self) -> list[Written]:
         """All files that can be read, by name; logs a warning for each other one."""
-        found = []
+        files = []
         for path in sorted(self.folder.glob("*.json")):
             try:
                 one = _read(path)
-                found.append(replace(one, record=_placed(one.record, HOME, str(self.folder.parent))))
+                files.append(replace(one, record=_placed(one.record, HOME, str(self.folder.parent))))
             except (OSError, ValueError, RecursionError) as error:
                 skipped(path, error)
-        return found
+        return files
 
     def write(self, type: ModelType, name: str, record: Mapping[str, Any]) -> Path:
         """Write a new file atomically, readable by its owner only. Raises `Unavailable`."""
@@ -117,12 +117,12 @@ def _placed(value: Any, before: str, after: str) -> Any:
         return [_placed(each, before, after) for each in value]
     if not isinstance(value, Mapping):
         return value
-    found = {key: _placed(each, before, after) for key, each in value.items()}
-    if isinstance(uri := found.get("model_uri"), str):
-        found["model_uri"] = _moved(uri, before, after)
-    if isinstance(paths := found.get("adapters"), list):
-        found["adapters"] = [_moved(path, before, after) if isinstance(path, str) else path for path in paths]
-    return found
+    fields = {key: _placed(each, before, after) for key, each in value.items()}
+    if isinstance(uri := fields.get("model_uri"), str):
+        fields["model_uri"] = _moved(uri, before, after)
+    if isinstance(paths := fields.get("adapters"), list):
+        fields["adapters"] = [_moved(path, before, after) if isinstance(path, str) else path for path in paths]
+    return fields
 
 
 def _moved(uri: str, before: str, after: str) -> str:

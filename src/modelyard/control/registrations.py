@@ -61,12 +61,12 @@ class Registrations:
 
     def presets(self) -> list[Preset]:
         """Registered families whose names are served by a running model."""
-        found = self._catalog.registered(ModelType.LLM)
-        return [Preset(each.name, each.runs_on, each.defaults) for each in found if each.runs_on]
+        families = self._catalog.registered(ModelType.LLM)
+        return [Preset(each.name, each.runs_on, each.defaults) for each in families if each.runs_on]
 
-    def _take(self, found: Sequence[Written]) -> None:
+    def _take(self, files: Sequence[Written]) -> None:
         """Register the families of files. A record may refer to the prompt of a family in a later file."""
-        left, problems = list(found), dict[Path, ModelyardError]()
+        left, problems = list(files), dict[Path, ModelyardError]()
         while left:
             before, left = left, []
             for each in before:

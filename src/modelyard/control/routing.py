@@ -42,8 +42,8 @@ def routes(views: Iterable[ModelView]) -> dict[str, Route]:
     the model."""
     alive = [view for view in views if not view.desired.terminating]
     own = {view.desired.uid: _of_model(view) for view in alive}
-    found = {alias: own[view.desired.uid] for view in alive for alias in view.desired.launch.aliases}
-    return found | {route.name: route for view in alive for route in _of_adapters(view)} | own
+    by_alias = {alias: own[view.desired.uid] for view in alive for alias in view.desired.launch.aliases}
+    return by_alias | {route.name: route for view in alive for route in _of_adapters(view)} | own
 
 
 def _of_model(view: ModelView) -> Route:

@@ -18,8 +18,8 @@ def check_alike(request: ScaleRequest, launch: Launch, address: str) -> None:
     """Raise `InvalidParameter` if a request to scale names another engine, other GPUs or another machine."""
     _check_engine("model_engine", request.model_engine, launch)
     _check_gpus("n_gpu", request.n_gpu, launch)
-    given = request.replica_config or []
-    for config in [given] if isinstance(given, Mapping) else given:
+    configs = request.replica_config or []
+    for config in [configs] if isinstance(configs, Mapping) else configs:
         _check_config(config, launch, address)
 
 

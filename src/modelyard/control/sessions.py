@@ -153,10 +153,10 @@ class SessionStore:
         async with self._database.session() as session:
             rows = list(await session.scalars(select(SessionRow).where(SessionRow.owner == owner.id)))
         now = self._clock()
-        found = [row for row in rows if row.id in by_id and by_id[row.id].is_open(now)]
-        for row in found:
+        sessions = [row for row in rows if row.id in by_id and by_id[row.id].is_open(now)]
+        for row in sessions:
             row.last_used_at = max(row.last_used_at, by_id[row.id].use.at)
-        return sorted(found, key=lambda row: (-row.last_used_at, -row.number))
+        return sorted(sessions, key=lambda row: (-row.last_used_at, -row.number))
 
     @retried
     async def end(self, id: str, owner: Owner) -> None:

@@ -41,11 +41,11 @@ def setting_origins() -> list[SettingOrigin]:
     values = Settings().model_dump(mode="json")
     path = config_file()
     in_file = read(path) if path else {}
-    found = []
+    origins = []
     for name, field in Settings.model_fields.items():
         value = values[name] if field.repr else HIDDEN if values[name] else None
-        found.append(SettingOrigin(name, value, _origin(name, path, in_file), not field.repr))
-    return found
+        origins.append(SettingOrigin(name, value, _origin(name, path, in_file), not field.repr))
+    return origins
 
 
 def config_file() -> Path | None:

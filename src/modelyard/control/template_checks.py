@@ -19,10 +19,10 @@ def templated(launch: Launch) -> Launch:
     The template is Jinja text or the path of a file; the name of an engine's built-in template is ignored. Whether the caller
     may name a file is checked before.
     """
-    given = launch.options.get(OPTION)
-    if launch.model.type is not ModelType.LLM or not isinstance(given, str) or not given:
+    template = launch.options.get(OPTION)
+    if launch.model.type is not ModelType.LLM or not isinstance(template, str) or not template:
         return launch
-    text = given if "{" in given else _read(Path(given).expanduser())
+    text = template if "{" in template else _read(Path(template).expanduser())
     return launch if text is None else replace(launch, model=with_template(launch.model, text))
 
 

@@ -55,8 +55,8 @@ def warnings(request: LaunchRequest) -> list[str]:
 
 def without_harmless(options: Mapping[str, Json], engine: Engine) -> dict[str, Json]:
     """Return the options without those of `HARMLESS` that the engine lacks."""
-    known = engine.Options.__struct_fields__
-    return {key: value for key, value in options.items() if key in known or key not in HARMLESS}
+    names = engine.Options.__struct_fields__
+    return {key: value for key, value in options.items() if key in names or key not in HARMLESS}
 
 
 def is_this_machine(address: str) -> bool:
@@ -112,7 +112,7 @@ def _refuse_device(request: LaunchRequest, device: dict[str, Any]) -> None:
         raise InvalidParameter("replica_config", SAME_FOR_ALL)
 
 
-def _refuse_keys(entry: dict[str, Any], known: tuple[str, ...]) -> None:
+def _refuse_keys(entry: dict[str, Any], names: tuple[str, ...]) -> None:
     for key in entry:
-        if key not in known:
-            raise InvalidParameter("replica_config", f"it has no key '{key}'; it has {', '.join(known)}.")
+        if key not in names:
+            raise InvalidParameter("replica_config", f"it has no key '{key}'; it has {', '.join(names)}.")

@@ -214,12 +214,12 @@ class Access:
 
     def grant(self, secret: bytes, now: float) -> Grant:
         """The grant of a secret. Raises `InvalidKey`, whose message never contains the secret."""
-        found = self.grants.get(fingerprint(secret))
-        if found is None:
+        grant = self.grants.get(fingerprint(secret))
+        if grant is None:
             raise InvalidKey("The API key is unknown or was revoked.")
-        if found.expires_at is not None and found.expires_at <= now:
-            raise InvalidKey(f"The key '{found.name}' has expired.")
-        return found
+        if grant.expires_at is not None and grant.expires_at <= now:
+            raise InvalidKey(f"The key '{grant.name}' has expired.")
+        return grant
 
 
 def credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -235,15 +235,15 @@ def credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return other
 
 
-def checked_scopes(given: Iterable[str]) -> list[str]:
+def checked_scopes(names: Iterable[str]) -> list[str]:
     """Scopes by their present names, sorted. Raises `InvalidParameter` for an unknown scope."""
-    found = set()
-    for name in given:
+    scopes = set()
+    for name in names:
         scope = SCOPE_ALIASES.get(name, name)
         if scope not in SCOPES:
             raise InvalidParameter("scopes", f"'{name}' is none of {', '.join(SCOPES)}.")
-        found.add(scope)
-    return sorted(found)
+        scopes.add(scope)
+    return sorted(scopes)
 
 
 class Window:

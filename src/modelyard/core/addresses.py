@@ -30,17 +30,21 @@ def is_public(place: str) -> bool:
 
     Raises `ValueError` for text that is not an address.
     """
-    found = ipaddress.ip_address(place)
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.scope_id or found not in GLOBAL_UNICAST:
+    address = ipaddress.ip_address(place)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id or address not in GLOBAL_UNICAST:
             return False
-        within = found.sixtofour if found in TUNNELS else None
+        within = address.sixtofour if address in TUNNELS else None
         if within is not None and not is_public(str(within)):
             return False
-    if any(found.version == each.version and found in each for each in PUBLIC_BY_FORM_ONLY):
+    if any(address.version == each.version and address in each for each in PUBLIC_BY_FORM_ONLY):
         return False
-    return found.is_global and not (
-        found.is_multicast or found.is_reserved or found.is_unspecified or found.is_loopback or found.is_link_local
+    return address.is_global and not (
+        address.is_multicast
+        or address.is_reserved
+        or address.is_unspecified
+        or address.is_loopback
+        or address.is_link_local
     )
 
 

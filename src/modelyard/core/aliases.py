@@ -32,7 +32,7 @@ class AliasRule:
 
 def read_aliases(text: str) -> tuple[AliasRule, ...]:
     """Parse `NAME=MODEL` entries separated by commas. Raises `ValueError`, which names the wrong entry."""
-    found: dict[str, AliasRule] = {}
+    rules: dict[str, AliasRule] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, equals, model = (part.strip() for part in entry.partition("="))
         if not equals or not name or not model:
@@ -41,10 +41,10 @@ def read_aliases(text: str) -> tuple[AliasRule, ...]:
             raise ValueError(f"'{entry}': a name has one '*' at most, and a model's name has none")
         if name == model:
             raise ValueError(f"'{entry}': the name is the model's own")
-        if name in found:
-            raise ValueError(f"'{name}' stands for both '{found[name].model}' and '{model}'")
-        found[name] = AliasRule(name, model)
-    return tuple(sorted(found.values(), key=lambda rule: not rule.exact))
+        if name in rules:
+            raise ValueError(f"'{name}' stands for both '{rules[name].model}' and '{model}'")
+        rules[name] = AliasRule(name, model)
+    return tuple(sorted(rules.values(), key=lambda rule: not rule.exact))
 
 
 class Aliases:
@@ -61,8 +61,8 @@ class Aliases:
 
     def model_of(self, name: str) -> str:
         """The name of the model or adapter that a name stands for; the name itself if it is no alias."""
-        if (found := self._names.get(name)) is not None:
-            return found
+        if (model := self._names.get(name)) is not None:
+            return model
         return next((rule.model for rule in self._rules if rule.matches(name)), name)
 
     def of(self, model: str) -> Iterator[str]:

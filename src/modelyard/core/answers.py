@@ -41,8 +41,8 @@ class HttpAnswer:
     @property
     def content_type(self) -> str:
         """The content type in lower case, without parameters."""
-        given = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return given or "application/octet-stream"
+        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return media_type or "application/octet-stream"
 
     @property
     def charset(self) -> str:
@@ -56,14 +56,14 @@ class HttpAnswer:
     @property
     def filename(self) -> str:
         """The last part of the file name in `Content-Disposition`; empty if it has none."""
-        if not (given := self.headers.get("content-disposition", "")):
+        if not (header := self.headers.get("content-disposition", "")):
             return ""
         message = Message()
         with suppress(UnicodeError):
-            given = given.encode("latin-1").decode()  # many hosts send UTF-8, which no standard allows here
-        message["content-disposition"] = " ".join(given.split())
-        found = str(message.get_filename() or "")
-        return found.replace("\\", "/").rstrip("/").rpartition("/")[2].strip()
+            header = header.encode("latin-1").decode()  # many hosts send UTF-8, which no standard allows here
+        message["content-disposition"] = " ".join(header.split())
+        name = str(message.get_filename() or "")
+        return name.replace("\\", "/").rstrip("/").rpartition("/")[2].strip()
 
     def feed(self, data: bytes) -> None:
         if not self.begun:

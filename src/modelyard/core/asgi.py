@@ -19,13 +19,13 @@ def replay(body: bytes, receive: Receive | None = None) -> Receive:
 
     Without the original one it then waits forever: for apps that are cancelled when their client disconnects.
     """
-    given = False
+    complete = False
 
     async def again() -> Message:
-        nonlocal given
-        if given:
+        nonlocal complete
+        if complete:
             return await (receive() if receive is not None else asyncio.get_running_loop().create_future())
-        given = True
+        complete = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again

@@ -291,29 +291,29 @@ class Settings(BaseSettings):
 
     @field_validator("key_variables")
     @classmethod
-    def _bindings_can_be_read(cls, given: str) -> str:
-        read_bindings(given)
-        return given
+    def _bindings_can_be_read(cls, value: str) -> str:
+        read_bindings(value)
+        return value
 
     @field_validator("log_level")
     @classmethod
-    def _level_is_known(cls, given: str) -> str:
-        if given.lower() not in LOG_LEVELS:
-            raise ValueError(f"'{given}' is none of {', '.join(LOG_LEVELS)}")
-        return given
+    def _level_is_known(cls, value: str) -> str:
+        if value.lower() not in LOG_LEVELS:
+            raise ValueError(f"'{value}' is none of {', '.join(LOG_LEVELS)}")
+        return value
 
     @field_validator("database_url")
     @classmethod
-    def _database_is_one_of_ours(cls, given: str) -> str:
-        if given and not DATABASE_URL.match(given):
+    def _database_is_one_of_ours(cls, value: str) -> str:
+        if value and not DATABASE_URL.match(value):
             raise ValueError("it begins with sqlite+aiosqlite:/// or postgresql+asyncpg://")
-        return given
+        return value
 
     @field_validator("model_aliases")
     @classmethod
-    def _aliases_can_be_read(cls, given: str) -> str:
-        read_aliases(given)
-        return given
+    def _aliases_can_be_read(cls, value: str) -> str:
+        read_aliases(value)
+        return value
 
     @cached_property
     def alias_rules(self) -> tuple[AliasRule, ...]:

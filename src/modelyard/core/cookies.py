@@ -28,8 +28,8 @@ def session_tokens(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
         if name == COOKIE and _MARK in value:
             for part in value.split(b";"):
                 key, _, token = part.strip().partition(b"=")
-                if token and (found := _NAMES.fullmatch(key)):
-                    (secure if found[1] else plain).append(token)
+                if token and (match := _NAMES.fullmatch(key)):
+                    (secure if match[1] else plain).append(token)
     return [*secure, *plain][:MOST_TOKENS]
 
 

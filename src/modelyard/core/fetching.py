@@ -136,8 +136,8 @@ class FetchTarget:
 async def look_up(host: str, port: int) -> list[str]:
     """The IP addresses of a host, by the system's resolver."""
     loop = asyncio.get_running_loop()
-    found = await loop.run_in_executor(_resolvers(), lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    return list(dict.fromkeys(str(each[4][0]) for each in found))
+    entries = await loop.run_in_executor(_resolvers(), lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    return list(dict.fromkeys(str(each[4][0]) for each in entries))
 
 
 async def fetch(
@@ -272,12 +272,12 @@ class _Visit:
 
     async def _places(self, target: FetchTarget) -> list[str]:
         """The IP addresses that may be connected to. Raises `_Failed` if one of the host's addresses is not allowed."""
-        found = list(await self.resolve(target.host, target.port))
+        places = list(await self.resolve(target.host, target.port))
         if not self.hosts.names(target.host, target.port):
-            for place in found:
+            for place in places:
                 if not is_public(place) or is_own(place):
                     raise _Failed(f"its host is at {place}, which is not public")
-        return found
+        return places
 
     async def _get(self, target: FetchTarget, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> HttpAnswer:
         line = f"GET {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"

@@ -76,10 +76,10 @@ PROVIDERS: Mapping[str, tuple[str, ...]] = {
 
 def read_bindings(text: str) -> Bindings:
     """Parse `NAME=host` entries separated by commas, and add those of `PROVIDERS`. Raises `ValueError`."""
-    found = {name: frozenset(KeyHost(host) for host in hosts) for name, hosts in PROVIDERS.items()}
+    bindings = {name: frozenset(KeyHost(host) for host in hosts) for name, hosts in PROVIDERS.items()}
     for name, host in _pairs(text):
-        found[name] = found.get(name, frozenset()) | {host}
-    return found
+        bindings[name] = bindings.get(name, frozenset()) | {host}
+    return bindings
 
 
 def _pairs(text: str) -> Iterator[tuple[str, KeyHost]]:

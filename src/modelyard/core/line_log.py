@@ -60,7 +60,7 @@ def _end_of_lines(file: int) -> int:
     end = os.lseek(file, 0, os.SEEK_END)
     while end:
         start = max(0, end - BLOCK)
-        if (found := os.pread(file, end - start, start).rfind(b"\n")) >= 0:
-            return start + found + 1
+        if (offset := os.pread(file, end - start, start).rfind(b"\n")) >= 0:
+            return start + offset + 1
         end = start
     return 0

@@ -89,7 +89,7 @@ class JsonLine(Plain):
 
 def escaped(text: str) -> str:
     """The text with control characters escaped, except for tabs and line ends."""
-    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+    return CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 @dataclass(slots=True)

@@ -53,13 +53,13 @@ def reworded(sentence: str, kind: type | None = None, place: str = "") -> str:
         values = list(_choices(kind, place)) if kind is not None else []
         listed = f"one of {', '.join(values[:MOST_CHOICES])}" if values else "one of its known values"
         return f"it must be {listed}, not {choice['value']}"
-    if not (found := EXPECTED.match(sentence)):
+    if not (match := EXPECTED.match(sentence)):
         return sentence
-    names, rest = found["kind"].split(" | "), found["rest"]
+    names, rest = match["kind"].split(" | "), match["rest"]
     expected = " or ".join(TYPES.get(name, name) for name in names)
-    if found := FOUND_TYPE.match(rest):
+    if match := FOUND_TYPE.match(rest):
         there = (
-            FRACTION if found["type"] == "float" and "float" not in names else TYPES.get(found["type"], found["type"])
+            FRACTION if match["type"] == "float" and "float" not in names else TYPES.get(match["type"], match["type"])
         )
         return f"it must be {expected}, not {there}"
     unit = UNITS.get(names[0], "items")
@@ -100,14 +100,14 @@ def _inner(node: inspect.Type, step: str) -> Iterator[inspect.Type]:
     """The types at a step of a place: of a field of a struct, of an item, of a value."""
     match node:
         case inspect.StructType():
-            found = [each.type for each in node.fields if each.encode_name == step]
+            types = [each.type for each in node.fields if each.encode_name == step]
         case inspect.ListType() | inspect.SetType() | inspect.VarTupleType():
-            found = [node.item_type]
+            types = [node.item_type]
         case inspect.DictType():
-            found = [node.value_type]
+            types = [node.value_type]
         case _:
-            found = []
-    for each in found:
+            types = []
+    for each in types:
         yield from _members(each)
 
 

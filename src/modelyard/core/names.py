@@ -58,7 +58,7 @@ def checked_model_name(param: str, name: str) -> str:
     if name != composed(name):
         raise InvalidParameter(param, "a name is written in composed characters (Unicode NFC), as most keyboards do.")
     first, *others = name.split("/")
-    taken = next((each for each in others if each in BEHIND_MODELS), first if name in MODEL_ROUTES else None)
-    if taken is not None:
-        raise InvalidParameter(param, f"'{taken}' is a part of a route's address there; choose another name.")
+    reserved = next((each for each in others if each in BEHIND_MODELS), first if name in MODEL_ROUTES else None)
+    if reserved is not None:
+        raise InvalidParameter(param, f"'{reserved}' is a part of a route's address there; choose another name.")
     return name

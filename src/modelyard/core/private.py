@@ -61,10 +61,10 @@ def private_folder(folder: Path) -> Path:
     directory, or a folder that everybody may write to.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = folder.stat()
-    shared = found.st_mode & stat.S_ISVTX or folder.resolve() in (Path("/"), Path("~").expanduser())
-    if not shared and found.st_uid == os.geteuid() and found.st_mode & NOBODY_ELSE:
-        folder.chmod(stat.S_IMODE(found.st_mode) & ~NOBODY_ELSE)
+    status = folder.stat()
+    shared = status.st_mode & stat.S_ISVTX or folder.resolve() in (Path("/"), Path("~").expanduser())
+    if not shared and status.st_uid == os.geteuid() and status.st_mode & NOBODY_ELSE:
+        folder.chmod(stat.S_IMODE(status.st_mode) & ~NOBODY_ELSE)
     return folder
 
 
@@ -98,8 +98,8 @@ def _close(place: Path) -> None:
 
 
 def _close_file(name: str, folder: int | None) -> None:
-    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    if stat.S_ISREG(found.st_mode) and found.st_mode & NOBODY_ELSE and found.st_uid == os.geteuid():
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if stat.S_ISREG(status.st_mode) and status.st_mode & NOBODY_ELSE and status.st_uid == os.geteuid():
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         try:
             _strip(descriptor)
@@ -119,6 +119,6 @@ def _close_folder(name: str, folder: int) -> None:
 
 def _strip(descriptor: int) -> None:
     """Remove other users' permissions from an open file of our user. The owner's permissions stay, so scripts stay executable."""
-    found = os.fstat(descriptor)
-    if found.st_mode & NOBODY_ELSE and found.st_uid == os.geteuid():
-        os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~NOBODY_ELSE)
+    status = os.fstat(descriptor)
+    if status.st_mode & NOBODY_ELSE and status.st_uid == os.geteuid():
+        os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & ~NOBODY_ELSE)

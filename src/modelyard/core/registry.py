@@ -55,13 +55,13 @@ class Registry(Generic[T]):
             raise UnknownName(self.group, name, sorted(self._targets), nearest(name, self._targets))
         module, _, attribute = self._targets[name].partition(":")
         try:
-            found = importlib.import_module(module)
+            imported = importlib.import_module(module)
         except ModuleNotFoundError as error:
             if error.name is None or error.name.split(".")[0] == "modelyard":
                 raise
             raise MissingLibrary(name, error.name) from error
-        if not hasattr(found, attribute):
+        if not hasattr(imported, attribute):
             raise ImportError(
                 f"'{name}' of modelyard.{self.group} is '{self._targets[name]}', but {module} has no '{attribute}'."
             )
-        return cast(T, getattr(found, attribute))
+        return cast(T, getattr(imported, attribute))

@@ -27,8 +27,8 @@ class SecretTexts:
     """Masks the secrets of one server."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        found = sorted({value for value in values if len(value) >= SHORTEST}, key=len, reverse=True)
-        self._values = re.compile("|".join(map(re.escape, found))) if found else None
+        texts = sorted({value for value in values if len(value) >= SHORTEST}, key=len, reverse=True)
+        self._values = re.compile("|".join(map(re.escape, texts))) if texts else None
 
     def masked(self, text: str) -> str:
         """The text with `MASK` in place of every secret."""

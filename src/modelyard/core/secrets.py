@@ -21,9 +21,9 @@ def mask_secrets(launch: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _hidden(name, value) for name, value in launch.items()}
 
 
-def restore_secrets(given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+def restore_secrets(fields: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """A launch from a client, in which values masked by `mask_secrets` are replaced by those in `before`."""
-    return {name: _kept(name, value, before.get(name)) for name, value in given.items()}
+    return {name: _kept(name, value, before.get(name)) for name, value in fields.items()}
 
 
 def holds_secrets(name: str, value: Any) -> bool:

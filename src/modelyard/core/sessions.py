@@ -85,26 +85,26 @@ class Sessions:
 
         Raises `SessionEnded` if no cookie is of a session that is open. Messages never contain a token.
         """
-        given = session_tokens(headers)
-        for token in given:
+        secrets = session_tokens(headers)
+        for token in secrets:
             name = fingerprint(token)
-            found = self.tokens.get(name)
-            if found is not None and now < found.until and found.session.is_open(now):
-                use = found.session.use
+            session_token = self.tokens.get(name)
+            if session_token is not None and now < session_token.until and session_token.session.is_open(now):
+                use = session_token.session.use
                 use.at = max(use.at, now)
-                if found.role is TokenRole.NEXT:
+                if session_token.role is TokenRole.NEXT:
                     use.renewed = name
-                return found
-        if given:
+                return session_token
+        if secrets:
             raise SessionEnded
         return None
 
     def again(self, id: str, now: float) -> LiveSession:
         """The session of a stream that stays open. Raises `SessionEnded`."""
-        found = self.by_id.get(id)
-        if found is None or not found.is_open(now):
+        session = self.by_id.get(id)
+        if session is None or not session.is_open(now):
             raise SessionEnded
-        return found
+        return session
 
 
 NO_SESSIONS = Sessions()

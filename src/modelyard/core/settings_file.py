@@ -56,10 +56,10 @@ def read(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CannotStart(f"The settings in '{path}' cannot be read: {reason(error)}.") from None
-    return {name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in found.items()}
+    return {name: ",".join(map(str, value)) if isinstance(value, list) else value for name, value in table.items()}
 
 
 def unknown(names: Iterable[str], known: Mapping[str, Any]) -> list[str]:

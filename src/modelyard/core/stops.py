@@ -34,9 +34,9 @@ class Stops:
         if not self._stops:
             return text
         self._pending += text
-        found = [(place, stop) for stop in self._stops if (place := self._pending.find(stop)) >= 0]
-        if found:
-            place, stop = min(found, key=lambda each: each[0])
+        matches = [(place, stop) for stop in self._stops if (place := self._pending.find(stop)) >= 0]
+        if matches:
+            place, stop = min(matches, key=lambda each: each[0])
             self.found = stop
             certain, self._pending = self._pending[: place + len(stop) * self._include_stop], ""
             return certain

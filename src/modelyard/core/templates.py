@@ -144,15 +144,15 @@ def _read(process: subprocess.Popen[bytes], size: int, seconds: float) -> bytes:
     stdout = _pipe(process.stdout)
     waiting = select.poll()
     waiting.register(stdout, select.POLLIN)
-    found = b""
-    while len(found) < size:
+    data = b""
+    while len(data) < size:
         if not waiting.poll(seconds * 1000):
             raise TimeoutError
-        part = stdout.read1(min(size - len(found), 1 << 16))  # type: ignore[attr-defined]
+        part = stdout.read1(min(size - len(data), 1 << 16))  # type: ignore[attr-defined]
         if not part:
             raise EOFError
-        found += part
-    return found
+        data += part
+    return data
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -33,9 +33,9 @@ def full_disk_named(where: object) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if (found := disk_error(error, where)) is error:
+        if (replacement := disk_error(error, where)) is error:
             raise
-        raise found from error
+        raise replacement from error
 
 
 class Reserve:

@@ -103,8 +103,8 @@ class Database:
                         await connection.exec_driver_sql("BEGIN IMMEDIATE")
                     await connection.run_sync(self._bring_to_head)
                 if schema:
-                    kept = f"; {copy} is a copy of before" if copy else ""
-                    log.info("the database was migrated from the schema %s to %s%s", schema, HEAD, kept)
+                    backup = f"; {copy} is a copy of before" if copy else ""
+                    log.info("the database was migrated from the schema %s to %s%s", schema, HEAD, backup)
         if self.reserve is not None:
             self.reserve.keep()
 

@@ -23,18 +23,18 @@ def adapt_body(call: ModelCall, route: Route, task: str = "") -> bytes:
     """
     switches = thinking_kwargs(call, route)
     rename = route.upstream_name is not None and route.upstream_name != call.model
-    found = rewrites(route, task, call)
-    if switches is None and not rename and not found:
+    changes = rewrites(route, task, call)
+    if switches is None and not rename and not changes:
         return call.body
     if call.place is not None:
         name = str(route.upstream_name).encode()
         return call.body[: call.place.start] + name + call.body[call.place.end :]
     if switches is not None:
-        found["enable_thinking"] = UNSET
-        found["chat_template_kwargs"] = switches | found.get("chat_template_kwargs", {})
+        changes["enable_thinking"] = UNSET
+        changes["chat_template_kwargs"] = switches | changes.get("chat_template_kwargs", {})
     if rename:
-        found["model"] = route.upstream_name
-    return with_changes(call.body, found)
+        changes["model"] = route.upstream_name
+    return with_changes(call.body, changes)
 
 
 def thinking_kwargs(call: ModelCall, route: Route) -> dict[str, Any] | None:
@@ -43,13 +43,13 @@ def thinking_kwargs(call: ModelCall, route: Route) -> dict[str, Any] | None:
     A switch in the client's `chat_template_kwargs`, under either name, takes precedence over `enable_thinking`.
     """
     thinking = getattr(call.request, "enable_thinking", UNSET)
-    given: dict[str, Any] = getattr(call.request, "chat_template_kwargs", None) or {}
-    switches = [given[name] for name in THINKING_KEYS if name in given]
-    misnamed = route.thinking_key is not None and switches and route.thinking_key not in given
+    arguments: dict[str, Any] = getattr(call.request, "chat_template_kwargs", None) or {}
+    switches = [arguments[name] for name in THINKING_KEYS if name in arguments]
+    misnamed = route.thinking_key is not None and switches and route.thinking_key not in arguments
     if not isinstance(thinking, bool) and not misnamed:
         return None
     keys = (route.thinking_key,) if route.thinking_key else THINKING_KEYS
-    return dict.fromkeys(keys, switches[0] if switches else thinking) | given
+    return dict.fromkeys(keys, switches[0] if switches else thinking) | arguments
 
 
 def adapt_target(path: str, query: bytes, address: Address) -> bytes:

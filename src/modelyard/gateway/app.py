@@ -115,8 +115,8 @@ class Gateway:
 
     def classifier(self, grant: Grant | None = None) -> str | None:
         """The first ready classifier, by name, that a key may use and that is not also a rerank model; None if there is none."""
-        found = self._ready(Task.CLASSIFICATION, grant)
-        return next((name for name in found if Task.RERANK not in self._models.routes[name].tasks), None)
+        candidates = self._ready(Task.CLASSIFICATION, grant)
+        return next((name for name in candidates if Task.RERANK not in self._models.routes[name].tasks), None)
 
     def _ready(self, task: Task, grant: Grant | None) -> Iterator[str]:
         """The ready models for a task that a key may use, by name."""

@@ -57,9 +57,9 @@ async def send_error(
     `identity` is the id of the request, which some forms contain.
     """
     body = form.body(error, identity)
-    own = [(name.encode(), value.encode()) for name, value in errors.headers(error).items()]
+    error_headers = [(name.encode(), value.encode()) for name, value in errors.headers(error).items()]
     fixed = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": error.status, "headers": [*fixed, *own, *headers]})
+    await send({"type": "http.response.start", "status": error.status, "headers": [*fixed, *error_headers, *headers]})
     await send({"type": "http.response.body", "body": body, "more_body": more})
     return len(body)
 

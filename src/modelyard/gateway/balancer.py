@@ -33,8 +33,8 @@ def affinity(request: msgspec.Struct) -> bytes:
     """A key that is constant during a conversation and differs between conversations: the texts up to the first user message."""
     messages = getattr(request, "messages", None)
     if messages is None:
-        given = getattr(request, "prompt", None) or getattr(request, "input", None) or getattr(request, "query", "")
-        return str(given)[:PREFIX].encode("utf-8", "replace")
+        text = getattr(request, "prompt", None) or getattr(request, "input", None) or getattr(request, "query", "")
+        return str(text)[:PREFIX].encode("utf-8", "replace")
     texts: list[str] = []
     for message in messages:
         texts.append(str(message.content)[:PREFIX])

@@ -21,12 +21,12 @@ TWINS: Mapping[str, str] = {"max_tokens": "max_completion_tokens"}
 
 def with_presets(table: RouteTable, presets: Sequence[Preset]) -> RouteTable:
     """Adds routes for the presets whose model has a route; each is that route with the defaults of the preset."""
-    found = {
+    routes = {
         preset.name: replace(table.routes[preset.uid], defaults=preset.defaults)
         for preset in presets
         if preset.uid in table.routes and preset.name not in table.routes
     }
-    return RouteTable({**found, **table.routes}, table.version) if found else table
+    return RouteTable({**routes, **table.routes}, table.version) if routes else table
 
 
 def with_defaults(call: ModelCall, route: Route, path: InferencePath) -> ModelCall:
@@ -45,13 +45,13 @@ def with_defaults(call: ModelCall, route: Route, path: InferencePath) -> ModelCa
     return json_call(path, with_changes(call.body, changes)) if changes else call
 
 
-def with_messages(given: list[dict[str, Any]], defaults: RequestDefaults) -> list[dict[str, Any]]:
+def with_messages(messages: list[dict[str, Any]], defaults: RequestDefaults) -> list[dict[str, Any]]:
     """The messages of a chat with the default system message, if they begin with none, and with the examples behind it."""
-    count = next((index for index, message in enumerate(given) if message.get("role") not in SYSTEM), len(given))
-    head = given[:count]
+    count = next((index for index, message in enumerate(messages) if message.get("role") not in SYSTEM), len(messages))
+    head = messages[:count]
     if defaults.system and not head:
         head = [{"role": "system", "content": defaults.system}]
-    return [*head, *map(dict, defaults.messages), *given[count:]]
+    return [*head, *map(dict, defaults.messages), *messages[count:]]
 
 
 def _has(fields: Mapping[str, msgspec.Raw], name: str) -> bool:

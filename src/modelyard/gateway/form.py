@@ -30,10 +30,10 @@ def boundary(content_type: bytes | None) -> bytes:
     kind, _, parameters = (content_type or b"").partition(b";")
     if kind.strip().lower() != FORM.encode():
         raise WrongContentType((content_type or b"").decode("latin-1"), FORM)
-    found = BOUNDARY.search(parameters)
-    if found is None:
+    match = BOUNDARY.search(parameters)
+    if match is None:
         raise WrongContentType((content_type or b"").decode("latin-1"), f"{FORM} with a boundary")
-    return b"--" + (found[1] or found[2])
+    return b"--" + (match[1] or match[2])
 
 
 def find_model(body: bytes, content_type: bytes | None) -> tuple[str, ByteSpan]:
@@ -50,7 +50,7 @@ def find_model(body: bytes, content_type: bytes | None) -> tuple[str, ByteSpan]:
         end = body.find(b"\r\n" + divider, head)
         if end < 0 or end_of_head < 0:
             raise MalformedBody("The form ends in the middle of a part.")
-        if end_of_head < end and (found := NAME.search(body, head, end_of_head)) and found["name"] == b"model":
+        if end_of_head < end and (match := NAME.search(body, head, end_of_head)) and match["name"] == b"model":
             return _name(body[end_of_head + 4 : end]), ByteSpan(end_of_head + 4, end)
         start = end + 2
     raise MalformedBody(f"The form has no field 'model' among its first {MOST_PARTS} parts.")

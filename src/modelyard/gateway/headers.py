@@ -35,9 +35,9 @@ SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 def request_id(headers: Headers) -> bytes:
     """The client's request id if it is well-formed, else a new one."""
-    given = header(headers, b"x-request-id")
-    if given is not None and SANE_ID.fullmatch(given):
-        return given
+    identity = header(headers, b"x-request-id")
+    if identity is not None and SANE_ID.fullmatch(identity):
+        return identity
     return b"req-" + uuid.uuid4().hex.encode()
 
 
@@ -47,8 +47,8 @@ def request_head(
     """The head of a POST to a replica. `plain` asks for an uncompressed answer, because the gateway reads parts of it."""
     address = endpoint.address
     host = "localhost" if address.uds else f"{address.host}:{address.port}"
-    own = {name.lower() for name, _ in endpoint.headers}
-    dropped = NOT_UP | own | _connection_options(client) | (CODING if plain else frozenset())
+    names = {name.lower() for name, _ in endpoint.headers}
+    dropped = NOT_UP | names | _connection_options(client) | (CODING if plain else frozenset())
     lines = [b"POST " + target + b" HTTP/1.1", b"host: " + host.encode()]
     lines += [name + b": " + value for name, value in client if name not in dropped]
     lines += [name + b": " + value for name, value in endpoint.headers]

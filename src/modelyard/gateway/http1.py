@@ -178,9 +178,9 @@ class BoundedProtocol(HttpToolsProtocol):
         target = httptools.parse_url(self.url)
         if target.host is not None:
             name = b"[%s]" % target.host if b":" in target.host else target.host
-            named = (b"host", name if target.port is None else b"%s:%d" % (name, target.port))
-            if named not in [(key, value.lower()) for key, value in self.headers]:
-                self.headers.append(named)
+            host = (b"host", name if target.port is None else b"%s:%d" % (name, target.port))
+            if host not in [(key, value.lower()) for key, value in self.headers]:
+                self.headers.append(host)
 
     # limits
 

@@ -40,13 +40,13 @@ def find(
         return route
     if (command := launch_command(model)) is not None:
         raise ModelNotFound.launchable(name, command)
-    seen = [
+    visible = [
         other for other, each in table.routes.items() if grant is None or grant.sees(other) or grant.sees(each.name)
     ]
-    running = sorted(other for other in seen if table.routes[other].state is ReplicaState.READY)
+    running = sorted(other for other in visible if table.routes[other].state is ReplicaState.READY)
     if model != name:
         raise ModelNotFound.behind(name, model, running)
-    raise ModelNotFound(name, running, seen)
+    raise ModelNotFound(name, running, visible)
 
 
 def find_for(

@@ -94,9 +94,9 @@ def check_content_type(headers: Headers) -> None:
 
     Pages of other sites can send bodies without a type, or with that of a form, without a preflight request.
     """
-    given = header(headers, b"content-type")
-    if not is_json(given) and (given is not None or has_body(headers)):
-        raise WrongContentType((given or b"").decode("latin-1"), JSON)
+    content_type = header(headers, b"content-type")
+    if not is_json(content_type) and (content_type is not None or has_body(headers)):
+        raise WrongContentType((content_type or b"").decode("latin-1"), JSON)
     coding = header(headers, b"content-encoding")
     if coding is not None and coding.strip().lower() not in (b"", b"identity"):
         raise WrongContentType(f"content-encoding: {coding.decode('latin-1')}", f"{JSON} without content-encoding")

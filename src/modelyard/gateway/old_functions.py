@@ -62,11 +62,11 @@ class OldFunctions:
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     def _events(self, reader: EventReader, portion: bytes, last: bool) -> bytes:
-        found = [*reader.feed(portion), *(reader.finish() if last else ())]
+        events = [*reader.feed(portion), *(reader.finish() if last else ())]
         self._tail = (self._tail + portion)[-2 * len(DONE) :]
         if last and DONE in self._tail:
-            found.append(DONE)
-        return b"".join(PREFIX + (data if data == DONE else old_answer(data)) + b"\n\n" for data in found)
+            events.append(DONE)
+        return b"".join(PREFIX + (data if data == DONE else old_answer(data)) + b"\n\n" for data in events)
 
 
 def _without_length(head: Message) -> Headers:

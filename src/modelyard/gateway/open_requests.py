@@ -65,12 +65,12 @@ class OpenRequests:
         Requests of other owners are neither found nor refused, because ids can be guessed. An administrator finds all.
         """
         owner = Owner.of(grant)
-        found = [entry for entry in self._entries.get((uid, name), []) if owner.sees(entry.owner)]
-        for entry in found:
+        entries = [entry for entry in self._entries.get((uid, name), []) if owner.sees(entry.owner)]
+        for entry in entries:
             entry.request.abort(RequestAborted(name))
-        for each in {entry.owner for entry in found} if block_seconds > 0 else ():
+        for each in {entry.owner for entry in entries} if block_seconds > 0 else ():
             self._block((uid, name, each), time.monotonic() + block_seconds)
-        return bool(found)
+        return bool(entries)
 
     def _block(self, name: tuple[str, str, str], until: float) -> None:
         if len(self._blocked) >= MAX_BLOCKED:
@@ -82,5 +82,5 @@ class OpenRequests:
 
 def names(exchange: Exchange, call: ModelCall) -> set[str]:
     """The ids by which a client can abort its request."""
-    given = getattr(call.request, "request_id", None)
-    return {exchange.request_id.decode(), *([given] if isinstance(given, str) else [])}
+    identity = getattr(call.request, "request_id", None)
+    return {exchange.request_id.decode(), *([identity] if isinstance(identity, str) else [])}

@@ -75,26 +75,26 @@ def refusals(route: Route, task: str, call: ModelCall) -> Iterator[tuple[str, st
 
 def rewrites(route: Route, task: str, call: ModelCall) -> dict[str, Any]:
     """The fields to change for the engine; `UNSET` removes a field."""
-    found: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     if type(call.request) in PLAIN:
-        return found
+        return changes
     for name, rule in active_rules(route.rules, task):
         if isinstance(rule, Refuse) or not uses(call, name):
             continue
-        given = value(call, name)
+        number = value(call, name)
         if isinstance(rule, Wrap):
-            if not 0 <= given < rule.below:
-                found[name] = given % rule.below
+            if not 0 <= number < rule.below:
+                changes[name] = number % rule.below
             continue
-        found[name] = UNSET
+        changes[name] = UNSET
         if isinstance(rule, Inside):
             inner = value(call, rule.name) or {}
-            found[rule.name] = {name: given} | inner
+            changes[rule.name] = {name: number} | inner
         elif isinstance(rule, Rename | Replace):
-            to, what = (rule.to, given) if isinstance(rule, Rename) else (rule.name, rule.value)
+            to, what = (rule.to, number) if isinstance(rule, Rename) else (rule.name, rule.value)
             if not uses(call, to):
-                found[to] = what
-    return found
+                changes[to] = what
+    return changes
 
 
 def with_client_names(body: bytes, route: Route, task: str, call: ModelCall) -> bytes:
@@ -123,8 +123,8 @@ def _engine_name(rule: Rule) -> str:
 @functools.lru_cache(maxsize=256)
 def active_rules(rules: Rules, task: str) -> ActiveRules:
     """The rules of a task that refuse or change parameters."""
-    given = rules.by_task.get(task, {})
-    return tuple((name, rule) for name, rule in given.items() if not isinstance(rule, Honour | Ignore))
+    table = rules.by_task.get(task, {})
+    return tuple((name, rule) for name, rule in table.items() if not isinstance(rule, Honour | Ignore))
 
 
 @functools.lru_cache(maxsize=256)
@@ -136,12 +136,12 @@ def refuses_plain(rules: Rules, task: str) -> bool:
 
 def uses(call: ModelCall, name: str) -> bool:
     """Whether the request uses a parameter, with a value other than its default."""
-    given = value(call, name)
+    setting = value(call, name)
     if name in TRUE_BY_DEFAULT:
-        return given is False
-    if given is UNSET or given is None or given is False or given in ("", [], {}):
+        return setting is False
+    if setting is UNSET or setting is None or setting is False or setting in ("", [], {}):
         return False
-    return name not in DEFAULTS or given != DEFAULTS[name]
+    return name not in DEFAULTS or setting != DEFAULTS[name]
 
 
 def value(call: ModelCall, name: str) -> Any:
@@ -149,11 +149,11 @@ def value(call: ModelCall, name: str) -> Any:
     first, _, rest = name.partition(".")
     request = call.request
     if first in request.__struct_fields__:
-        given = getattr(request, first)
+        field = getattr(request, first)
     elif type(request) not in PLAIN and call.place is None and first.encode() in call.body:
-        given = msgspec.json.decode(call.body).get(first, UNSET)
+        field = msgspec.json.decode(call.body).get(first, UNSET)
     else:
         return UNSET
     if not rest:
-        return given
-    return given.get(rest, UNSET) if isinstance(given, dict) else getattr(given, rest, UNSET)
+        return field
+    return field.get(rest, UNSET) if isinstance(field, dict) else getattr(field, rest, UNSET)

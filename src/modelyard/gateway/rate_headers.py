@@ -16,20 +16,20 @@ def rate_limits(identity: bytes, allowances: Sequence[Allowance]) -> Headers:
 
     `identity` is the request's id, which is in another header.
     """
-    found: Headers = []
+    headers: Headers = []
     for unit, limit, remaining, seconds in allowances:
         name = unit.encode()
-        found += [
+        headers += [
             (b"x-ratelimit-limit-" + name, b"%d" % limit),
             (b"x-ratelimit-remaining-" + name, b"%d" % remaining),
             (b"x-ratelimit-reset-" + name, duration(seconds).encode()),
         ]
-    return found
+    return headers
 
 
-def with_limits(headers: Headers, own: Headers) -> Headers:
+def with_limits(headers: Headers, limits: Headers) -> Headers:
     """The headers of a replica's answer with the limits of the key, in place of limits that an external provider reports."""
-    return [*(pair for pair in headers if not pair[0].startswith(NAMES)), *own] if own else headers
+    return [*(pair for pair in headers if not pair[0].startswith(NAMES)), *limits] if limits else headers
 
 
 def duration(seconds: float) -> str:

@@ -311,11 +311,11 @@ __all__ = [
 
 def error_classes() -> dict[str, type[ModelyardError]]:
     """Code → error class."""
-    found: dict[str, type[ModelyardError]] = {}
+    classes: dict[str, type[ModelyardError]] = {}
     queue: list[type[ModelyardError]] = [ModelyardError]
     while queue:
         cls = queue.pop()
-        found[cls.code] = cls
+        classes[cls.code] = cls
         queue.extend(cls.__subclasses__())
-    found["internal_error"] = InternalError
-    return found
+    classes["internal_error"] = InternalError
+    return classes

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 def config(connection: Connection | None = None) -> Config:
     """Alembic's configuration with our scripts, and the connection that `env.py` uses."""
-    made = Config()
-    made.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    made.attributes["connection"] = connection
-    return made
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    settings.attributes["connection"] = connection
+    return settings
 
 
 def upgrade(connection: Connection) -> None:

@@ -57,7 +57,7 @@ class Limits:
     def allowances(self, grant: Grant) -> Sequence[Allowance]:
         """The remaining limits of a key: for requests and for tokens, the limit of which least remains."""
         now = self._clock()
-        found: dict[str, Allowance] = {}
+        tightest: dict[str, Allowance] = {}
         for quota in grant.quotas:
             limits = (
                 ("requests", quota.requests_per_minute, self._requests),
@@ -68,8 +68,8 @@ class Limits:
                     continue
                 window = windows.get(quota.id) or Window()
                 left = Allowance(unit, limit, max(0, limit - window.used(now)), window.clear_after(now))
-                found[unit] = min(left, found.get(unit, left), key=lambda each: each.remaining)
-        return tuple(found.values())
+                tightest[unit] = min(left, tightest.get(unit, left), key=lambda each: each.remaining)
+        return tuple(tightest.values())
 
     def keep(self, keys: Collection[str]) -> None:
         """Delete the counts of all other keys."""

@@ -138,11 +138,11 @@ class Tap:
 def _usage(part: bytes) -> dict[bytes, int] | None:
     """The counts of the last `usage` in these bytes; None if there is none."""
     begin = -1
-    for found in USAGE.finditer(part):
-        begin = found.end()
+    for match in USAGE.finditer(part):
+        begin = match.end()
     if begin < 0:
         return None
     counts: dict[bytes, int] = {}
-    for found in COUNT.finditer(part, begin):
-        counts.setdefault(found[1], int(found[2]))
+    for match in COUNT.finditer(part, begin):
+        counts.setdefault(match[1], int(match[2]))
     return counts or None

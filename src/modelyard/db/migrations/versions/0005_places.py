@@ -18,9 +18,9 @@ def upgrade() -> None:
     deployments = sa.table("deployments", sa.column("uid", sa.String), sa.column("launch", sa.JSON))
     for uid, launch in bind.execute(sa.select(deployments.c.uid, deployments.c.launch)).all():
         model = launch.get("model") or {}
-        found = DEMO.search(path) if isinstance(path := model.get("path"), str) else None
-        if found is not None:
-            moved = {**launch, "model": {**model, "path": {"package": found[1]}}}
+        match = DEMO.search(path) if isinstance(path := model.get("path"), str) else None
+        if match is not None:
+            moved = {**launch, "model": {**model, "path": {"package": match[1]}}}
             bind.execute(deployments.update().where(deployments.c.uid == uid).values(launch=moved))
 
 
@@ -28,6 +28,6 @@ def downgrade() -> None:
     """Launches of the demo model cannot be read by an older version, which asks for a path that it can find."""
     bind = op.get_bind()
     for uid, launch in bind.execute(sa.text("SELECT uid, launch FROM deployments")).all():
-        kept = launch if isinstance(launch, str) else json.dumps(launch)
-        if '"package"' in kept or '"home"' in kept:
+        text = launch if isinstance(launch, str) else json.dumps(launch)
+        if '"package"' in text or '"home"' in text:
             bind.execute(sa.text("DELETE FROM deployments WHERE uid = :uid"), {"uid": uid})
