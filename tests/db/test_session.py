@@ -15,7 +15,8 @@ import uvloop
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import event as events
 
 from modelyard.core.errors import ChangedMeanwhile, DatabaseUnavailable, NotEnoughDisk
 from modelyard.db import session as sessions
@@ -348,3 +349,29 @@ def test_a_database_that_does_not_answer_is_a_sentence_with_its_cure() -> None:
         )
 
     asyncio.run(go())
+
+
+def test_unused_connections_release_their_caches(tmp_path: Path) -> None:
+    shrunk: list[int] = []
+
+    @events.listens_for(Engine, "before_cursor_execute")
+    def note(connection: Connection, cursor: object, statement: str, *_: object) -> None:
+        if statement == "PRAGMA shrink_memory":
+            shrunk.append(id(connection.connection.dbapi_connection))
+
+    async def go(database: Database) -> None:
+        async with database.session() as first, database.session() as second:
+            for session in (first, second):
+                await session.execute(select(Event.id))
+        await database.read(lambda connection: connection.execute(select(Event.id)).all())
+        async with database.session() as busy:
+            await busy.execute(select(Event.id))
+            await database.rest()
+        assert len(shrunk) == len(set(shrunk)) == 2  # one session was in use
+        async with database.session() as session:
+            assert (await session.scalars(select(Event.id))).all() == []
+
+    try:
+        on(f"sqlite+aiosqlite:///{tmp_path / 'test.db'}", go)
+    finally:
+        events.remove(Engine, "before_cursor_execute", note)

@@ -44,10 +44,12 @@ class Counting(ServedModels):
 
 
 def results(models: Counting, *queries: str) -> list[Any]:
+    """The vector of each query, as a list, or its error."""
+
     async def ask() -> list[Any]:
         return await asyncio.gather(*(models.embed_query("m", each) for each in queries), return_exceptions=True)
 
-    return asyncio.run(ask())
+    return [each if isinstance(each, Exception) else list(each) for each in asyncio.run(ask())]
 
 
 def test_passages_of_a_quick_model_go_in_large_requests_and_keep_their_order() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -163,6 +164,8 @@ def test_questions_are_remembered_the_latest_ones() -> None:
         await models.embed_query("m", "1")
         await models.embed_query("other", "0")
         assert models.sent == QUERIES_KEPT + 3
+        assert list(await models.embed_query("m", "1")) == [1.0]
+        assert all(isinstance(each, array) for each in models._vectors.values())  # a list takes ten times the memory
 
     asyncio.run(go())
 
@@ -173,10 +176,10 @@ def test_a_caller_shares_what_is_known_and_perhaps_its_requests(alone: bool, sha
         mine = Server(rows([2.0]))
         models = ServedModels(Server(rows([1.0])))
         other = models.on_behalf_of(mine, alone=alone)
-        assert await models.embed_query("m", "a") == await other.embed_query("m", "a") == [1.0]
+        assert await models.embed_query("m", "a") == await other.embed_query("m", "a") == array("f", [1.0])
         assert mine.requests == [] and (other._questions is models._questions) is shared
-        assert await other.embed_query("m", "b") == [2.0] and len(mine.requests) == 1
-        assert await models.embed_query("m", "b") == [2.0]
+        assert await other.embed_query("m", "b") == array("f", [2.0]) and len(mine.requests) == 1
+        assert await models.embed_query("m", "b") == array("f", [2.0])
 
     asyncio.run(go())
 

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, and_, delete, false, func, literal, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import ChangedMeanwhile
 from modelyard.db.owners import mine
 from modelyard.db.session import TROUBLE, Database, retried
+from modelyard.db.statements import insert_into
 from modelyard.db.tables import Key
 from modelyard.db.usage_tables import UsageRow
 from modelyard.gateway.exchange import Exchange
@@ -167,8 +167,7 @@ class Usage:
     async def _write(self, counts: Mapping[UsageKey, Counter[str]], used: Mapping[str, float], today: str) -> None:
         """Add counts to the rows, and delete rows that are too old once a day."""
         async with self.database.writing() as session:
-            dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-            insert = dialect.insert(UsageRow)
+            insert = insert_into(session, UsageRow)
             added = {column.key: column + insert.excluded[column.key] for column in SUMS}
             upsert = insert.on_conflict_do_update(index_elements=list(UsageRow.__table__.primary_key), set_=added)
             for key, numbers in sorted(counts.items(), key=lambda item: str(item[0])):

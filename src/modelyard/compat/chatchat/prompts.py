@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-
-from jinja2 import Template
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing import TYPE_CHECKING
 
 from modelyard.core.errors import InvalidParameter
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 TEMPLATES: Mapping[str, Mapping[str, str]] = {
     "llm_chat": {
@@ -62,4 +63,6 @@ def render_prompt(kind: str, name: str, **values: str) -> str:
 
 @cache
 def _compiled(text: str) -> Template:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # 2 MB, which most servers never need
+
     return ImmutableSandboxedEnvironment(keep_trailing_newline=True).from_string(text)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
-
-from jinja2 import Template
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing import TYPE_CHECKING, Any
 
 from modelyard.core.errors import InvalidParameter
 from modelyard.core.templates import PROCESSES, TemplateProblem
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 ANSWER = """\
 Answer the question from the sources below and from nothing else. Behind each statement write the number of its source in
@@ -34,12 +34,13 @@ EXAMPLE: Mapping[str, Any] = {"document": "name.txt", "page": 1, "text": "text",
 DEFAULTS: Mapping[str, str] = {"answer": ANSWER, "empty": EMPTY}
 """Name → template. `answer` gets `question`, `sources` and `context`; `empty` only `question`."""
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(keep_trailing_newline=True)
-
 
 @lru_cache(maxsize=len(DEFAULTS))
 def _default(name: str) -> Template:
-    return _ENVIRONMENT.from_string(DEFAULTS[name])
+    """A template of ours. Jinja is imported here, because it takes 2 MB that a server whose bases are asked nothing saves."""
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(keep_trailing_newline=True).from_string(DEFAULTS[name])
 
 
 async def check_prompts(prompts: Mapping[str, str]) -> None:

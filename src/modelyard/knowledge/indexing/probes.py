@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -333,14 +334,15 @@ def found_by_vectors(
 
 
 def found_by_words(sample: Sequence[SampledChunk], items: Sequence[KnownItem]) -> list[bool]:
-    """As `found_by_vectors`, by BM25."""
+    """As `found_by_vectors`, by BM25. The postings are of the sentences' terms; those of all terms would take 30 MB."""
     from modelyard.knowledge.indexing.stores import bm25  # numpy
 
     texts = [each.text for each in sample] + [item.rest for item in items]
-    postings, words = bm25.pack((row, terms(text)) for row, text in enumerate(texts))
+    queries = [query_terms(item.sentence) for item in items]
+    postings, words = bm25.pack(((row, terms(text)) for row, text in enumerate(texts)), {*chain(*queries)})
     found = []
     for at, item in enumerate(items):
-        some = [bytes(postings[term]) for term in query_terms(item.sentence) if term in postings]
+        some = [bytes(postings[term]) for term in queries[at] if term in postings]
         rows, scores = bm25.score(some, len(texts), words)
         score = dict(zip(rows.tolist(), scores.tolist(), strict=True))
         own = score.get(len(sample) + at, 0.0)

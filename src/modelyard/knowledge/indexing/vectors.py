@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from modelyard.core.errors import UpstreamFailed
 from modelyard.db.session import Database
-from modelyard.db.statements import batched
+from modelyard.db.statements import batched, insert_into
 from modelyard.db.tables import KnowledgeVector
 from modelyard.knowledge.types import Models
 
@@ -89,5 +88,4 @@ class Vectors:
     async def _keep(self, model: str, new: dict[str, bytes]) -> None:
         rows = [{"model": model, "hash": name, "vector": vector} for name, vector in new.items()]
         async with self._database.session() as session:
-            dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-            await session.execute(dialect.insert(KnowledgeVector).on_conflict_do_nothing(), rows)
+            await session.execute(insert_into(session, KnowledgeVector).on_conflict_do_nothing(), rows)

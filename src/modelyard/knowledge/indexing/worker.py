@@ -144,8 +144,9 @@ class IndexingWorker:
         except TimeoutError:
             try:
                 await self._indexes.rest()
+                await self._database.rest()
             except (ModelyardError, OSError, ValueError) as error:
-                log.warning("a writer of an index could not be released: %s", error)
+                log.warning("a writer of an index, or caches of the database, could not be released: %s", error)
             forget_words()
             await asyncio.to_thread(heap.trim)
             await self._wake.wait()

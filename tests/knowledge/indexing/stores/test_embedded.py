@@ -201,3 +201,41 @@ def test_a_killed_process_loses_nothing_it_was_told(tmp_path: Path) -> None:
         assert lines
         with closing(EmbeddedStore(folder, killed.DIMENSION)) as store:
             killed.check(store, lines)
+
+
+def mapped(folder: Path) -> list[str]:
+    """The deleted files of a folder that this process still maps."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    return [line for line in lines if str(folder) in line and line.endswith("(deleted)")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no /proc here")
+def test_a_store_at_rest_maps_no_deleted_file(tmp_path: Path) -> None:
+    with closing(EmbeddedStore(tmp_path, 3)) as store:
+        for number in range(8):  # the last commit makes tantivy merge the segments of all
+            store.apply([entry(number, f"common {name(number)}", X)], [])
+        store.rest()
+        assert not mapped(tmp_path)
+        assert len(store.lexical("common", 30)) == 8
+
+
+def test_a_view_finds_rows_by_id_after_removals_and_in_any_order(tmp_path: Path) -> None:
+    rows = vectors.VectorRows(tmp_path, 1, None)
+    for ids, removed in (([5, 7, 9], []), ([2, 8], [7]), ([7], [9])):
+        rows.reserve(ids, ids, None)
+        rows.publish(removed)
+    assert rows.view.rows_of([2, 5, 7, 8]).tolist() == [3, 0, 5, 4]
+    assert rows.view.rows_of([1, 9, 10]).tolist() == [-1, -1, -1]
+    assert rows.view.live.tolist() == [5, 2, 8, 7]
+    rows.close()
+    again = vectors.VectorRows(tmp_path, 1, None)
+    assert again.view.rows_of([9, 7]).tolist() == [-1, 5]
+    again.close()
+
+
+def test_of_rows_with_one_id_the_last_counts(tmp_path: Path) -> None:
+    pairs = numpy.array([[4, 1], [6, 1], [4, 2], [4, 3]], dtype="<i8")
+    pairs.tofile(tmp_path / "rows.1")
+    with closing(vectors.VectorRows(tmp_path, 1, None)) as rows:
+        assert rows.view.rows_of([4, 6]).tolist() == [3, 1]
+    assert numpy.fromfile(tmp_path / "rows.1", "<i8").reshape(-1, 2)[:, 0].tolist() == [-1, 6, -1, 4]

@@ -26,16 +26,19 @@ Rows = NDArray[numpy.int64]
 Scores = NDArray[numpy.float64]
 
 
-def pack(texts: Iterable[tuple[int, Sequence[str]]]) -> tuple[dict[str, bytearray], int]:
-    """The postings of each term in these pairs of row and terms, and the total number of terms."""
+def pack(
+    texts: Iterable[tuple[int, Sequence[str]]], only: Collection[str] | None = None
+) -> tuple[dict[str, bytearray], int]:
+    """The postings of each term in these pairs of row and terms, and the total number of terms; with `only`, of these terms."""
     postings: dict[str, bytearray] = defaultdict(bytearray)
     words = 0
     pack = struct.Struct("<IHH").pack
     for row, terms in texts:
         words += len(terms)
         length = min(len(terms), MOST)
-        for term, count in Counter(terms).items():
-            postings[term] += pack(row, min(count, MOST), length)
+        counts = Counter(terms)
+        for term in counts if only is None else counts.keys() & only:
+            postings[term] += pack(row, min(counts[term], MOST), length)
     return postings, words
 
 

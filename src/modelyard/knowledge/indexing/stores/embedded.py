@@ -10,9 +10,10 @@ import shutil
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy
+from numpy.typing import NDArray
 
 from modelyard.core.errors import IndexUnavailable
 from modelyard.core.wording import reason
@@ -25,6 +26,7 @@ from modelyard.knowledge.types import IndexEntry, Matches, Store
 FORMAT: Final = f"1.{VERSION}"
 """Version of the files and of the terms; a store with another format is emptied."""
 LOCK: Final = "lock"
+T = TypeVar("T")
 
 
 def open_embedded(*, folder: Path, url: str, base: int, generation: int, dimension: int | None) -> Store:
@@ -63,16 +65,16 @@ class EmbeddedStore(Store):
     def ids(self) -> set[int]:
         with self._writing:
             self._check()
-            return set(self._rows.known)
+            return set(self._rows.view.live.tolist())
 
     def apply(self, add: Sequence[IndexEntry], remove: Sequence[int]) -> None:
         additions, removals = checks.changes(add, remove)
         vectors = checks.matrix(add, self.dimension)
         with self._writing:
             self._check()
-            known = self._rows.known
-            fresh = [entry for entry in additions.values() if entry.id not in known]
-            removed = [each for each in removals if each in known]
+            view = self._rows.view
+            fresh = _chosen(list(additions.values()), view.rows_of(additions) < 0)
+            removed = _chosen(list(removals), view.rows_of(removals) >= 0)
             if not fresh and not removed:
                 return
             if vectors is not None:
@@ -114,15 +116,15 @@ class EmbeddedStore(Store):
             lexical |= scores
         if vector is not None and self.dimension is not None:
             unit = checks.query(vector, self.dimension)
-            rows = self._rows
-            similarity |= rows.products(unit, lexical.keys() - similarity)
-            background = rows.view.background(unit)
+            view = self._rows.view
+            similarity |= view.products(unit, lexical.keys() - similarity)
+            background = view.background(unit)
         return Matches(lexical, most, similarity, background)
 
     def rest(self) -> None:
         with self._writing:
             if not self._closed:
-                self._words.close()
+                self._words.rest()
 
     def close(self) -> None:
         with self._writing:
@@ -168,11 +170,12 @@ class EmbeddedStore(Store):
     def _reconcile(self) -> None:
         """Remove chunks that only one half has."""
         ids, counts = numpy.unique(self._words.ids(), return_counts=True)
-        good = set(ids[counts == 1].tolist()) & self._rows.known.keys()
+        known = set(self._rows.view.live.tolist())
+        good = set(ids[counts == 1].tolist()) & known
         strange = set(ids.tolist()) - good
         if strange:
             self._words.apply((), strange)
-        self._rows.publish(self._rows.known.keys() - good)
+        self._rows.publish(known - good)
 
     def _write(self, fresh: list[IndexEntry], removed: list[int], vectors: Any) -> None:
         """Write vectors, then ids, then words; the commit of the words completes the change."""
@@ -220,3 +223,7 @@ class EmbeddedStore(Store):
                 shutil.rmtree(path)
             elif path.name != LOCK:
                 path.unlink()
+
+
+def _chosen(values: Sequence[T], mask: NDArray[numpy.bool]) -> list[T]:
+    return [value for value, inside in zip(values, mask.tolist(), strict=True) if inside]

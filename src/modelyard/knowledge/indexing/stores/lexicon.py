@@ -121,6 +121,11 @@ class Lexicon:
         each = [tantivy.Query.term_query(self._schema, field, number) for number in some]
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in each])
 
+    def rest(self) -> None:
+        """Close the writer, and search the segments that its merges made: deleted ones take memory while they are searched."""
+        self.close()
+        self._index.reload()
+
     def close(self) -> None:
         """Close the writer with its threads and its lock, after its merges; `apply` creates another one."""
         writer, self._writer = self._writer, None
