@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class LoadAdapterRequest(BaseModel):
+class LoadAdapterRequest(DeferredModel):
     """Body of `POST /v1/load_lora_adapter`."""
 
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
@@ -22,7 +24,7 @@ class LoadAdapterRequest(BaseModel):
     """Replace an adapter of the same name, which is refused otherwise."""
 
 
-class UnloadAdapterRequest(BaseModel):
+class UnloadAdapterRequest(DeferredModel):
     """Body of `POST /v1/unload_lora_adapter`."""
 
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
@@ -31,7 +33,7 @@ class UnloadAdapterRequest(BaseModel):
     """The adapter's name."""
 
 
-class AdapterInfo(BaseModel):
+class AdapterInfo(DeferredModel):
     """One adapter, as `GET /v1/adapters` lists it."""
 
     id: str
@@ -52,7 +54,7 @@ class AdapterInfo(BaseModel):
     """Replicas that have it."""
 
 
-class AdapterList(BaseModel):
+class AdapterList(DeferredModel):
     """Answer of `GET /v1/adapters`."""
 
     object: str = "list"

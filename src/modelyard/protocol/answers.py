@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields
 from modelyard.protocol.chat_content import Content
 from modelyard.protocol.chats import Id, MessageInfo, Name, Names
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.knowledge import Body
 
 AnswerMode = Literal["chat", "knowledge", "files", "web", "agent"]
@@ -41,7 +42,7 @@ class NewChatAnswer(Body):
     """Number of sources."""
 
 
-class ChatAnswerBegun(BaseModel):
+class ChatAnswerBegun(DeferredModel):
     """Answer of `POST /v1/chats/{chat}/answers`, while the answer is made."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -54,7 +55,7 @@ class ChatAnswerBegun(BaseModel):
     mode: AnswerMode
 
 
-class AnswerEventFields(BaseModel):
+class AnswerEventFields(DeferredModel):
     """What all events of an answer have."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -65,7 +66,7 @@ class AnswerEventFields(BaseModel):
     """Unix time."""
 
 
-class AnswerStart(BaseModel):
+class AnswerStart(DeferredModel):
     """What is known before the answer."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -85,7 +86,7 @@ class AnswerStarted(AnswerEventFields):
     data: AnswerStart
 
 
-class AnswerSource(BaseModel):
+class AnswerSource(DeferredModel):
     """A source. Those of the web have `url`, others the fields of a citation."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")
@@ -103,7 +104,7 @@ class AnswerSource(BaseModel):
     page: int | None = None
 
 
-class AnswerSourceList(BaseModel):
+class AnswerSourceList(DeferredModel):
     """The sources from which is answered."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -120,7 +121,7 @@ class AnswerSourcesFound(AnswerEventFields):
     data: AnswerSourceList
 
 
-class AnswerToolCall(BaseModel):
+class AnswerToolCall(DeferredModel):
     """A call of a tool."""
 
     id: str
@@ -154,7 +155,7 @@ class AnswerToolEnded(AnswerEventFields):
     data: AnswerToolResult
 
 
-class AnswerDelta(BaseModel):
+class AnswerDelta(DeferredModel):
     """A piece of text."""
 
     text: str
@@ -174,7 +175,7 @@ class AnswerText(AnswerEventFields):
     data: AnswerDelta
 
 
-class AnswerNote(BaseModel):
+class AnswerNote(DeferredModel):
     """A message for people."""
 
     code: str
@@ -188,7 +189,7 @@ class AnswerNotice(AnswerEventFields):
     data: AnswerNote
 
 
-class AnswerSummary(BaseModel):
+class AnswerSummary(DeferredModel):
     """What is known of a whole answer."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -212,7 +213,7 @@ class AnswerResult(AnswerEventFields):
     data: AnswerSummary
 
 
-class AnswerEnd(BaseModel):
+class AnswerEnd(DeferredModel):
     """How an answer ended."""
 
     state: AnswerState

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Metadata
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.files import ExpiresAfter
 
 BatchStatus = Literal[
@@ -14,7 +15,7 @@ BatchStatus = Literal[
 ]
 
 
-class NewBatch(BaseModel):
+class NewBatch(DeferredModel):
     """Body of `POST /v1/batches`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -31,7 +32,7 @@ class NewBatch(BaseModel):
     """When its output files are deleted; they stay if it is left out."""
 
 
-class BatchProblem(BaseModel):
+class BatchProblem(DeferredModel):
     """Why a batch failed."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -44,7 +45,7 @@ class BatchProblem(BaseModel):
     """The field that is wrong."""
 
 
-class BatchProblems(BaseModel):
+class BatchProblems(DeferredModel):
     """Everything that is wrong with a batch."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -54,7 +55,7 @@ class BatchProblems(BaseModel):
     """The first 1,000; if there are more, the last entry says so, and all are in the batch's `error_file_id`."""
 
 
-class BatchCounts(BaseModel):
+class BatchCounts(DeferredModel):
     """How many requests of a batch are answered."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -66,19 +67,19 @@ class BatchCounts(BaseModel):
     """Requests that were answered with an error."""
 
 
-class CachedTokens(BaseModel):
+class CachedTokens(DeferredModel):
     """Details of the tokens of prompts."""
 
     cached_tokens: int
 
 
-class ReasoningTokens(BaseModel):
+class ReasoningTokens(DeferredModel):
     """Details of the tokens of answers."""
 
     reasoning_tokens: int
 
 
-class BatchUsage(BaseModel):
+class BatchUsage(DeferredModel):
     """The tokens of a batch, as its models counted them."""
 
     input_tokens: int
@@ -88,7 +89,7 @@ class BatchUsage(BaseModel):
     total_tokens: int
 
 
-class BatchInfo(BaseModel):
+class BatchInfo(DeferredModel):
     """A batch."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -124,7 +125,7 @@ class BatchInfo(BaseModel):
     """Owner id of the user or key that created it; an administrator sees all batches."""
 
 
-class BatchPage(BaseModel):
+class BatchPage(DeferredModel):
     """Answer of `GET /v1/batches`."""
 
     object: Literal["list"] = "list"

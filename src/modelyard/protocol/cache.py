@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class CachedModel(BaseModel):
+class CachedModel(DeferredModel):
     """One model whose files are complete on this machine."""
 
     model_config = ConfigDict(protected_namespaces=(), use_attribute_docstrings=True)
@@ -32,7 +34,7 @@ class CachedModel(BaseModel):
     size_bytes: int
 
 
-class CachedModels(BaseModel):
+class CachedModels(DeferredModel):
     """Answer of `GET /v1/cache/models`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -44,7 +46,7 @@ class CachedModels(BaseModel):
     """Bytes of it that are free."""
 
 
-class CachedFiles(BaseModel):
+class CachedFiles(DeferredModel):
     """Answer of `GET /v1/cache/models/files`."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -54,13 +56,13 @@ class CachedFiles(BaseModel):
     paths: list[str]
 
 
-class Removed(BaseModel):
+class Removed(DeferredModel):
     """Answer of `DELETE /v1/cache/models`."""
 
     result: bool
 
 
-class CacheRequest(BaseModel):
+class CacheRequest(DeferredModel):
     """Body of `POST /v1/cache/models`: the keys of a launch that say which weights; others are ignored."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
@@ -77,13 +79,13 @@ class CacheRequest(BaseModel):
     """Name of the download; generated if left out."""
 
 
-class CacheResponse(BaseModel):
+class CacheResponse(DeferredModel):
     """Answer of `POST /v1/cache/models`: the download runs, or the files are complete already."""
 
     cache_uid: str
 
 
-class DownloadInfo(BaseModel):
+class DownloadInfo(DeferredModel):
     """One download."""
 
     model_config = ConfigDict(protected_namespaces=(), use_attribute_docstrings=True)
@@ -107,7 +109,7 @@ class DownloadInfo(BaseModel):
     files: list[dict[str, Any]] = []
 
 
-class DownloadList(BaseModel):
+class DownloadList(DeferredModel):
     """Answer of `GET /v1/downloads`."""
 
     downloads: list[DownloadInfo] = Field(serialization_alias="list")

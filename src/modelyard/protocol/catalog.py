@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class FittingVersion(BaseModel):
+class FittingVersion(DeferredModel):
     """The size, format and quantisation of a family that a launch by its name would choose here."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -30,7 +32,7 @@ class FittingVersion(BaseModel):
     """Bytes of its weights; null if unknown."""
 
 
-class CatalogEntry(BaseModel):
+class CatalogEntry(DeferredModel):
     """A family, as `GET /v1/catalog` lists it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -60,7 +62,7 @@ class CatalogEntry(BaseModel):
     """Why it would be refused."""
 
 
-class CatalogPage(BaseModel):
+class CatalogPage(DeferredModel):
     """Answer of `GET /v1/catalog`, in the order of types and names."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

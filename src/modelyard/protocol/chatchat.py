@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
 from typing_extensions import TypedDict
 
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.error_event import ErrorEvent
 
 
-class ChatEvent(BaseModel):
+class ChatEvent(DeferredModel):
     """Event of `/chat/chat`: a piece of the answer, or all of it."""
 
     text: str
     message_id: str
 
 
-class AgentEvent(BaseModel):
+class AgentEvent(DeferredModel):
     """Event of `/chat/agent_chat`; one of the fields, or, where nothing is streamed, `answer` and `final_answer`."""
 
     answer: str | None = None
@@ -27,7 +27,7 @@ class AgentEvent(BaseModel):
     notice: str | None = None
 
 
-class SourcedEvent(BaseModel):
+class SourcedEvent(DeferredModel):
     """Event of the chats with sources; one of the fields, or both where nothing is streamed."""
 
     answer: str | None = None
@@ -35,7 +35,7 @@ class SourcedEvent(BaseModel):
     """The sources, as Markdown."""
 
 
-class ProgressEvent(BaseModel):
+class ProgressEvent(DeferredModel):
     """Event of the routes that work through the documents of a base."""
 
     code: int
@@ -52,7 +52,7 @@ SourcedEvents = SourcedEvent | ErrorEvent
 ProgressEvents = ProgressEvent | ErrorEvent
 
 
-class ChatchatToolCall(BaseModel):
+class ChatchatToolCall(DeferredModel):
     """A tool call with what it gave; the caller's own tools have no output."""
 
     index: int | None = None
@@ -63,7 +63,7 @@ class ChatchatToolCall(BaseModel):
     is_error: bool | None = None
 
 
-class ChatchatMessage(BaseModel):
+class ChatchatMessage(DeferredModel):
     """The message of an answer."""
 
     role: str
@@ -72,7 +72,7 @@ class ChatchatMessage(BaseModel):
     tool_calls: list[ChatchatToolCall]
 
 
-class ChatchatChoice(BaseModel):
+class ChatchatChoice(DeferredModel):
     """The only choice of an answer."""
 
     index: int
@@ -80,7 +80,7 @@ class ChatchatChoice(BaseModel):
     finish_reason: str | None
 
 
-class ChatchatCompletion(BaseModel):
+class ChatchatCompletion(DeferredModel):
     """An answer in one object. Chats with sources have `docs`; agents and forced tools have the last three fields."""
 
     id: str
@@ -99,7 +99,7 @@ class ChatchatCompletion(BaseModel):
     usage: dict[str, Any] | None = None
 
 
-class ChatchatDelta(BaseModel):
+class ChatchatDelta(DeferredModel):
     """What is new in a chunk."""
 
     role: str | None = None
@@ -108,7 +108,7 @@ class ChatchatDelta(BaseModel):
     tool_calls: list[dict[str, Any]] | None = None
 
 
-class ChatchatChunkChoice(BaseModel):
+class ChatchatChunkChoice(DeferredModel):
     """The only choice of a chunk."""
 
     index: int
@@ -117,7 +117,7 @@ class ChatchatChunkChoice(BaseModel):
     finish_reason: str | None = None
 
 
-class ChatchatChunk(BaseModel):
+class ChatchatChunk(DeferredModel):
     """A chunk of a streamed answer; one that a model's server sent has that server's fields. `docs` come with the first."""
 
     id: str
@@ -136,21 +136,21 @@ class ChatchatChunk(BaseModel):
 ChatchatChunks = ChatchatChunk | ErrorEvent
 
 
-class ReleaseAnswer(BaseModel):
+class ReleaseAnswer(DeferredModel):
     """Whether a model was stopped or changed: 200 or 500, and a sentence."""
 
     code: int
     msg: str
 
 
-class SplitterConfig(BaseModel):
+class SplitterConfig(DeferredModel):
     """A text splitter of `/server/configs`."""
 
     source: str
     tokenizer_name_or_path: str
 
 
-class ServerConfigs(BaseModel):
+class ServerConfigs(DeferredModel):
     """Answer of `/server/configs`."""
 
     DEFAULT_KNOWLEDGE_BASE: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Few, Fields, Many
 from modelyard.protocol.chat_content import Content
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.knowledge import Body
 
 Name = Annotated[str, Field(max_length=300)]
@@ -79,7 +80,7 @@ class ChangeChatMessage(Body):
     content: Content
 
 
-class MessageInfo(BaseModel):
+class MessageInfo(DeferredModel):
     """A message of a chat."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -117,7 +118,7 @@ class MessageInfo(BaseModel):
     """Unix time."""
 
 
-class ChatMatch(BaseModel):
+class ChatMatch(DeferredModel):
     """Where a search found its first word."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -128,7 +129,7 @@ class ChatMatch(BaseModel):
     """The text around the word."""
 
 
-class ChatInfo(BaseModel):
+class ChatInfo(DeferredModel):
     """A chat without its messages."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -160,7 +161,7 @@ class ChatDetail(ChatInfo):
     messages: list[MessageInfo]
 
 
-class ChatPage(BaseModel):
+class ChatPage(DeferredModel):
     """Answer of `GET /v1/chats`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -171,7 +172,7 @@ class ChatPage(BaseModel):
     """`cursor` of the next page; null on the last one."""
 
 
-class MessageList(BaseModel):
+class MessageList(DeferredModel):
     """Answer of `GET /v1/chats/{chat}/messages`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -187,7 +188,7 @@ class MessageList(BaseModel):
     """Number of messages of the branch before those in `data`; the next request has the first one's id as `before`."""
 
 
-class DeletedMessages(BaseModel):
+class DeletedMessages(DeferredModel):
     """Answer of `DELETE /v1/chats/{chat}/messages/{message}`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -204,7 +205,7 @@ class DeleteChats(Body):
     ids: Many[Id]
 
 
-class ChatFolderInfo(BaseModel):
+class ChatFolderInfo(DeferredModel):
     """A folder of chats."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -227,7 +228,7 @@ class ExportChats(Body):
     format: Literal["json", "markdown"] = "json"
 
 
-class ChatExport(BaseModel):
+class ChatExport(DeferredModel):
     """An export in JSON, with all branches of each chat; `POST /v1/chats/import` reads `chats` and `folders`."""
 
     object: Literal["chat.export"] = "chat.export"
@@ -249,7 +250,7 @@ class ChatFolderBody(Body):
     name: str = Field(min_length=1, max_length=200)
 
 
-class ChatFolderList(BaseModel):
+class ChatFolderList(DeferredModel):
     """Answer of `GET /v1/chat_folders`."""
 
     object: Literal["list"] = "list"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class EngineEntry(BaseModel):
+class EngineEntry(DeferredModel):
     """A format of a model that an engine runs. Language models have sizes and quantisations, encoders one of these."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -20,7 +22,7 @@ class EngineEntry(BaseModel):
     support_draft_model: bool | None = None
 
 
-class EstimateRequest(BaseModel):
+class EstimateRequest(DeferredModel):
     """Body of `POST /v1/models/estimate`. Fields that are left out are chosen as in a launch."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=(), extra="ignore")
@@ -49,7 +51,7 @@ class EstimateRequest(BaseModel):
     """Hub to ask about files that are not here."""
 
 
-class EngineEstimate(BaseModel):
+class EngineEstimate(DeferredModel):
     """Bytes of one replica on one engine."""
 
     n_parallel: int
@@ -80,7 +82,7 @@ class EstimateResponse(EngineEstimate):
     """Xinference's name of each engine that runs such models, here or elsewhere."""
 
 
-class OwnEnvironment(BaseModel):
+class OwnEnvironment(DeferredModel):
     """An engine's own virtual environment."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -91,7 +93,7 @@ class OwnEnvironment(BaseModel):
     """Versions of its most important packages."""
 
 
-class EngineInfo(BaseModel):
+class EngineInfo(DeferredModel):
     """One engine, as `GET /v1/engines` lists it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -127,7 +129,7 @@ class EngineInfo(BaseModel):
     """JSON Schema of its launch options. Each has `default`, `description`, and two keywords of ours: `group`, and `advanced`."""
 
 
-class InstallRequest(BaseModel):
+class InstallRequest(DeferredModel):
     """Body of `POST /v1/engines/{engine}/install`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -136,7 +138,7 @@ class InstallRequest(BaseModel):
     """Make the environment anew although it is there, from the lock file of this Modelyard."""
 
 
-class EngineList(BaseModel):
+class EngineList(DeferredModel):
     """Answer of `GET /v1/engines`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from modelyard.protocol.deferred import DeferredModel
 
 
-class FastchatModels(BaseModel):
+class FastchatModels(DeferredModel):
     """Names of models."""
 
     models: list[str]
 
 
-class FastchatAddress(BaseModel):
+class FastchatAddress(DeferredModel):
     """Where a model's worker is; empty for one that does not answer now."""
 
     address: str
 
 
-class FastchatStatus(BaseModel):
+class FastchatStatus(DeferredModel):
     """The state of one worker, or of all together."""
 
     model_names: list[str]
@@ -27,21 +27,21 @@ class FastchatStatus(BaseModel):
     """Answers in progress."""
 
 
-class FastchatDetails(BaseModel):
+class FastchatDetails(DeferredModel):
     """What a worker says of its model."""
 
     context_length: int
     """Tokens."""
 
 
-class FastchatFailure(BaseModel):
+class FastchatFailure(DeferredModel):
     """An error as FastChat has it: a sentence in the place of the text, and a number."""
 
     text: str
     error_code: int
 
 
-class FastchatUsage(BaseModel):
+class FastchatUsage(DeferredModel):
     """Tokens that a text took."""
 
     prompt_tokens: int
@@ -56,14 +56,14 @@ class FastchatText(FastchatFailure):
     finish_reason: str | None
 
 
-class FastchatCount(BaseModel):
+class FastchatCount(DeferredModel):
     """Tokens of a text."""
 
     count: int
     error_code: int
 
 
-class FastchatVectors(BaseModel):
+class FastchatVectors(DeferredModel):
     """A vector for each text."""
 
     embedding: list[list[float]]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class HubModel(BaseModel):
+class HubModel(DeferredModel):
     """A repository on a hub. What the hub does not say is null."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -32,7 +34,7 @@ class HubModel(BaseModel):
     """The family of the catalog whose files it has."""
 
 
-class HubFailure(BaseModel):
+class HubFailure(DeferredModel):
     """A hub that did not answer, while another one did."""
 
     hub: str
@@ -40,7 +42,7 @@ class HubFailure(BaseModel):
     message: str
 
 
-class HubModelPage(BaseModel):
+class HubModelPage(DeferredModel):
     """Answer of `GET /v1/hubs/search`: of each hub those with most downloads first, the hubs alternately."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from modelyard.protocol.bounds import Few, Fields
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.lists import ListPage
 
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Label = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class KeyRequest(BaseModel):
+class KeyRequest(DeferredModel):
     """Body of `POST /v1/admin/keys`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -36,7 +37,7 @@ class KeyRequest(BaseModel):
     """Owner id of another key or user, whose conversations and files it shares; null for an owner of its own."""
 
 
-class KeyInfo(BaseModel):
+class KeyInfo(DeferredModel):
     """A key as it is listed; the secret itself is known to its owner only."""
 
     id: str
@@ -68,7 +69,7 @@ class KeyList(ListPage):
     data: list[KeyInfo]
 
 
-class KeyPatch(BaseModel):
+class KeyPatch(DeferredModel):
     """Body of `PATCH /v1/admin/keys/{name}`: what is left out stays, and null takes a limit away."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -92,7 +93,7 @@ class NewKeyInfo(KeyInfo):
     key: str
 
 
-class UserRequest(BaseModel):
+class UserRequest(DeferredModel):
     """Body of `POST /v1/admin/users`."""
 
     username: Label
@@ -101,7 +102,7 @@ class UserRequest(BaseModel):
     """What this person may do; `admin` for the first, else `models:list` and `models:read`."""
 
 
-class UserInfo(BaseModel):
+class UserInfo(DeferredModel):
     """A person who may log in."""
 
     id: int
@@ -119,7 +120,7 @@ class UserList(ListPage):
     data: list[UserInfo]
 
 
-class UserPatch(BaseModel):
+class UserPatch(DeferredModel):
     """Body of `PATCH /v1/admin/users/{name}`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -128,20 +129,20 @@ class UserPatch(BaseModel):
     """What this person may do from the next request on, in present logins, too."""
 
 
-class LoginRequest(BaseModel):
+class LoginRequest(DeferredModel):
     """Body of `POST /token`, as JSON or as a form."""
 
     username: str
     password: str
 
 
-class RefreshRequest(BaseModel):
+class RefreshRequest(DeferredModel):
     """Body of `POST /v1/auth/refresh`."""
 
     refresh_token: str
 
 
-class Tokens(BaseModel):
+class Tokens(DeferredModel):
     """Answer of `POST /token`: a token to work with, and one to get the next with."""
 
     access_token: str
@@ -151,7 +152,7 @@ class Tokens(BaseModel):
     """Seconds that the access token stays valid."""
 
 
-class Me(BaseModel):
+class Me(DeferredModel):
     """Answer of `GET /v1/auth/me`: who asks, and what they may do."""
 
     id: str
@@ -169,7 +170,7 @@ class Me(BaseModel):
     """Id of the browser's session whose cookie was sent; null without one."""
 
 
-class AbortRequest(BaseModel):
+class AbortRequest(DeferredModel):
     """Body of `POST /v1/models/{uid}/requests/{rid}/abort`."""
 
     model_config = ConfigDict(extra="allow")
@@ -178,7 +179,7 @@ class AbortRequest(BaseModel):
     """Seconds for which the name of the request is refused, in case it comes again."""
 
 
-class Aborted(BaseModel):
+class Aborted(DeferredModel):
     """Answer of an abort: `DONE`, or `NOT_FOUND` when no such request is being answered."""
 
     msg: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields, Many
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.hits import Citation
 from modelyard.protocol.lists import ListPage
 
@@ -14,7 +15,7 @@ Mode = Literal["hybrid", "lexical", "vector"]
 Filter = Fields[Any]
 
 
-class Body(BaseModel):
+class Body(DeferredModel):
     """Base of request bodies. Unknown fields are refused, because a misspelled setting would be ignored silently."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -71,7 +72,7 @@ class ReindexRequest(Body):
     """Make chunks anew, too, that somebody edited."""
 
 
-class ScriptProbeInfo(BaseModel):
+class ScriptProbeInfo(DeferredModel):
     """How well the texts of one script are found."""
 
     weight: float
@@ -86,7 +87,7 @@ class ScriptProbeInfo(BaseModel):
     """Share of them whose passage words found, 0 to 1."""
 
 
-class ProbeInfo(BaseModel):
+class ProbeInfo(DeferredModel):
     """How well the embedding model of a base finds what is in it. It is measured when documents are indexed."""
 
     model: str
@@ -97,7 +98,7 @@ class ProbeInfo(BaseModel):
     """`latin`, `han`, `kana`, `hangul`, `cyrillic`, `arabic` or `other` → how well its texts are found."""
 
 
-class BaseInfo(BaseModel):
+class BaseInfo(DeferredModel):
     """A knowledge base."""
 
     id: int
@@ -137,7 +138,7 @@ class BaseList(ListPage):
     data: list[BaseInfo]
 
 
-class DocumentInfo(BaseModel):
+class DocumentInfo(DeferredModel):
     """A document of a base."""
 
     id: int
@@ -175,7 +176,7 @@ class DocumentList(ListPage):
     """How many there are, beyond this page too."""
 
 
-class Uploaded(BaseModel):
+class Uploaded(DeferredModel):
     """Answer of `POST /v1/knowledge_bases/{base}/documents`."""
 
     object: str = "list"
@@ -194,7 +195,7 @@ class DocumentNames(Body):
     """Index them even where nothing has changed, over what was edited by hand."""
 
 
-class Unindexed(BaseModel):
+class Unindexed(DeferredModel):
     """Answer of `POST …/documents/unindex`."""
 
     unindexed: list[str]
@@ -202,7 +203,7 @@ class Unindexed(BaseModel):
     """Names that the base does not have."""
 
 
-class Deleted(BaseModel):
+class Deleted(DeferredModel):
     """What was deleted."""
 
     deleted: list[str]
@@ -229,7 +230,7 @@ class ChangeDocuments(Body):
     """How they are split when they are indexed next, in place of the base's chunking."""
 
 
-class DocumentsChanged(BaseModel):
+class DocumentsChanged(DeferredModel):
     """Answer of `PATCH …/documents`."""
 
     changed: int
@@ -243,7 +244,7 @@ class PreviewRequest(Body):
     chunking: ChunkingBody | None = None
 
 
-class PieceInfo(BaseModel):
+class PieceInfo(DeferredModel):
     """A chunk in a preview."""
 
     text: str
@@ -253,14 +254,14 @@ class PieceInfo(BaseModel):
     heading: str
 
 
-class Preview(BaseModel):
+class Preview(DeferredModel):
     """The chunks that a document would have."""
 
     object: str = "list"
     data: list[PieceInfo]
 
 
-class ChunkInfo(BaseModel):
+class ChunkInfo(DeferredModel):
     """A chunk."""
 
     id: int
@@ -299,7 +300,7 @@ class ChangeChunk(Body):
     enabled: bool | None = None
 
 
-class JobStarted(BaseModel):
+class JobStarted(DeferredModel):
     """A job that was started."""
 
     job: str
@@ -350,7 +351,7 @@ class AnswerSeveralRequest(AnswerRequest):
     knowledge_bases: Annotated[list[str], Field(min_length=1, max_length=20, fail_fast=True)]
 
 
-class AnswerInfo(BaseModel):
+class AnswerInfo(DeferredModel):
     """An answer from documents."""
 
     answer: str

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.lists import ListPage
 
 
-class DocumentProblem(BaseModel):
+class DocumentProblem(DeferredModel):
     """A document that a job could not index."""
 
     document: str
     error: str
 
 
-class DocumentRemark(BaseModel):
+class DocumentRemark(DeferredModel):
     """What a job left out of a document that it indexed."""
 
     document: str
     notes: list[str]
 
 
-class KnowledgeJobInfo(BaseModel):
+class KnowledgeJobInfo(DeferredModel):
     """How far a job is."""
 
     id: str

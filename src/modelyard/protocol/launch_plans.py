@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class PlannedDevice(BaseModel):
+class PlannedDevice(DeferredModel):
     """A device of the machine, with the memory that a launch would take of it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -25,7 +27,7 @@ class PlannedDevice(BaseModel):
     """Bytes that all replicas of this launch would take of it."""
 
 
-class PlannedDownload(BaseModel):
+class PlannedDownload(DeferredModel):
     """What a launch would download."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -42,7 +44,7 @@ class PlannedDownload(BaseModel):
     """Bytes that are free where they would be kept."""
 
 
-class LaunchRefusal(BaseModel):
+class LaunchRefusal(DeferredModel):
     """Why a launch would be refused, as in the error of `POST /v1/models`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -55,7 +57,7 @@ class LaunchRefusal(BaseModel):
     """Figures of a launch that does not fit into memory."""
 
 
-class LaunchPlanInfo(BaseModel):
+class LaunchPlanInfo(DeferredModel):
     """Answer of `POST /v1/models/plan`. What a refusal leaves undecided is null."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -95,7 +97,7 @@ class LaunchPlanInfo(BaseModel):
     """The same launch on the command line; null for fields that it has no option for."""
 
 
-class CommandLine(BaseModel):
+class CommandLine(DeferredModel):
     """Body of `POST /v1/launch_commands`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -104,7 +106,7 @@ class CommandLine(BaseModel):
     """`modelyard launch …`, `xinference launch …`, `vllm serve …` or `swift deploy …`, as in a shell."""
 
 
-class CommandLaunch(BaseModel):
+class CommandLaunch(DeferredModel):
     """Answer of `POST /v1/launch_commands`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -117,7 +119,7 @@ class CommandLaunch(BaseModel):
     """Options of the command that say nothing about the model, such as `--port`."""
 
 
-class LaunchRecord(BaseModel):
+class LaunchRecord(DeferredModel):
     """Answer of `GET /v1/launches/{uid}`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

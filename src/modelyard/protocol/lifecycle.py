@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Few, Fields, Many
+from modelyard.protocol.deferred import DeferredModel
 
 
-class ReplicaStatus(BaseModel):
+class ReplicaStatus(DeferredModel):
     """One replica, as `GET /v1/models/instances` lists it."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -28,7 +29,7 @@ class ReplicaStatus(BaseModel):
     gpu_idx: list[int] | None = None
 
 
-class Instance(BaseModel):
+class Instance(DeferredModel):
     """A launched model, as `GET /v1/models/instances` lists it."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -46,7 +47,7 @@ class Instance(BaseModel):
     replica_statuses: list[ReplicaStatus] = []
 
 
-class ModelVersionInfo(BaseModel):
+class ModelVersionInfo(DeferredModel):
     """One size, format and quantisation of a family, as `GET /v1/models/{type}/{name}/versions` lists it."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -63,7 +64,7 @@ class ModelVersionInfo(BaseModel):
     model_type: str
 
 
-class VersionLaunchRequest(BaseModel):
+class VersionLaunchRequest(DeferredModel):
     """Body of `POST /v1/models/instance`. Keys that are not listed here are those of `POST /v1/models`."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
@@ -84,7 +85,7 @@ class VersionLaunchRequest(BaseModel):
     """Settings per replica."""
 
 
-class ReloadRequest(BaseModel):
+class ReloadRequest(DeferredModel):
     """Body of `POST /v1/models/{uid}/reload`."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
@@ -93,14 +94,14 @@ class ReloadRequest(BaseModel):
     """The parameters to change."""
 
 
-class SupportedArchitectures(BaseModel):
+class SupportedArchitectures(DeferredModel):
     """Answer of `GET /v1/models/vllm-supported`."""
 
     chat: list[str] = []
     generate: list[str] = []
 
 
-class AutostartState(BaseModel):
+class AutostartState(DeferredModel):
     """The state of an autostart entry since the server started."""
 
     status: str = "idle"
@@ -114,7 +115,7 @@ class AutostartState(BaseModel):
     """Unix time."""
 
 
-class AutostartEntry(BaseModel):
+class AutostartEntry(DeferredModel):
     """One model that the server launches when it starts."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -135,13 +136,13 @@ class AutostartEntry(BaseModel):
     """Set by the server: `model_uid` of the launch, else its `model_name`."""
 
 
-class AutostartList(BaseModel):
+class AutostartList(DeferredModel):
     """Body and answer of the autostart routes."""
 
     models: Many[AutostartEntry]
 
 
-class AutostartSummaryItem(BaseModel):
+class AutostartSummaryItem(DeferredModel):
     """An entry without its launch."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -154,7 +155,7 @@ class AutostartSummaryItem(BaseModel):
     status: str
 
 
-class AutostartSummary(BaseModel):
+class AutostartSummary(DeferredModel):
     """Answer of `GET /v1/autostart/models/summary`."""
 
     total: int
@@ -162,7 +163,7 @@ class AutostartSummary(BaseModel):
     models: list[AutostartSummaryItem]
 
 
-class AutostartRemoved(BaseModel):
+class AutostartRemoved(DeferredModel):
     """Answer of `DELETE /v1/autostart/models/{uid}`."""
 
     model_config = ConfigDict(protected_namespaces=())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from modelyard.protocol.bounds import Few, Fields
+from modelyard.protocol.deferred import DeferredModel
 
 BLANK_IS_UNSET = (
     "model_name", "model_uid", "model_type", "model_engine", "model_format", "model_size_in_billions", "quantization",
@@ -14,7 +15,7 @@ BLANK_IS_UNSET = (
 )  # fmt: skip
 
 
-class LaunchRequest(BaseModel):
+class LaunchRequest(DeferredModel):
     """Body of `POST /v1/models`. Keys that are not listed here are options of the engine."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
@@ -69,7 +70,7 @@ class LaunchRequest(BaseModel):
         return None if isinstance(value, str) and not value.strip() else value
 
 
-class LaunchResponse(BaseModel):
+class LaunchResponse(DeferredModel):
     """Answer of `POST /v1/models`."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -77,7 +78,7 @@ class LaunchResponse(BaseModel):
     model_uid: str
 
 
-class ReplicaInfo(BaseModel):
+class ReplicaInfo(DeferredModel):
     """One replica, as `GET /v1/models/{uid}/replicas` lists it."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -99,7 +100,7 @@ class ReplicaInfo(BaseModel):
     restarts: int = 0
 
 
-class ModelInfo(BaseModel):
+class ModelInfo(DeferredModel):
     """A model as `GET /v1/models/{uid}` describes it and `GET /v1/models` lists it."""
 
     model_config = ConfigDict(protected_namespaces=(), extra="allow")
@@ -155,7 +156,7 @@ class ModelInfo(BaseModel):
     """Expected bytes of one replica: `weights`, `kv_cache`, `overhead`, `total`."""
 
 
-class KnowledgeModel(BaseModel):
+class KnowledgeModel(DeferredModel):
     """A knowledge base where models are listed: it answers chats, and cannot be launched or terminated."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -172,7 +173,7 @@ class KnowledgeModel(BaseModel):
     model_description: str = ""
 
 
-class ModelListInfo(BaseModel):
+class ModelListInfo(DeferredModel):
     """Answer of `GET /v1/models`."""
 
     object: str = "list"
@@ -188,7 +189,7 @@ class CodexModelList(ModelListInfo):
     """Always empty: an entry would have to replace Codex's own instructions, which it uses for models that are not listed."""
 
 
-class ReplicaProgress(BaseModel):
+class ReplicaProgress(DeferredModel):
     """Progress of one replica of a launch."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -201,7 +202,7 @@ class ReplicaProgress(BaseModel):
     updated_at: float = 0
 
 
-class LaunchProgress(BaseModel):
+class LaunchProgress(DeferredModel):
     """Answer of `GET /v1/models/{uid}/progress`. An unknown uid is `pending` with 0.0, as in Xinference."""
 
     progress: float
@@ -214,7 +215,7 @@ class LaunchProgress(BaseModel):
     replicas: list[ReplicaProgress] = []
 
 
-class ModelEvent(BaseModel):
+class ModelEvent(DeferredModel):
     """One thing that happened to a model, as `GET /v1/models/{uid}/events` lists it."""
 
     event_type: str
@@ -224,7 +225,7 @@ class ModelEvent(BaseModel):
     event_content: str
 
 
-class ScaleRequest(BaseModel):
+class ScaleRequest(DeferredModel):
     """Body of `POST /v1/models/{uid}/replicas`: how many replicas to add. Other fields must agree with those that run."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
@@ -239,7 +240,7 @@ class ScaleRequest(BaseModel):
     """GPUs per new replica."""
 
 
-class ScaleResponse(BaseModel):
+class ScaleResponse(DeferredModel):
     """Answer of `POST /v1/models/{uid}/replicas`; the first added replica is repeated at the top, as in Xinference."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -251,13 +252,13 @@ class ScaleResponse(BaseModel):
     worker_address: str
 
 
-class RemainingReplicas(BaseModel):
+class RemainingReplicas(DeferredModel):
     """Answer of `DELETE /v1/models/{uid}/replicas/{replica_id}`."""
 
     remaining_replicas: int
 
 
-class LogPortion(BaseModel):
+class LogPortion(DeferredModel):
     """One event of `GET /v1/models/{uid}/logs?follow=true`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -274,7 +275,7 @@ class LogPortion(BaseModel):
     """The model is gone; no event follows."""
 
 
-class ModelLogs(BaseModel):
+class ModelLogs(DeferredModel):
     """Answer of `GET /v1/models/{uid}/logs`."""
 
     uid: str

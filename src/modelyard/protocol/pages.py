@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class RectangleInfo(BaseModel):
+class RectangleInfo(DeferredModel):
     """A rectangle on a page as it is displayed, in points (1/72 inch) from its top left corner."""
 
     left: float
@@ -16,7 +18,7 @@ class RectangleInfo(BaseModel):
     height: float
 
 
-class PageBoxesInfo(BaseModel):
+class PageBoxesInfo(DeferredModel):
     """Where a chunk stands on one page."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -33,7 +35,7 @@ class PageBoxesInfo(BaseModel):
     """Whether the text was found. It is not on scanned pages, and in a file that has changed since it was indexed."""
 
 
-class ChunkBoxes(BaseModel):
+class ChunkBoxes(DeferredModel):
     """Answer of `GET …/chunks/{chunk}/boxes`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

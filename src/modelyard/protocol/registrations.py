@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields
 from modelyard.protocol.catalog import CatalogEntry
+from modelyard.protocol.deferred import DeferredModel
 
 
-class RegistrationRequest(BaseModel):
+class RegistrationRequest(DeferredModel):
     """Body of `POST /v1/model_registrations/{model_type}`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -25,7 +26,7 @@ class RegistrationRequest(BaseModel):
     """Only check the record: the answer says what it would register and what a launch of it would choose, and nothing is kept."""
 
 
-class DraftRequest(BaseModel):
+class DraftRequest(DeferredModel):
     """Body of `POST /v1/model_registrations/drafts`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -42,7 +43,7 @@ class DraftRequest(BaseModel):
     """Hub to ask."""
 
 
-class RegistrationDraft(BaseModel):
+class RegistrationDraft(DeferredModel):
     """Answer of `POST /v1/model_registrations/drafts`: what files say of themselves, as a record to be edited and registered."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -52,7 +53,7 @@ class RegistrationDraft(BaseModel):
     """The record, for the field `model` of a registration."""
 
 
-class RegistrationSummary(BaseModel):
+class RegistrationSummary(DeferredModel):
     """One line of the plain list."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -62,7 +63,7 @@ class RegistrationSummary(BaseModel):
     """Whether it comes with Modelyard."""
 
 
-class ModelPrompt(BaseModel):
+class ModelPrompt(DeferredModel):
     """The prompt format of one model: the seven fields of its prompt style, and what ends its answers."""
 
     style_name: str
@@ -79,7 +80,7 @@ class ModelPrompt(BaseModel):
     tool_parser: str | None = None
 
 
-class SpecRecord(BaseModel):
+class SpecRecord(DeferredModel):
     """One size and format of a family. A registered one has the fields that were sent, too."""
 
     model_config = ConfigDict(extra="allow", protected_namespaces=())
@@ -95,7 +96,7 @@ class SpecRecord(BaseModel):
     """For each quantisation, whether its files are on this machine."""
 
 
-class FamilyRecord(BaseModel):
+class FamilyRecord(DeferredModel):
     """The full record of a family. Which further fields it has depends on its type; a registered one has what was sent."""
 
     model_config = ConfigDict(extra="allow", protected_namespaces=())
@@ -111,7 +112,7 @@ class FamilyRecord(BaseModel):
     model_specs: list[SpecRecord] = []
 
 
-class RegistrationCheck(BaseModel):
+class RegistrationCheck(DeferredModel):
     """Answer of a registration with `dry_run`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class FindingInfo(BaseModel):
+class FindingInfo(DeferredModel):
     """One finding of the doctor."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -19,14 +21,14 @@ class FindingInfo(BaseModel):
     detail: str
 
 
-class FindingList(BaseModel):
+class FindingList(DeferredModel):
     """Answer of `GET /v1/server/doctor`."""
 
     object: Literal["list"] = "list"
     data: list[FindingInfo]
 
 
-class SettingInfo(BaseModel):
+class SettingInfo(DeferredModel):
     """One setting of the server."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -46,14 +48,14 @@ class SettingInfo(BaseModel):
     """JSON Schema of its values."""
 
 
-class SettingList(BaseModel):
+class SettingList(DeferredModel):
     """Answer of `GET /v1/server/settings`, in the order of the manual."""
 
     object: Literal["list"] = "list"
     data: list[SettingInfo]
 
 
-class PromptTemplate(BaseModel):
+class PromptTemplate(DeferredModel):
     """One prompt template of the server."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -65,14 +67,14 @@ class PromptTemplate(BaseModel):
     """Jinja text."""
 
 
-class PromptTemplateList(BaseModel):
+class PromptTemplateList(DeferredModel):
     """Answer of `GET /v1/server/prompts`."""
 
     object: Literal["list"] = "list"
     data: list[PromptTemplate]
 
 
-class ToolInfo(BaseModel):
+class ToolInfo(DeferredModel):
     """A tool that a model can call."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -84,7 +86,7 @@ class ToolInfo(BaseModel):
     """JSON Schema of its arguments."""
 
 
-class McpServerInfo(BaseModel):
+class McpServerInfo(DeferredModel):
     """One configured MCP server."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -97,14 +99,14 @@ class McpServerInfo(BaseModel):
     """Why its tools are missing."""
 
 
-class McpServerList(BaseModel):
+class McpServerList(DeferredModel):
     """Answer of `GET /v1/server/mcp_servers`."""
 
     object: Literal["list"] = "list"
     data: list[McpServerInfo]
 
 
-class ToolList(BaseModel):
+class ToolList(DeferredModel):
     """Answer of `GET /v1/server/tools`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.cache import DownloadInfo
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.jobs import JobInfo
 from modelyard.protocol.lists import ListPage
 from modelyard.protocol.models import LaunchProgress, ModelEvent, ModelInfo, ReplicaInfo
@@ -14,28 +15,28 @@ from modelyard.protocol.models import LaunchProgress, ModelEvent, ModelInfo, Rep
 Topic = Literal["models", "replicas", "progress", "model_events", "downloads", "jobs", "gauges"]
 
 
-class ModelReplicas(BaseModel):
+class ModelReplicas(DeferredModel):
     """All replicas of a model; none once it is gone."""
 
     model_uid: str
     replicas: list[ReplicaInfo]
 
 
-class ModelProgress(BaseModel):
+class ModelProgress(DeferredModel):
     """How far the launch of a model is; `pending` with 0.0 once it is gone."""
 
     model_uid: str
     progress: LaunchProgress
 
 
-class ModelHappening(BaseModel):
+class ModelHappening(DeferredModel):
     """One more line of a model's history."""
 
     model_uid: str
     event: ModelEvent
 
 
-class PastEvent(BaseModel):
+class PastEvent(DeferredModel):
     """Something that happened to a model, which may be gone."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -56,13 +57,13 @@ class PastEventList(ListPage):
     data: list[PastEvent]
 
 
-class RemovedName(BaseModel):
+class RemovedName(DeferredModel):
     """The id of something that is in its list no more."""
 
     id: str
 
 
-class DeviceGauge(BaseModel):
+class DeviceGauge(DeferredModel):
     """A device with memory: `cpu`, or a GPU."""
 
     name: str
@@ -74,7 +75,7 @@ class DeviceGauge(BaseModel):
     """Bytes that are free at present."""
 
 
-class ReplicaGauge(BaseModel):
+class ReplicaGauge(DeferredModel):
     """What a replica does at this moment. What is not known is null."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -97,7 +98,7 @@ class ReplicaGauge(BaseModel):
     """Tokens of these that were found there."""
 
 
-class ModelGauge(BaseModel):
+class ModelGauge(DeferredModel):
     """What a model does at this moment."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -114,7 +115,7 @@ class ModelGauge(BaseModel):
     """All figures by the number of the replica."""
 
 
-class Gauges(BaseModel):
+class Gauges(DeferredModel):
     """What the machine and the models do at this moment."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -134,7 +135,7 @@ class Gauges(BaseModel):
     """Streams of events that are open at present."""
 
 
-class ServerSnapshot(BaseModel):
+class ServerSnapshot(DeferredModel):
     """Everything of the reader's topics as it is now; a topic that the reader did not ask for is null."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -149,7 +150,7 @@ class ServerSnapshot(BaseModel):
     gauges: Gauges | None = None
 
 
-class ServerEventFields(BaseModel):
+class ServerEventFields(DeferredModel):
     """What all events have."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

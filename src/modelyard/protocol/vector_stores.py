@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Metadata
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.knowledge import Body
 
 FileStatus = Literal["in_progress", "completed", "failed", "cancelled"]
@@ -72,7 +73,7 @@ class ChangeVectorStore(Body):
     metadata: Metadata | None = None
 
 
-class FileCounts(BaseModel):
+class FileCounts(DeferredModel):
     """How many files are in which status."""
 
     in_progress: int = 0
@@ -82,7 +83,7 @@ class FileCounts(BaseModel):
     total: int = 0
 
 
-class VectorStoreInfo(BaseModel):
+class VectorStoreInfo(DeferredModel):
     """A knowledge base as a vector store."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -107,7 +108,7 @@ class VectorStoreInfo(BaseModel):
     metadata: dict[str, str]
 
 
-class VectorStorePage(BaseModel):
+class VectorStorePage(DeferredModel):
     """Answer of `GET /v1/vector_stores`."""
 
     object: Literal["list"] = "list"
@@ -117,7 +118,7 @@ class VectorStorePage(BaseModel):
     has_more: bool
 
 
-class VectorStoreDeleted(BaseModel):
+class VectorStoreDeleted(DeferredModel):
     """Answer of `DELETE /v1/vector_stores/{vector_store_id}`."""
 
     id: str
@@ -141,28 +142,28 @@ class ChangeStoreFile(Body):
     """In place of those before."""
 
 
-class StoreFileError(BaseModel):
+class StoreFileError(DeferredModel):
     """Why a file could not be indexed."""
 
     code: Literal["server_error", "unsupported_file", "invalid_file"]
     message: str
 
 
-class StaticSizesInfo(BaseModel):
+class StaticSizesInfo(DeferredModel):
     """Sizes in tokens, of which each counts as four characters."""
 
     max_chunk_size_tokens: int
     chunk_overlap_tokens: int
 
 
-class ChunkingInfo(BaseModel):
+class ChunkingInfo(DeferredModel):
     """How a file is split."""
 
     type: Literal["static"] = "static"
     static: StaticSizesInfo
 
 
-class StoreFileInfo(BaseModel):
+class StoreFileInfo(DeferredModel):
     """A document of a knowledge base as a file of a vector store."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -180,7 +181,7 @@ class StoreFileInfo(BaseModel):
     chunking_strategy: ChunkingInfo
 
 
-class StoreFilePage(BaseModel):
+class StoreFilePage(DeferredModel):
     """A page of the files of a store, or of a batch."""
 
     object: Literal["list"] = "list"
@@ -190,7 +191,7 @@ class StoreFilePage(BaseModel):
     has_more: bool
 
 
-class StoreFileDeleted(BaseModel):
+class StoreFileDeleted(DeferredModel):
     """Answer of `DELETE /v1/vector_stores/{vector_store_id}/files/{file_id}`."""
 
     id: str
@@ -198,14 +199,14 @@ class StoreFileDeleted(BaseModel):
     deleted: Literal[True] = True
 
 
-class StoreText(BaseModel):
+class StoreText(DeferredModel):
     """A text."""
 
     type: Literal["text"] = "text"
     text: str
 
 
-class StoreFileContent(BaseModel):
+class StoreFileContent(DeferredModel):
     """Answer of `GET …/files/{file_id}/content`: the text that was read from the file; no item before it is indexed."""
 
     object: Literal["vector_store.file_content.page"] = "vector_store.file_content.page"
@@ -225,7 +226,7 @@ class NewFileBatch(Body):
     """Of all files in `file_ids`."""
 
 
-class FileBatchInfo(BaseModel):
+class FileBatchInfo(DeferredModel):
     """Files that are indexed together: an indexing job of the base."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -280,7 +281,7 @@ class StoreSearch(Body):
     """Accepted and not needed: a question is searched as it is, by words and by meaning."""
 
 
-class StoreHit(BaseModel):
+class StoreHit(DeferredModel):
     """A chunk that was found."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -293,7 +294,7 @@ class StoreHit(BaseModel):
     content: list[StoreText]
 
 
-class StoreSearchAnswer(BaseModel):
+class StoreSearchAnswer(DeferredModel):
     """Answer of a search of a vector store."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

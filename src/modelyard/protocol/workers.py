@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.models import ModelInfo
 
 
-class WorkerStatus(BaseModel):
+class WorkerStatus(DeferredModel):
     """One machine in `GET /status`."""
 
     update_time: float
@@ -20,7 +21,7 @@ class WorkerStatus(BaseModel):
     """`cpu`, and one `gpu-<n>` for each GPU."""
 
 
-class ServerStatus(BaseModel):
+class ServerStatus(DeferredModel):
     """Answer of `GET /status`."""
 
     uptime: int
@@ -29,25 +30,25 @@ class ServerStatus(BaseModel):
     """Address → state of the machine."""
 
 
-class Supervisor(BaseModel):
+class Supervisor(DeferredModel):
     """Answer of `GET /v1/supervisor`."""
 
     supervisor_ip: str
 
 
-class SuccessResult(BaseModel):
+class SuccessResult(DeferredModel):
     """Answer of routes that do something and return nothing else."""
 
     result: bool = True
 
 
-class Relaunch(BaseModel):
+class Relaunch(DeferredModel):
     """One relaunch of a part of Xinference. This server has none, so the lists of them are empty."""
 
     operation_id: str
 
 
-class WorkerModels(BaseModel):
+class WorkerModels(DeferredModel):
     """One machine in `GET /v1/workers`."""
 
     work_ip: str = Field(alias="work-ip")
@@ -56,7 +57,7 @@ class WorkerModels(BaseModel):
     """Replica → its model."""
 
 
-class VirtualEnvironment(BaseModel):
+class VirtualEnvironment(DeferredModel):
     """One engine's environment in `GET /v1/virtualenvs`."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -74,13 +75,13 @@ class VirtualEnvironment(BaseModel):
     """Unix time."""
 
 
-class VirtualEnvironmentList(BaseModel):
+class VirtualEnvironmentList(DeferredModel):
     """Answer of `GET /v1/virtualenvs`."""
 
     list: list[VirtualEnvironment]
 
 
-class InstalledPackage(BaseModel):
+class InstalledPackage(DeferredModel):
     """A package in an engine's environment."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -90,13 +91,13 @@ class InstalledPackage(BaseModel):
     version: str
 
 
-class InstalledPackageList(BaseModel):
+class InstalledPackageList(DeferredModel):
     """Answer of `GET /v1/virtualenvs/packages`."""
 
     list: list[InstalledPackage]
 
 
-class SystemSettings(BaseModel):
+class SystemSettings(DeferredModel):
     """Answer of `GET /v1/cluster/system_settings`: what is in force. It is set by `MODELYARD_*` and not over HTTP."""
 
     download_source: str
@@ -109,7 +110,7 @@ class SystemSettings(BaseModel):
     model_download_workers: int
 
 
-class UiConfig(BaseModel):
+class UiConfig(DeferredModel):
     """Answer of `GET /v1/cluster/ui_config`: which of Xinference's companions there are."""
 
     cluster_name: str = ""
