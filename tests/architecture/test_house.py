@@ -114,7 +114,23 @@ def test_the_server_imports_no_engine_library() -> None:
 
 def test_a_server_starts_without_libraries_that_only_bases_pages_and_gpus_need() -> None:
     loaded = loaded_by("import modelyard.api.server")
-    assert loaded.isdisjoint({"tantivy", "lxml", "httpx", "httpx2", "rich", "pygments", "pynvml"})
+    assert loaded.isdisjoint({"tantivy", "lxml", "httpx", "httpx2", "rich", "pygments", "pynvml", "jinja2"})
+
+
+def test_a_server_with_sqlite_starts_without_the_dialect_of_postgresql() -> None:
+    loaded_by("import sys, modelyard.api.server\nassert 'sqlalchemy.dialects.postgresql' not in sys.modules")
+
+
+def test_a_server_starts_without_the_validators_of_bodies() -> None:
+    """Models derive from `DeferredModel`. A few are used while modules are imported, as the settings are."""
+    loaded_by(
+        "import modelyard.api.server\n"
+        "from pydantic import BaseModel\n"
+        "def below(kind): return {kind}.union(*map(below, kind.__subclasses__()))\n"
+        "ours = {each for each in below(BaseModel) if each.__module__.startswith('modelyard.')}\n"
+        "built = [each.__qualname__ for each in ours if each.__pydantic_complete__]\n"
+        "assert len(ours) > 200 and len(built) < 10, built"
+    )
 
 
 def test_a_server_starts_without_the_validators_of_its_routes() -> None:

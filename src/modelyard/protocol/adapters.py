@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class LoadAdapterRequest(BaseModel):
+class LoadAdapterRequest(DeferredModel):
     """Body of `POST /v1/load_lora_adapter`."""
 
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
@@ -22,7 +24,7 @@ class LoadAdapterRequest(BaseModel):
     """Whether an adapter that has this name already is replaced; otherwise the request is refused."""
 
 
-class UnloadAdapterRequest(BaseModel):
+class UnloadAdapterRequest(DeferredModel):
     """Body of `POST /v1/unload_lora_adapter`."""
 
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
@@ -31,7 +33,7 @@ class UnloadAdapterRequest(BaseModel):
     """Name of the adapter to unload."""
 
 
-class AdapterInfo(BaseModel):
+class AdapterInfo(DeferredModel):
     """One adapter, as `GET /v1/adapters` lists it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -59,7 +61,7 @@ class AdapterInfo(BaseModel):
     """Number of replicas that have loaded the adapter."""
 
 
-class AdapterList(BaseModel):
+class AdapterList(DeferredModel):
     """Answer of `GET /v1/adapters`."""
 
     object: str = "list"

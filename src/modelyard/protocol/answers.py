@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields
 from modelyard.protocol.chat_content import Content
 from modelyard.protocol.chats import Id, MessageInfo, Name, Names
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.knowledge import Body
 
 AnswerMode = Literal["chat", "knowledge", "files", "web", "agent"]
@@ -44,7 +45,7 @@ class NewChatAnswer(Body):
     """Maximum number of sources that the model reads."""
 
 
-class ChatAnswerBegun(BaseModel):
+class ChatAnswerBegun(DeferredModel):
     """Answer of `POST /v1/chats/{chat}/answers`, which returns before the model has answered."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -57,7 +58,7 @@ class ChatAnswerBegun(BaseModel):
     mode: AnswerMode
 
 
-class AnswerEventFields(BaseModel):
+class AnswerEventFields(DeferredModel):
     """Fields that every event of an answer has."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -68,7 +69,7 @@ class AnswerEventFields(BaseModel):
     """Unix time in seconds."""
 
 
-class AnswerStart(BaseModel):
+class AnswerStart(DeferredModel):
     """Facts about an answer that are known before its text."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -89,7 +90,7 @@ class AnswerStarted(AnswerEventFields):
     data: AnswerStart
 
 
-class AnswerSource(BaseModel):
+class AnswerSource(DeferredModel):
     """A source of an answer. A web page has `url`; a chunk of a document has the fields of a citation."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")
@@ -110,7 +111,7 @@ class AnswerSource(BaseModel):
     """Page, from 1; null where the format has no pages."""
 
 
-class AnswerSourceList(BaseModel):
+class AnswerSourceList(DeferredModel):
     """The sources that the model reads."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -127,7 +128,7 @@ class AnswerSourcesFound(AnswerEventFields):
     data: AnswerSourceList
 
 
-class AnswerToolCall(BaseModel):
+class AnswerToolCall(DeferredModel):
     """A tool call with its arguments."""
 
     id: str
@@ -164,7 +165,7 @@ class AnswerToolEnded(AnswerEventFields):
     data: AnswerToolResult
 
 
-class AnswerDelta(BaseModel):
+class AnswerDelta(DeferredModel):
     """A piece of a text that is streamed."""
 
     text: str
@@ -184,7 +185,7 @@ class AnswerText(AnswerEventFields):
     data: AnswerDelta
 
 
-class AnswerNote(BaseModel):
+class AnswerNote(DeferredModel):
     """A message for people."""
 
     code: str
@@ -200,7 +201,7 @@ class AnswerNotice(AnswerEventFields):
     data: AnswerNote
 
 
-class AnswerSummary(BaseModel):
+class AnswerSummary(DeferredModel):
     """Facts about an answer that are known when its text is complete."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -226,7 +227,7 @@ class AnswerResult(AnswerEventFields):
     data: AnswerSummary
 
 
-class AnswerEnd(BaseModel):
+class AnswerEnd(DeferredModel):
     """How an answer ended."""
 
     state: AnswerState

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Metadata
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.files import ExpiresAfter
 
 BatchStatus = Literal[
@@ -14,7 +15,7 @@ BatchStatus = Literal[
 ]
 
 
-class NewBatch(BaseModel):
+class NewBatch(DeferredModel):
     """Body of `POST /v1/batches`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -33,7 +34,7 @@ class NewBatch(BaseModel):
     """When the output files are deleted; if left out, they are kept."""
 
 
-class BatchProblem(BaseModel):
+class BatchProblem(DeferredModel):
     """Why a batch failed."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -47,7 +48,7 @@ class BatchProblem(BaseModel):
     """The field that is wrong; null if no single field is."""
 
 
-class BatchProblems(BaseModel):
+class BatchProblems(DeferredModel):
     """The reasons for which a batch failed."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -57,7 +58,7 @@ class BatchProblems(BaseModel):
     """The first 1,000; if there are more, the last entry says so, and all are in the batch's `error_file_id`."""
 
 
-class BatchCounts(BaseModel):
+class BatchCounts(DeferredModel):
     """Numbers of requests of a batch, by their state."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -70,19 +71,19 @@ class BatchCounts(BaseModel):
     """Requests that were answered with an error."""
 
 
-class CachedTokens(BaseModel):
+class CachedTokens(DeferredModel):
     """Breakdown of the prompts' tokens."""
 
     cached_tokens: int
 
 
-class ReasoningTokens(BaseModel):
+class ReasoningTokens(DeferredModel):
     """Breakdown of the answers' tokens."""
 
     reasoning_tokens: int
 
 
-class BatchUsage(BaseModel):
+class BatchUsage(DeferredModel):
     """Tokens of all requests of a batch, as counted by the models."""
 
     input_tokens: int
@@ -92,7 +93,7 @@ class BatchUsage(BaseModel):
     total_tokens: int
 
 
-class BatchInfo(BaseModel):
+class BatchInfo(DeferredModel):
     """A batch."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -131,7 +132,7 @@ class BatchInfo(BaseModel):
     """Owner id of the user or key that created it; an administrator sees all batches."""
 
 
-class BatchPage(BaseModel):
+class BatchPage(DeferredModel):
     """Answer of `GET /v1/batches`."""
 
     object: Literal["list"] = "list"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class CachedModel(BaseModel):
+class CachedModel(DeferredModel):
     """A model whose files are complete on this machine."""
 
     model_config = ConfigDict(protected_namespaces=(), use_attribute_docstrings=True)
@@ -39,7 +41,7 @@ class CachedModel(BaseModel):
     """Size of the files in bytes."""
 
 
-class CachedModels(BaseModel):
+class CachedModels(DeferredModel):
     """Answer of `GET /v1/cache/models`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -51,7 +53,7 @@ class CachedModels(BaseModel):
     """Free bytes of that disk."""
 
 
-class CachedFiles(BaseModel):
+class CachedFiles(DeferredModel):
     """Answer of `GET /v1/cache/models/files`."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -61,13 +63,13 @@ class CachedFiles(BaseModel):
     paths: list[str]
 
 
-class Removed(BaseModel):
+class Removed(DeferredModel):
     """Answer of `DELETE /v1/cache/models`."""
 
     result: bool
 
 
-class CacheRequest(BaseModel):
+class CacheRequest(DeferredModel):
     """Body of `POST /v1/cache/models`. Of the keys of a launch, only those that select weights count; others are ignored."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
@@ -84,13 +86,13 @@ class CacheRequest(BaseModel):
     """Name of the download, with which its progress is read; if left out, one is generated."""
 
 
-class CacheResponse(BaseModel):
+class CacheResponse(DeferredModel):
     """Answer of `POST /v1/cache/models`. The download has started, or the files were complete already."""
 
     cache_uid: str
 
 
-class DownloadInfo(BaseModel):
+class DownloadInfo(DeferredModel):
     """The download of a model's files from a hub."""
 
     model_config = ConfigDict(protected_namespaces=(), use_attribute_docstrings=True)
@@ -115,7 +117,7 @@ class DownloadInfo(BaseModel):
     """Each file with its progress."""
 
 
-class DownloadList(BaseModel):
+class DownloadList(DeferredModel):
     """Answer of `GET /v1/downloads`."""
 
     downloads: list[DownloadInfo] = Field(serialization_alias="list")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class FittingVersion(BaseModel):
+class FittingVersion(DeferredModel):
     """The size, format and quantisation of a family that a launch by the family's name would choose on this machine."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -32,7 +34,7 @@ class FittingVersion(BaseModel):
     """Size of the weights in bytes; null if unknown."""
 
 
-class CatalogEntry(BaseModel):
+class CatalogEntry(DeferredModel):
     """A model family, as `GET /v1/catalog` lists it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -64,7 +66,7 @@ class CatalogEntry(BaseModel):
     """Why such a launch would be refused; null if it would not."""
 
 
-class CatalogPage(BaseModel):
+class CatalogPage(DeferredModel):
     """Answer of `GET /v1/catalog`, in the order of types and names."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

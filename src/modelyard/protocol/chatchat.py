@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
 from typing_extensions import TypedDict
 
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.error_event import ErrorEvent
 
 
-class ChatEvent(BaseModel):
+class ChatEvent(DeferredModel):
     """Event of `/chat/chat`: a piece of the answer, or all of it."""
 
     text: str
     message_id: str
 
 
-class AgentEvent(BaseModel):
+class AgentEvent(DeferredModel):
     """Event of `/chat/agent_chat`. It has one of the fields; a whole answer, which is not streamed, has `answer` and
     `final_answer`."""
 
@@ -28,7 +28,7 @@ class AgentEvent(BaseModel):
     notice: str | None = None
 
 
-class SourcedEvent(BaseModel):
+class SourcedEvent(DeferredModel):
     """Event of the chats with sources. It has one of the fields; a whole answer, which is not streamed, has both."""
 
     answer: str | None = None
@@ -36,7 +36,7 @@ class SourcedEvent(BaseModel):
     """The sources, as Markdown."""
 
 
-class ProgressEvent(BaseModel):
+class ProgressEvent(DeferredModel):
     """Event of the routes that process the documents of a knowledge base one by one."""
 
     code: int
@@ -53,7 +53,7 @@ SourcedEvents = SourcedEvent | ErrorEvent
 ProgressEvents = ProgressEvent | ErrorEvent
 
 
-class ChatchatToolCall(BaseModel):
+class ChatchatToolCall(DeferredModel):
     """A tool call and its result. Calls of the caller's own tools have no `tool_output`."""
 
     index: int | None = None
@@ -64,7 +64,7 @@ class ChatchatToolCall(BaseModel):
     is_error: bool | None = None
 
 
-class ChatchatMessage(BaseModel):
+class ChatchatMessage(DeferredModel):
     """The message of an answer."""
 
     role: str
@@ -73,7 +73,7 @@ class ChatchatMessage(BaseModel):
     tool_calls: list[ChatchatToolCall]
 
 
-class ChatchatChoice(BaseModel):
+class ChatchatChoice(DeferredModel):
     """The only choice of an answer."""
 
     index: int
@@ -81,7 +81,7 @@ class ChatchatChoice(BaseModel):
     finish_reason: str | None
 
 
-class ChatchatCompletion(BaseModel):
+class ChatchatCompletion(DeferredModel):
     """An answer in one object. Chats with sources have `docs`; agents and forced tools have the last three fields."""
 
     id: str
@@ -100,7 +100,7 @@ class ChatchatCompletion(BaseModel):
     usage: dict[str, Any] | None = None
 
 
-class ChatchatDelta(BaseModel):
+class ChatchatDelta(DeferredModel):
     """The new part of the answer in a chunk."""
 
     role: str | None = None
@@ -109,7 +109,7 @@ class ChatchatDelta(BaseModel):
     tool_calls: list[dict[str, Any]] | None = None
 
 
-class ChatchatChunkChoice(BaseModel):
+class ChatchatChunkChoice(DeferredModel):
     """The only choice of a chunk."""
 
     index: int
@@ -118,7 +118,7 @@ class ChatchatChunkChoice(BaseModel):
     finish_reason: str | None = None
 
 
-class ChatchatChunk(BaseModel):
+class ChatchatChunk(DeferredModel):
     """A chunk of a streamed answer; one that a model's server sent has that server's fields. `docs` come with the first."""
 
     id: str
@@ -137,21 +137,21 @@ class ChatchatChunk(BaseModel):
 ChatchatChunks = ChatchatChunk | ErrorEvent
 
 
-class ReleaseAnswer(BaseModel):
+class ReleaseAnswer(DeferredModel):
     """Whether a model was stopped or changed: `code` is 200 or 500, `msg` is a sentence."""
 
     code: int
     msg: str
 
 
-class SplitterConfig(BaseModel):
+class SplitterConfig(DeferredModel):
     """A text splitter of `/server/configs`."""
 
     source: str
     tokenizer_name_or_path: str
 
 
-class ServerConfigs(BaseModel):
+class ServerConfigs(DeferredModel):
     """Answer of `/server/configs`."""
 
     DEFAULT_KNOWLEDGE_BASE: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Few, Fields, Many
 from modelyard.protocol.chat_content import Content
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.knowledge import Body
 
 Name = Annotated[str, Field(max_length=300)]
@@ -81,7 +82,7 @@ class ChangeChatMessage(Body):
     content: Content
 
 
-class MessageInfo(BaseModel):
+class MessageInfo(DeferredModel):
     """A message of a chat."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -122,7 +123,7 @@ class MessageInfo(BaseModel):
     """Unix time in seconds."""
 
 
-class ChatMatch(BaseModel):
+class ChatMatch(DeferredModel):
     """The place where a search found its first word."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -133,7 +134,7 @@ class ChatMatch(BaseModel):
     """The text around the word."""
 
 
-class ChatInfo(BaseModel):
+class ChatInfo(DeferredModel):
     """A chat, without its messages."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -166,7 +167,7 @@ class ChatDetail(ChatInfo):
     messages: list[MessageInfo]
 
 
-class ChatPage(BaseModel):
+class ChatPage(DeferredModel):
     """Answer of `GET /v1/chats`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -177,7 +178,7 @@ class ChatPage(BaseModel):
     """Value of `cursor` for the next page; null on the last page."""
 
 
-class MessageList(BaseModel):
+class MessageList(DeferredModel):
     """Answer of `GET /v1/chats/{chat}/messages`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -195,7 +196,7 @@ class MessageList(BaseModel):
     `before`."""
 
 
-class DeletedMessages(BaseModel):
+class DeletedMessages(DeferredModel):
     """Answer of `DELETE /v1/chats/{chat}/messages/{message}`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -212,7 +213,7 @@ class DeleteChats(Body):
     ids: Many[Id]
 
 
-class ChatFolderInfo(BaseModel):
+class ChatFolderInfo(DeferredModel):
     """A folder of chats."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -236,7 +237,7 @@ class ExportChats(Body):
     format: Literal["json", "markdown"] = "json"
 
 
-class ChatExport(BaseModel):
+class ChatExport(DeferredModel):
     """Exported chats as JSON, with all branches; `POST /v1/chats/import` accepts its `chats` and `folders`."""
 
     object: Literal["chat.export"] = "chat.export"
@@ -260,7 +261,7 @@ class ChatFolderBody(Body):
     name: str = Field(min_length=1, max_length=200)
 
 
-class ChatFolderList(BaseModel):
+class ChatFolderList(DeferredModel):
     """Answer of `GET /v1/chat_folders`."""
 
     object: Literal["list"] = "list"

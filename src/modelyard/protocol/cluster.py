@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class HealthInfo(BaseModel):
+class HealthInfo(DeferredModel):
     """Answer of `GET /health`."""
 
     status: str = "ok"
@@ -14,13 +16,13 @@ class HealthInfo(BaseModel):
     """Uid of each model → its state, such as `READY`."""
 
 
-class Auth(BaseModel):
+class Auth(DeferredModel):
     """Answer of `GET /v1/cluster/auth`: whether requests need a key."""
 
     auth: bool
 
 
-class ServerName(BaseModel):
+class ServerName(DeferredModel):
     """Answer of `GET /` to programs."""
 
     name: str = "modelyard"
@@ -28,13 +30,13 @@ class ServerName(BaseModel):
     documentation: str = "/docs"
 
 
-class ServerVersion(BaseModel):
+class ServerVersion(DeferredModel):
     """Answer of `GET /v1/cluster/version` and `GET /version`."""
 
     version: str
 
 
-class NodeInfo(BaseModel):
+class NodeInfo(DeferredModel):
     """One machine, as `GET /v1/cluster/info?detailed=true` lists it. Without `detailed` only the first four fields are sent."""
 
     model_config = ConfigDict(extra="allow")

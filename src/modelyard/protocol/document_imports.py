@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from modelyard.protocol.bounds import Few, Fields
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.knowledge import Body, ChunkingBody
 
 Url = Annotated[str, Field(max_length=4000)]
@@ -45,7 +46,7 @@ class ImportDocuments(Body):
     """Whether the documents are indexed at once."""
 
 
-class ImportStarted(BaseModel):
+class ImportStarted(DeferredModel):
     """Answer of `POST …/documents/from`."""
 
     job: str

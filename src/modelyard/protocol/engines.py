@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class EngineEntry(BaseModel):
+class EngineEntry(DeferredModel):
     """A format of a model that an engine can run. Language models have `model_size_in_billions` and `quantizations`; encoders
     have one `quantization`."""
 
@@ -21,7 +23,7 @@ class EngineEntry(BaseModel):
     support_draft_model: bool | None = None
 
 
-class EstimateRequest(BaseModel):
+class EstimateRequest(DeferredModel):
     """Body of `POST /v1/models/estimate`. Fields that are left out are chosen as in a launch."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=(), extra="ignore")
@@ -50,7 +52,7 @@ class EstimateRequest(BaseModel):
     """Hub to query about files that are not on this machine."""
 
 
-class EngineEstimate(BaseModel):
+class EngineEstimate(DeferredModel):
     """Estimated memory of one replica on one engine, in bytes."""
 
     n_parallel: int
@@ -83,7 +85,7 @@ class EstimateResponse(EngineEstimate):
     """Xinference's name of each engine that can run such models, installed here or not → its figures."""
 
 
-class OwnEnvironment(BaseModel):
+class OwnEnvironment(DeferredModel):
     """The virtual environment of one engine."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -94,7 +96,7 @@ class OwnEnvironment(BaseModel):
     """Package → version, for the most important packages."""
 
 
-class EngineInfo(BaseModel):
+class EngineInfo(DeferredModel):
     """One engine, as `GET /v1/engines` lists it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -131,7 +133,7 @@ class EngineInfo(BaseModel):
     `advanced`."""
 
 
-class InstallRequest(BaseModel):
+class InstallRequest(DeferredModel):
     """Body of `POST /v1/engines/{engine}/install`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -140,7 +142,7 @@ class InstallRequest(BaseModel):
     """Create the environment anew, even if it exists, from the lock file of this version of Modelyard."""
 
 
-class EngineList(BaseModel):
+class EngineList(DeferredModel):
     """Answer of `GET /v1/engines`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

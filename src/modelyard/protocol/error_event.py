@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from modelyard.protocol.deferred import DeferredModel
 
 
-class ErrorEvent(BaseModel):
+class ErrorEvent(DeferredModel):
     """Last event of a stream that failed: the error, as in other answers."""
 
     error: dict[str, str | None]

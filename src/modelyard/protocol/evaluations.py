@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Few, Many
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.knowledge import Body, Mode
 from modelyard.protocol.lists import ListPage
 
@@ -68,7 +69,7 @@ class ImportQuestions(Body):
     format: Literal["jsonl", "csv"] = "jsonl"
 
 
-class EvaluationBody(BaseModel):
+class EvaluationBody(DeferredModel):
     """Base of answers whose fields have docstrings."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

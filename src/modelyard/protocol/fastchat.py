@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from modelyard.protocol.deferred import DeferredModel
 
 
-class FastchatModels(BaseModel):
+class FastchatModels(DeferredModel):
     """Names of models."""
 
     models: list[str]
 
 
-class FastchatAddress(BaseModel):
+class FastchatAddress(DeferredModel):
     """Address of the worker that serves a model; empty if none serves it now."""
 
     address: str
 
 
-class FastchatStatus(BaseModel):
+class FastchatStatus(DeferredModel):
     """The state of one worker, or the sum of all workers."""
 
     model_names: list[str]
@@ -27,21 +27,21 @@ class FastchatStatus(BaseModel):
     """Number of answers in progress."""
 
 
-class FastchatDetails(BaseModel):
+class FastchatDetails(DeferredModel):
     """What a worker reports about its model."""
 
     context_length: int
     """Maximum number of tokens of prompt and answer."""
 
 
-class FastchatFailure(BaseModel):
+class FastchatFailure(DeferredModel):
     """An error in FastChat's form: a sentence in place of the generated text, and a number."""
 
     text: str
     error_code: int
 
 
-class FastchatUsage(BaseModel):
+class FastchatUsage(DeferredModel):
     """Numbers of tokens of a prompt and its answer."""
 
     prompt_tokens: int
@@ -56,14 +56,14 @@ class FastchatText(FastchatFailure):
     finish_reason: str | None
 
 
-class FastchatCount(BaseModel):
+class FastchatCount(DeferredModel):
     """The number of tokens of a text."""
 
     count: int
     error_code: int
 
 
-class FastchatVectors(BaseModel):
+class FastchatVectors(DeferredModel):
     """One vector for each text."""
 
     embedding: list[list[float]]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from modelyard.protocol.deferred import DeferredModel
 
 HOUR, MONTH = 3600, 30 * 24 * 3600
 
@@ -12,7 +14,7 @@ Purpose = Literal["assistants", "batch", "fine-tune", "vision", "user_data", "ev
 """What a caller may store a file for."""
 
 
-class ExpiresAfter(BaseModel):
+class ExpiresAfter(DeferredModel):
     """When a file is deleted."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -22,7 +24,7 @@ class ExpiresAfter(BaseModel):
     """Seconds after the file's creation: from an hour to 30 days."""
 
 
-class NewFile(BaseModel):
+class NewFile(DeferredModel):
     """The form fields of `POST /v1/files`, beside the file itself."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -33,7 +35,7 @@ class NewFile(BaseModel):
     expires_after: ExpiresAfter | None = None
 
 
-class FileInfo(BaseModel):
+class FileInfo(DeferredModel):
     """A stored file."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -57,7 +59,7 @@ class FileInfo(BaseModel):
     """Owner id of the user or key that stored it; an administrator sees all files."""
 
 
-class FilePage(BaseModel):
+class FilePage(DeferredModel):
     """Answer of `GET /v1/files`."""
 
     object: Literal["list"] = "list"
@@ -67,7 +69,7 @@ class FilePage(BaseModel):
     has_more: bool
 
 
-class FileDeleted(BaseModel):
+class FileDeleted(DeferredModel):
     """Answer of `DELETE /v1/files/{file_id}`."""
 
     id: str
@@ -75,7 +77,7 @@ class FileDeleted(BaseModel):
     deleted: Literal[True] = True
 
 
-class NewUpload(BaseModel):
+class NewUpload(DeferredModel):
     """Body of `POST /v1/uploads`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -89,7 +91,7 @@ class NewUpload(BaseModel):
     expires_after: ExpiresAfter | None = None
 
 
-class UploadInfo(BaseModel):
+class UploadInfo(DeferredModel):
     """A file that is uploaded in parts."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -109,7 +111,7 @@ class UploadInfo(BaseModel):
     """The complete file; null until the upload is completed."""
 
 
-class UploadPartInfo(BaseModel):
+class UploadPartInfo(DeferredModel):
     """A part of an upload."""
 
     id: str
@@ -118,7 +120,7 @@ class UploadPartInfo(BaseModel):
     upload_id: str
 
 
-class CompleteUpload(BaseModel):
+class CompleteUpload(DeferredModel):
     """Body of `POST /v1/uploads/{upload_id}/complete`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields
+from modelyard.protocol.deferred import DeferredModel
 
 KeptState = Literal["running", "completed", "failed", "stopped", "interrupted"]
 KeptPath = Literal["/v1/chat/completions", "/v1/completions"]
 """Inference paths whose answers can be streamed."""
 
 
-class NewGeneration(BaseModel):
+class NewGeneration(DeferredModel):
     """Body of `POST /v1/generations`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -24,7 +25,7 @@ class NewGeneration(BaseModel):
     """The request. Its answer is always streamed, and ends with `usage`."""
 
 
-class GenerationProblem(BaseModel):
+class GenerationProblem(DeferredModel):
     """Why a generation failed."""
 
     code: str
@@ -32,7 +33,7 @@ class GenerationProblem(BaseModel):
     message: str
 
 
-class GenerationInfo(BaseModel):
+class GenerationInfo(DeferredModel):
     """An answer that the server completes, whether or not the client stays connected."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -58,14 +59,14 @@ class GenerationInfo(BaseModel):
     """Owner id of the user or key that created it; an administrator sees all generations."""
 
 
-class GenerationList(BaseModel):
+class GenerationList(DeferredModel):
     """Answer of `GET /v1/generations`, newest first."""
 
     object: Literal["list"] = "list"
     data: list[GenerationInfo]
 
 
-class GenerationDeleted(BaseModel):
+class GenerationDeleted(DeferredModel):
     """Answer of `DELETE /v1/generations/{generation_id}`."""
 
     id: str
@@ -73,7 +74,7 @@ class GenerationDeleted(BaseModel):
     deleted: Literal[True] = True
 
 
-class GenerationEventInfo(BaseModel):
+class GenerationEventInfo(DeferredModel):
     """An event of a generation."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class HubModel(BaseModel):
+class HubModel(DeferredModel):
     """A repository on a hub. Facts that the hub does not report are null."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -32,7 +34,7 @@ class HubModel(BaseModel):
     """Name of the catalog's family that uses these files; null if none does."""
 
 
-class HubFailure(BaseModel):
+class HubFailure(DeferredModel):
     """Why a hub could not be searched, when another hub could."""
 
     hub: str
@@ -40,7 +42,7 @@ class HubFailure(BaseModel):
     message: str
 
 
-class HubModelPage(BaseModel):
+class HubModelPage(DeferredModel):
     """Answer of `GET /v1/hubs/search`. Repositories are sorted by downloads within each hub, and the hubs alternate."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.lists import ListPage
 
 
-class JobProblem(BaseModel):
+class JobProblem(DeferredModel):
     """Why a job failed."""
 
     code: str
@@ -18,7 +19,7 @@ class JobProblem(BaseModel):
     message: str
 
 
-class JobProgressInfo(BaseModel):
+class JobProgressInfo(DeferredModel):
     """How far a job is."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -33,7 +34,7 @@ class JobProgressInfo(BaseModel):
     """A sentence for people: the present step, or what the job waits for."""
 
 
-class JobInfo(BaseModel):
+class JobInfo(DeferredModel):
     """One job."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -70,7 +71,7 @@ class JobList(ListPage):
     data: list[JobInfo]
 
 
-class CreateJob(BaseModel):
+class CreateJob(DeferredModel):
     """Body of `POST /v1/jobs`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -81,21 +82,21 @@ class CreateJob(BaseModel):
     """Parameters of the job, which depend on its kind. Those of `download` are the body of `POST /v1/cache/models`."""
 
 
-class JobLogs(BaseModel):
+class JobLogs(DeferredModel):
     """Answer of `GET /v1/jobs/{id}/logs`: the last lines that the job's process printed."""
 
     object: Literal["list"] = "list"
     data: list[str]
 
 
-class JobDeleted(BaseModel):
+class JobDeleted(DeferredModel):
     """Answer of `DELETE /v1/jobs/{id}`."""
 
     id: str
     deleted: Literal[True] = True
 
 
-class JobEventInfo(BaseModel):
+class JobEventInfo(DeferredModel):
     """One event of `GET /v1/jobs/{id}/events`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -109,7 +110,7 @@ class JobEventInfo(BaseModel):
     data: dict[str, Any]
 
 
-class EngineInstall(BaseModel):
+class EngineInstall(DeferredModel):
     """Parameters of a job of the kind `engine_install`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)

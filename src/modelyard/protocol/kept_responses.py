@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields, Metadata
+from modelyard.protocol.deferred import DeferredModel
 
 MOST_ITEMS = 20
 """Maximum number of items that one request may add to a conversation."""
 Items = Annotated[list[Fields[Any]], Field(max_length=MOST_ITEMS, fail_fast=True)]
 
 
-class KeptResponse(BaseModel):
+class KeptResponse(DeferredModel):
     """A stored response, with all fields that it had when it ended."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")
@@ -27,7 +28,7 @@ class KeptResponse(BaseModel):
     output: list[dict[str, Any]]
 
 
-class KeptResponseEvent(BaseModel):
+class KeptResponseEvent(DeferredModel):
     """Data of an event of a stored response. Further fields depend on `type`."""
 
     model_config = ConfigDict(extra="allow")
@@ -36,7 +37,7 @@ class KeptResponseEvent(BaseModel):
     sequence_number: int
 
 
-class ResponseDeleted(BaseModel):
+class ResponseDeleted(DeferredModel):
     """Answer of `DELETE /v1/responses/{response_id}`."""
 
     id: str
@@ -44,7 +45,7 @@ class ResponseDeleted(BaseModel):
     deleted: Literal[True] = True
 
 
-class ItemList(BaseModel):
+class ItemList(DeferredModel):
     """A page of the items of a response's input, or of a conversation."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -57,7 +58,7 @@ class ItemList(BaseModel):
     has_more: bool
 
 
-class KeptItem(BaseModel):
+class KeptItem(DeferredModel):
     """An item of a conversation. Further fields depend on `type`."""
 
     model_config = ConfigDict(extra="allow")
@@ -66,7 +67,7 @@ class KeptItem(BaseModel):
     type: str
 
 
-class NewConversation(BaseModel):
+class NewConversation(DeferredModel):
     """Body of `POST /v1/conversations`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -77,13 +78,13 @@ class NewConversation(BaseModel):
     """Up to 16 pairs of strings, the caller's own notes."""
 
 
-class ConversationChange(BaseModel):
+class ConversationChange(DeferredModel):
     """Body of `POST /v1/conversations/{conversation_id}`."""
 
     metadata: Metadata | None
 
 
-class NewItems(BaseModel):
+class NewItems(DeferredModel):
     """Body of `POST /v1/conversations/{conversation_id}/items`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -92,7 +93,7 @@ class NewItems(BaseModel):
     """Items to add, at most 20, in the form of `input` of `/v1/responses`."""
 
 
-class ConversationInfo(BaseModel):
+class ConversationInfo(DeferredModel):
     """A conversation, without its items."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -104,7 +105,7 @@ class ConversationInfo(BaseModel):
     metadata: dict[str, str]
 
 
-class ConversationDeleted(BaseModel):
+class ConversationDeleted(DeferredModel):
     """Answer of `DELETE /v1/conversations/{conversation_id}`."""
 
     id: str

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from modelyard.protocol.bounds import Few, Fields
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.lists import ListPage
 
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Label = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class KeyRequest(BaseModel):
+class KeyRequest(DeferredModel):
     """Body of `POST /v1/admin/keys`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -36,7 +37,7 @@ class KeyRequest(BaseModel):
     """Owner id of another key or user, with whom the key shares conversations and files; null for a new owner id."""
 
 
-class KeyInfo(BaseModel):
+class KeyInfo(DeferredModel):
     """An API key as it is listed, without its secret."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -74,7 +75,7 @@ class KeyList(ListPage):
     data: list[KeyInfo]
 
 
-class KeyPatch(BaseModel):
+class KeyPatch(DeferredModel):
     """Body of `PATCH /v1/admin/keys/{name}`. Fields that are left out do not change; null removes a limit."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -99,7 +100,7 @@ class NewKeyInfo(KeyInfo):
     """The secret, which requests send as `Authorization: Bearer …`."""
 
 
-class UserRequest(BaseModel):
+class UserRequest(DeferredModel):
     """Body of `POST /v1/admin/users`."""
 
     username: Label
@@ -108,7 +109,7 @@ class UserRequest(BaseModel):
     """Scopes of the user; if left out, `admin` for the first user and `models:list` and `models:read` for others."""
 
 
-class UserInfo(BaseModel):
+class UserInfo(DeferredModel):
     """A user, who logs in with a name and a password."""
 
     id: int
@@ -126,7 +127,7 @@ class UserList(ListPage):
     data: list[UserInfo]
 
 
-class UserPatch(BaseModel):
+class UserPatch(DeferredModel):
     """Body of `PATCH /v1/admin/users/{name}`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -135,20 +136,20 @@ class UserPatch(BaseModel):
     """New scopes of the user, which hold from the next request on, also for sessions that exist."""
 
 
-class LoginRequest(BaseModel):
+class LoginRequest(DeferredModel):
     """Body of `POST /token`, as JSON or as a form."""
 
     username: str
     password: str
 
 
-class RefreshRequest(BaseModel):
+class RefreshRequest(DeferredModel):
     """Body of `POST /v1/auth/refresh`."""
 
     refresh_token: str
 
 
-class Tokens(BaseModel):
+class Tokens(DeferredModel):
     """Answer of `POST /token`: an access token for requests, and a refresh token that obtains the next one."""
 
     access_token: str
@@ -158,7 +159,7 @@ class Tokens(BaseModel):
     """Seconds for which the access token is valid."""
 
 
-class Me(BaseModel):
+class Me(DeferredModel):
     """Answer of `GET /v1/auth/me`: the caller's identity and rights."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -180,7 +181,7 @@ class Me(BaseModel):
     """Id of the browser session whose cookie was sent; null without one."""
 
 
-class AbortRequest(BaseModel):
+class AbortRequest(DeferredModel):
     """Body of `POST /v1/models/{uid}/requests/{rid}/abort`."""
 
     model_config = ConfigDict(extra="allow")
@@ -189,7 +190,7 @@ class AbortRequest(BaseModel):
     """Seconds for which further requests with this id are refused."""
 
 
-class Aborted(BaseModel):
+class Aborted(DeferredModel):
     """Answer of an abort: `DONE`, or `NOT_FOUND` if no such request is in progress."""
 
     msg: str

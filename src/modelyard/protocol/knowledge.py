@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields, Many
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.hits import Citation
 from modelyard.protocol.lists import ListPage
 
@@ -14,7 +15,7 @@ Mode = Literal["hybrid", "lexical", "vector"]
 Filter = Fields[Any]
 
 
-class Body(BaseModel):
+class Body(DeferredModel):
     """Base of request bodies. Unknown fields are refused, because otherwise a misspelled setting would be ignored silently."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -72,7 +73,7 @@ class ReindexRequest(Body):
     """Whether chunks that were edited by hand are replaced too."""
 
 
-class ScriptProbeInfo(BaseModel):
+class ScriptProbeInfo(DeferredModel):
     """How well searches find texts of one script."""
 
     weight: float
@@ -87,7 +88,7 @@ class ScriptProbeInfo(BaseModel):
     """Fraction of these sentences whose chunk was found by words, 0 to 1."""
 
 
-class ProbeInfo(BaseModel):
+class ProbeInfo(DeferredModel):
     """How well searches find the contents of a base with its embedding model. Measured when documents are indexed."""
 
     model: str
@@ -98,7 +99,7 @@ class ProbeInfo(BaseModel):
     """Script (`latin`, `han`, `kana`, `hangul`, `cyrillic`, `arabic` or `other`) → how well its texts are found."""
 
 
-class BaseInfo(BaseModel):
+class BaseInfo(DeferredModel):
     """A knowledge base."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -142,7 +143,7 @@ class BaseList(ListPage):
     data: list[BaseInfo]
 
 
-class DocumentInfo(BaseModel):
+class DocumentInfo(DeferredModel):
     """A document of a base."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -185,7 +186,7 @@ class DocumentList(ListPage):
     """Number of documents on all pages."""
 
 
-class Uploaded(BaseModel):
+class Uploaded(DeferredModel):
     """Answer of `POST /v1/knowledge_bases/{base}/documents`."""
 
     object: str = "list"
@@ -204,7 +205,7 @@ class DocumentNames(Body):
     """Index the documents even if they have not changed, and replace chunks that were edited by hand."""
 
 
-class Unindexed(BaseModel):
+class Unindexed(DeferredModel):
     """Answer of `POST …/documents/unindex`."""
 
     unindexed: list[str]
@@ -212,7 +213,7 @@ class Unindexed(BaseModel):
     """Names that no document of the base has."""
 
 
-class Deleted(BaseModel):
+class Deleted(DeferredModel):
     """What was deleted."""
 
     deleted: list[str]
@@ -239,7 +240,7 @@ class ChangeDocuments(Body):
     """How the documents are split when they are next indexed, in place of the base's chunking."""
 
 
-class DocumentsChanged(BaseModel):
+class DocumentsChanged(DeferredModel):
     """Answer of `PATCH …/documents`."""
 
     changed: int
@@ -253,7 +254,7 @@ class PreviewRequest(Body):
     chunking: ChunkingBody | None = None
 
 
-class PieceInfo(BaseModel):
+class PieceInfo(DeferredModel):
     """A chunk in a preview."""
 
     text: str
@@ -264,14 +265,14 @@ class PieceInfo(BaseModel):
     heading: str
 
 
-class Preview(BaseModel):
+class Preview(DeferredModel):
     """The chunks into which a document would be split."""
 
     object: str = "list"
     data: list[PieceInfo]
 
 
-class ChunkInfo(BaseModel):
+class ChunkInfo(DeferredModel):
     """A chunk of a document."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -314,7 +315,7 @@ class ChangeChunk(Body):
     enabled: bool | None = None
 
 
-class JobStarted(BaseModel):
+class JobStarted(DeferredModel):
     """A job that was started."""
 
     job: str
@@ -368,7 +369,7 @@ class AnswerSeveralRequest(AnswerRequest):
     knowledge_bases: Annotated[list[str], Field(min_length=1, max_length=20, fail_fast=True)]
 
 
-class AnswerInfo(BaseModel):
+class AnswerInfo(DeferredModel):
     """An answer that is based on documents."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
-
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.error_event import ErrorEvent
 from modelyard.protocol.hits import Citation
 from modelyard.protocol.knowledge import AnswerInfo
 
 
-class SourcesEvent(BaseModel):
+class SourcesEvent(DeferredModel):
     """First event of a streamed answer."""
 
     type: Literal["sources"]
@@ -21,7 +20,7 @@ class SourcesEvent(BaseModel):
     """Uid of the model that ranked the sources; null if none did."""
 
 
-class TokenEvent(BaseModel):
+class TokenEvent(DeferredModel):
     """A piece of a streamed answer."""
 
     type: Literal["token"]

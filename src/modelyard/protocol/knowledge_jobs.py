@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.lists import ListPage
 
 
-class DocumentProblem(BaseModel):
+class DocumentProblem(DeferredModel):
     """A document that a job could not index."""
 
     document: str
     error: str
 
 
-class DocumentRemark(BaseModel):
+class DocumentRemark(DeferredModel):
     """Notes about an indexed document, such as parts of its file that could not be read."""
 
     document: str
     notes: list[str]
 
 
-class KnowledgeJobInfo(BaseModel):
+class KnowledgeJobInfo(DeferredModel):
     """A job that indexes documents, with its progress."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class PlannedDevice(BaseModel):
+class PlannedDevice(DeferredModel):
     """A device of the machine, and the memory that a launch would take from it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -27,7 +29,7 @@ class PlannedDevice(BaseModel):
     """Bytes that all replicas of this launch would take from this device."""
 
 
-class PlannedDownload(BaseModel):
+class PlannedDownload(DeferredModel):
     """What a launch would download."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -44,7 +46,7 @@ class PlannedDownload(BaseModel):
     """Free bytes of the disk to which the files would be downloaded."""
 
 
-class LaunchRefusal(BaseModel):
+class LaunchRefusal(DeferredModel):
     """The error with which `POST /v1/models` would refuse a launch."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -59,7 +61,7 @@ class LaunchRefusal(BaseModel):
     """Figures in bytes, if the model does not fit into memory."""
 
 
-class LaunchPlanInfo(BaseModel):
+class LaunchPlanInfo(DeferredModel):
     """Answer of `POST /v1/models/plan`. If the launch would be refused, fields that the refusal left undecided are null."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -99,7 +101,7 @@ class LaunchPlanInfo(BaseModel):
     """The command line of this launch; null if it has fields without a command-line option."""
 
 
-class CommandLine(BaseModel):
+class CommandLine(DeferredModel):
     """Body of `POST /v1/launch_commands`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -108,7 +110,7 @@ class CommandLine(BaseModel):
     """`modelyard launch …`, `xinference launch …`, `vllm serve …` or `swift deploy …`, as in a shell."""
 
 
-class CommandLaunch(BaseModel):
+class CommandLaunch(DeferredModel):
     """Answer of `POST /v1/launch_commands`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -121,7 +123,7 @@ class CommandLaunch(BaseModel):
     """Options of the command that do not concern the model, such as `--port`."""
 
 
-class LaunchRecord(BaseModel):
+class LaunchRecord(DeferredModel):
     """Answer of `GET /v1/launches/{uid}`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

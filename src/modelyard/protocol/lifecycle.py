@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Few, Fields, Many
+from modelyard.protocol.deferred import DeferredModel
 
 
-class ReplicaStatus(BaseModel):
+class ReplicaStatus(DeferredModel):
     """One replica, as `GET /v1/models/instances` lists it."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -30,7 +31,7 @@ class ReplicaStatus(BaseModel):
     """Indexes of its GPUs."""
 
 
-class Instance(BaseModel):
+class Instance(DeferredModel):
     """A launched model, as `GET /v1/models/instances` lists it."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -50,7 +51,7 @@ class Instance(BaseModel):
     replica_statuses: list[ReplicaStatus] = []
 
 
-class ModelVersionInfo(BaseModel):
+class ModelVersionInfo(DeferredModel):
     """One size, format and quantisation of a family, as `GET /v1/models/{type}/{name}/versions` lists it."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -67,7 +68,7 @@ class ModelVersionInfo(BaseModel):
     model_type: str
 
 
-class VersionLaunchRequest(BaseModel):
+class VersionLaunchRequest(DeferredModel):
     """Body of `POST /v1/models/instance`. Further keys are those of `POST /v1/models`."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
@@ -88,7 +89,7 @@ class VersionLaunchRequest(BaseModel):
     """Settings per replica."""
 
 
-class ReloadRequest(BaseModel):
+class ReloadRequest(DeferredModel):
     """Body of `POST /v1/models/{uid}/reload`."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
@@ -97,14 +98,14 @@ class ReloadRequest(BaseModel):
     """Parameters of the model to change."""
 
 
-class SupportedArchitectures(BaseModel):
+class SupportedArchitectures(DeferredModel):
     """Answer of `GET /v1/models/vllm-supported`."""
 
     chat: list[str] = []
     generate: list[str] = []
 
 
-class AutostartState(BaseModel):
+class AutostartState(DeferredModel):
     """What the server has done with an autostart entry since it started."""
 
     status: str = "idle"
@@ -118,7 +119,7 @@ class AutostartState(BaseModel):
     """Unix time in seconds."""
 
 
-class AutostartEntry(BaseModel):
+class AutostartEntry(DeferredModel):
     """One model that the server launches when it starts."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -139,13 +140,13 @@ class AutostartEntry(BaseModel):
     """Set by the server: `model_uid` of the launch request, or its `model_name`."""
 
 
-class AutostartList(BaseModel):
+class AutostartList(DeferredModel):
     """Body and answer of the autostart routes."""
 
     models: Many[AutostartEntry]
 
 
-class AutostartSummaryItem(BaseModel):
+class AutostartSummaryItem(DeferredModel):
     """An autostart entry without its launch request."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -158,7 +159,7 @@ class AutostartSummaryItem(BaseModel):
     status: str
 
 
-class AutostartSummary(BaseModel):
+class AutostartSummary(DeferredModel):
     """Answer of `GET /v1/autostart/models/summary`."""
 
     total: int
@@ -168,7 +169,7 @@ class AutostartSummary(BaseModel):
     models: list[AutostartSummaryItem]
 
 
-class AutostartRemoved(BaseModel):
+class AutostartRemoved(DeferredModel):
     """Answer of `DELETE /v1/autostart/models/{uid}`."""
 
     model_config = ConfigDict(protected_namespaces=())

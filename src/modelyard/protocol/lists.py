@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class ListPage(BaseModel):
+class ListPage(DeferredModel):
     """A page of a list, in an order that does not change."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from modelyard.protocol.bounds import Few, Fields
+from modelyard.protocol.deferred import DeferredModel
 
 BLANK_IS_UNSET = (
     "model_name", "model_uid", "model_type", "model_engine", "model_format", "model_size_in_billions", "quantization",
@@ -14,7 +15,7 @@ BLANK_IS_UNSET = (
 )  # fmt: skip
 
 
-class LaunchRequest(BaseModel):
+class LaunchRequest(DeferredModel):
     """Body of `POST /v1/models`. Keys that are not listed here are options of the engine."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
@@ -69,7 +70,7 @@ class LaunchRequest(BaseModel):
         return None if isinstance(value, str) and not value.strip() else value
 
 
-class LaunchResponse(BaseModel):
+class LaunchResponse(DeferredModel):
     """Answer of `POST /v1/models`."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -77,7 +78,7 @@ class LaunchResponse(BaseModel):
     model_uid: str
 
 
-class ReplicaInfo(BaseModel):
+class ReplicaInfo(DeferredModel):
     """One replica, as `GET /v1/models/{uid}/replicas` lists it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -105,7 +106,7 @@ class ReplicaInfo(BaseModel):
     """Number of times that the replica was restarted."""
 
 
-class ModelInfo(BaseModel):
+class ModelInfo(DeferredModel):
     """A model as `GET /v1/models/{uid}` describes it and `GET /v1/models` lists it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=(), extra="allow")
@@ -166,7 +167,7 @@ class ModelInfo(BaseModel):
     """Expected memory of one replica in bytes: `weights`, `kv_cache`, `overhead`, `total`."""
 
 
-class KnowledgeModel(BaseModel):
+class KnowledgeModel(DeferredModel):
     """A knowledge base in the list of models. It answers chats, and cannot be launched or terminated."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -184,7 +185,7 @@ class KnowledgeModel(BaseModel):
     model_description: str = ""
 
 
-class ModelListInfo(BaseModel):
+class ModelListInfo(DeferredModel):
     """Answer of `GET /v1/models`."""
 
     object: str = "list"
@@ -200,7 +201,7 @@ class CodexModelList(ModelListInfo):
     """Always empty. An entry would replace Codex's own instructions, which it uses for models that are not listed."""
 
 
-class ReplicaProgress(BaseModel):
+class ReplicaProgress(DeferredModel):
     """Progress of one replica of a launch."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -216,7 +217,7 @@ class ReplicaProgress(BaseModel):
     """Unix time in seconds."""
 
 
-class LaunchProgress(BaseModel):
+class LaunchProgress(DeferredModel):
     """Answer of `GET /v1/models/{uid}/progress`. An unknown uid has the stage `pending` and progress 0.0, as in Xinference."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -232,7 +233,7 @@ class LaunchProgress(BaseModel):
     replicas: list[ReplicaProgress] = []
 
 
-class ModelEvent(BaseModel):
+class ModelEvent(DeferredModel):
     """An event in the history of a model, as `GET /v1/models/{uid}/events` lists it."""
 
     event_type: str
@@ -243,7 +244,7 @@ class ModelEvent(BaseModel):
     """A sentence for people."""
 
 
-class ScaleRequest(BaseModel):
+class ScaleRequest(DeferredModel):
     """Body of `POST /v1/models/{uid}/replicas`. Fields other than `replica` must agree with the running replicas."""
 
     model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
@@ -258,7 +259,7 @@ class ScaleRequest(BaseModel):
     """Number of GPUs of each new replica."""
 
 
-class ScaleResponse(BaseModel):
+class ScaleResponse(DeferredModel):
     """Answer of `POST /v1/models/{uid}/replicas`. It repeats the fields of the first new replica at the top, as in Xinference."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -270,14 +271,14 @@ class ScaleResponse(BaseModel):
     worker_address: str
 
 
-class RemainingReplicas(BaseModel):
+class RemainingReplicas(DeferredModel):
     """Answer of `DELETE /v1/models/{uid}/replicas/{replica_id}`."""
 
     remaining_replicas: int
     """Number of replicas that are left."""
 
 
-class LogPortion(BaseModel):
+class LogPortion(DeferredModel):
     """An event of `GET /v1/models/{uid}/logs?follow=true`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -294,7 +295,7 @@ class LogPortion(BaseModel):
     """True if the model is gone and no event follows."""
 
 
-class ModelLogs(BaseModel):
+class ModelLogs(DeferredModel):
     """Answer of `GET /v1/models/{uid}/logs`."""
 
     uid: str

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class RectangleInfo(BaseModel):
+class RectangleInfo(DeferredModel):
     """A rectangle on a page as it is displayed, in points (1/72 inch) from its top left corner."""
 
     left: float
@@ -16,7 +18,7 @@ class RectangleInfo(BaseModel):
     height: float
 
 
-class PageBoxesInfo(BaseModel):
+class PageBoxesInfo(DeferredModel):
     """Where the text of a chunk is on one page."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -35,7 +37,7 @@ class PageBoxesInfo(BaseModel):
     indexed."""
 
 
-class ChunkBoxes(BaseModel):
+class ChunkBoxes(DeferredModel):
     """Answer of `GET …/chunks/{chunk}/boxes`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Fields
 from modelyard.protocol.catalog import CatalogEntry
+from modelyard.protocol.deferred import DeferredModel
 
 
-class RegistrationRequest(BaseModel):
+class RegistrationRequest(DeferredModel):
     """Body of `POST /v1/model_registrations/{model_type}`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -26,7 +27,7 @@ class RegistrationRequest(BaseModel):
     """Only check the record. The answer says what it would register and what a launch would choose; nothing is stored."""
 
 
-class DraftRequest(BaseModel):
+class DraftRequest(DeferredModel):
     """Body of `POST /v1/model_registrations/drafts`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -43,7 +44,7 @@ class DraftRequest(BaseModel):
     """Hub on which to look up the repository."""
 
 
-class RegistrationDraft(BaseModel):
+class RegistrationDraft(DeferredModel):
     """Answer of `POST /v1/model_registrations/drafts`: a record made from the files, to be edited and registered."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -53,7 +54,7 @@ class RegistrationDraft(BaseModel):
     """The record, which a registration accepts as `model`."""
 
 
-class RegistrationSummary(BaseModel):
+class RegistrationSummary(DeferredModel):
     """A family in the short list."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
@@ -63,7 +64,7 @@ class RegistrationSummary(BaseModel):
     """Whether the family comes with Modelyard; otherwise a user registered it."""
 
 
-class ModelPrompt(BaseModel):
+class ModelPrompt(DeferredModel):
     """The prompt format of a model: the seven fields of its prompt style, and the texts and tokens that end its answers."""
 
     style_name: str
@@ -80,7 +81,7 @@ class ModelPrompt(BaseModel):
     tool_parser: str | None = None
 
 
-class SpecRecord(BaseModel):
+class SpecRecord(DeferredModel):
     """One size and format of a family. A registered one also has all fields that were sent."""
 
     model_config = ConfigDict(extra="allow", protected_namespaces=())
@@ -96,7 +97,7 @@ class SpecRecord(BaseModel):
     """For each quantisation, whether its files are on this machine."""
 
 
-class FamilyRecord(BaseModel):
+class FamilyRecord(DeferredModel):
     """The full record of a family. Further fields depend on its type; a registered family also has all fields that were sent."""
 
     model_config = ConfigDict(extra="allow", protected_namespaces=())
@@ -112,7 +113,7 @@ class FamilyRecord(BaseModel):
     model_specs: list[SpecRecord] = []
 
 
-class RegistrationCheck(BaseModel):
+class RegistrationCheck(DeferredModel):
     """Answer of a registration with `dry_run`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class FindingInfo(BaseModel):
+class FindingInfo(DeferredModel):
     """A result of `modelyard doctor`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -20,14 +22,14 @@ class FindingInfo(BaseModel):
     """A sentence that says what was found, and what to do."""
 
 
-class FindingList(BaseModel):
+class FindingList(DeferredModel):
     """Answer of `GET /v1/server/doctor`."""
 
     object: Literal["list"] = "list"
     data: list[FindingInfo]
 
 
-class SettingInfo(BaseModel):
+class SettingInfo(DeferredModel):
     """A setting of the server."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -47,14 +49,14 @@ class SettingInfo(BaseModel):
     """JSON Schema of the value."""
 
 
-class SettingList(BaseModel):
+class SettingList(DeferredModel):
     """Answer of `GET /v1/server/settings`, in the order of the manual."""
 
     object: Literal["list"] = "list"
     data: list[SettingInfo]
 
 
-class PromptTemplate(BaseModel):
+class PromptTemplate(DeferredModel):
     """A prompt template of the server."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -66,14 +68,14 @@ class PromptTemplate(BaseModel):
     """Jinja text."""
 
 
-class PromptTemplateList(BaseModel):
+class PromptTemplateList(DeferredModel):
     """Answer of `GET /v1/server/prompts`."""
 
     object: Literal["list"] = "list"
     data: list[PromptTemplate]
 
 
-class ToolInfo(BaseModel):
+class ToolInfo(DeferredModel):
     """A tool that a model can call."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -85,7 +87,7 @@ class ToolInfo(BaseModel):
     """JSON Schema of the arguments."""
 
 
-class McpServerInfo(BaseModel):
+class McpServerInfo(DeferredModel):
     """A configured MCP server."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -98,14 +100,14 @@ class McpServerInfo(BaseModel):
     """Why the tools could not be listed; null if they could."""
 
 
-class McpServerList(BaseModel):
+class McpServerList(DeferredModel):
     """Answer of `GET /v1/server/mcp_servers`."""
 
     object: Literal["list"] = "list"
     data: list[McpServerInfo]
 
 
-class ToolList(BaseModel):
+class ToolList(DeferredModel):
     """Answer of `GET /v1/server/tools`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.cache import DownloadInfo
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.jobs import JobInfo
 from modelyard.protocol.lists import ListPage
 from modelyard.protocol.models import LaunchProgress, ModelEvent, ModelInfo, ReplicaInfo
@@ -14,28 +15,28 @@ from modelyard.protocol.models import LaunchProgress, ModelEvent, ModelInfo, Rep
 Topic = Literal["models", "replicas", "progress", "model_events", "downloads", "jobs", "gauges"]
 
 
-class ModelReplicas(BaseModel):
+class ModelReplicas(DeferredModel):
     """All replicas of a model; empty if the model is gone."""
 
     model_uid: str
     replicas: list[ReplicaInfo]
 
 
-class ModelProgress(BaseModel):
+class ModelProgress(DeferredModel):
     """Progress of a model's launch; `pending` with 0.0 if the model is gone."""
 
     model_uid: str
     progress: LaunchProgress
 
 
-class ModelHappening(BaseModel):
+class ModelHappening(DeferredModel):
     """A new event in the history of a model."""
 
     model_uid: str
     event: ModelEvent
 
 
-class PastEvent(BaseModel):
+class PastEvent(DeferredModel):
     """An event in the history of a model, which may be gone."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -56,13 +57,13 @@ class PastEventList(ListPage):
     data: list[PastEvent]
 
 
-class RemovedName(BaseModel):
+class RemovedName(DeferredModel):
     """The id of something that is no longer in its list."""
 
     id: str
 
 
-class DeviceGauge(BaseModel):
+class DeviceGauge(DeferredModel):
     """The memory of a device: `cpu` or a GPU."""
 
     name: str
@@ -74,7 +75,7 @@ class DeviceGauge(BaseModel):
     """Free memory in bytes."""
 
 
-class ReplicaGauge(BaseModel):
+class ReplicaGauge(DeferredModel):
     """Present activity of a replica. Values that are not known are null."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -97,7 +98,7 @@ class ReplicaGauge(BaseModel):
     """Prompt tokens that were found in the prefix cache since the replica started."""
 
 
-class ModelGauge(BaseModel):
+class ModelGauge(DeferredModel):
     """Present activity of a model."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -114,7 +115,7 @@ class ModelGauge(BaseModel):
     """Number of a replica → its activity."""
 
 
-class Gauges(BaseModel):
+class Gauges(DeferredModel):
     """Present activity of the machine and the models."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -135,7 +136,7 @@ class Gauges(BaseModel):
     """Number of open streams of events."""
 
 
-class ServerSnapshot(BaseModel):
+class ServerSnapshot(DeferredModel):
     """The present state of every topic that the reader follows; other topics are null."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -150,7 +151,7 @@ class ServerSnapshot(BaseModel):
     gauges: Gauges | None = None
 
 
-class ServerEventFields(BaseModel):
+class ServerEventFields(DeferredModel):
     """Fields that every event has."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

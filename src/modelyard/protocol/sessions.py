@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from modelyard.protocol.deferred import DeferredModel
 
 
-class SessionRequest(BaseModel):
+class SessionRequest(DeferredModel):
     """Body of `POST /v1/auth/sessions`: a username with password, or an API key, or nothing where no key is required."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -19,7 +21,7 @@ class SessionRequest(BaseModel):
     """An API key, whose rights the session gets."""
 
 
-class SessionInfo(BaseModel):
+class SessionInfo(DeferredModel):
     """A browser session. Its token is only in the browser's cookie."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -42,14 +44,14 @@ class SessionInfo(BaseModel):
     """IP address from which the session was created."""
 
 
-class SessionList(BaseModel):
+class SessionList(DeferredModel):
     """Answer of `GET /v1/auth/sessions`: the caller's own sessions, the most recently used first."""
 
     object: Literal["list"] = "list"
     data: list[SessionInfo]
 
 
-class EndedLogins(BaseModel):
+class EndedLogins(DeferredModel):
     """Answer of requests that end logins."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -58,14 +60,14 @@ class EndedLogins(BaseModel):
     """Number of sessions and other logins that were ended."""
 
 
-class PasswordRequest(BaseModel):
+class PasswordRequest(DeferredModel):
     """Body of `POST /v1/auth/password`."""
 
     old_password: str
     new_password: str
 
 
-class NewPasswordRequest(BaseModel):
+class NewPasswordRequest(DeferredModel):
     """Body of `POST /v1/admin/users/{name}/password`."""
 
     password: str

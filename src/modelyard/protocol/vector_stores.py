@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.protocol.bounds import Metadata
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.knowledge import Body
 
 FileStatus = Literal["in_progress", "completed", "failed", "cancelled"]
@@ -73,7 +74,7 @@ class ChangeVectorStore(Body):
     metadata: Metadata | None = None
 
 
-class FileCounts(BaseModel):
+class FileCounts(DeferredModel):
     """Numbers of files, by status."""
 
     in_progress: int = 0
@@ -83,7 +84,7 @@ class FileCounts(BaseModel):
     total: int = 0
 
 
-class VectorStoreInfo(BaseModel):
+class VectorStoreInfo(DeferredModel):
     """A knowledge base, described as a vector store."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -108,7 +109,7 @@ class VectorStoreInfo(BaseModel):
     metadata: dict[str, str]
 
 
-class VectorStorePage(BaseModel):
+class VectorStorePage(DeferredModel):
     """Answer of `GET /v1/vector_stores`."""
 
     object: Literal["list"] = "list"
@@ -118,7 +119,7 @@ class VectorStorePage(BaseModel):
     has_more: bool
 
 
-class VectorStoreDeleted(BaseModel):
+class VectorStoreDeleted(DeferredModel):
     """Answer of `DELETE /v1/vector_stores/{vector_store_id}`."""
 
     id: str
@@ -142,28 +143,28 @@ class ChangeStoreFile(Body):
     """New attributes, which replace the present ones."""
 
 
-class StoreFileError(BaseModel):
+class StoreFileError(DeferredModel):
     """Why a file could not be indexed."""
 
     code: Literal["server_error", "unsupported_file", "invalid_file"]
     message: str
 
 
-class StaticSizesInfo(BaseModel):
+class StaticSizesInfo(DeferredModel):
     """Sizes of chunks in tokens; a token counts as four characters."""
 
     max_chunk_size_tokens: int
     chunk_overlap_tokens: int
 
 
-class ChunkingInfo(BaseModel):
+class ChunkingInfo(DeferredModel):
     """How a file is split into chunks."""
 
     type: Literal["static"] = "static"
     static: StaticSizesInfo
 
 
-class StoreFileInfo(BaseModel):
+class StoreFileInfo(DeferredModel):
     """A document of a knowledge base, described as a file of a vector store."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -182,7 +183,7 @@ class StoreFileInfo(BaseModel):
     chunking_strategy: ChunkingInfo
 
 
-class StoreFilePage(BaseModel):
+class StoreFilePage(DeferredModel):
     """A page of the files of a store, or of a batch."""
 
     object: Literal["list"] = "list"
@@ -192,7 +193,7 @@ class StoreFilePage(BaseModel):
     has_more: bool
 
 
-class StoreFileDeleted(BaseModel):
+class StoreFileDeleted(DeferredModel):
     """Answer of `DELETE /v1/vector_stores/{vector_store_id}/files/{file_id}`."""
 
     id: str
@@ -200,14 +201,14 @@ class StoreFileDeleted(BaseModel):
     deleted: Literal[True] = True
 
 
-class StoreText(BaseModel):
+class StoreText(DeferredModel):
     """A piece of text."""
 
     type: Literal["text"] = "text"
     text: str
 
 
-class StoreFileContent(BaseModel):
+class StoreFileContent(DeferredModel):
     """Answer of `GET …/files/{file_id}/content`: the text of the file; empty until it is indexed."""
 
     object: Literal["vector_store.file_content.page"] = "vector_store.file_content.page"
@@ -227,7 +228,7 @@ class NewFileBatch(Body):
     """How the files in `file_ids` are split."""
 
 
-class FileBatchInfo(BaseModel):
+class FileBatchInfo(DeferredModel):
     """Files that one indexing job adds to a store."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -283,7 +284,7 @@ class StoreSearch(Body):
     """Accepted without effect: questions are searched as they are, by words and by meaning."""
 
 
-class StoreHit(BaseModel):
+class StoreHit(DeferredModel):
     """A chunk that a search found."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -296,7 +297,7 @@ class StoreHit(BaseModel):
     content: list[StoreText]
 
 
-class StoreSearchAnswer(BaseModel):
+class StoreSearchAnswer(DeferredModel):
     """Answer of a search of a vector store."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.models import ModelInfo
 
 
-class WorkerStatus(BaseModel):
+class WorkerStatus(DeferredModel):
     """A machine in `GET /status`."""
 
     update_time: float
@@ -20,7 +21,7 @@ class WorkerStatus(BaseModel):
     """`cpu`, and `gpu-<n>` for each GPU."""
 
 
-class ServerStatus(BaseModel):
+class ServerStatus(DeferredModel):
     """Answer of `GET /status`."""
 
     uptime: int
@@ -29,25 +30,25 @@ class ServerStatus(BaseModel):
     """Address of each machine → its state."""
 
 
-class Supervisor(BaseModel):
+class Supervisor(DeferredModel):
     """Answer of `GET /v1/supervisor`."""
 
     supervisor_ip: str
 
 
-class SuccessResult(BaseModel):
+class SuccessResult(DeferredModel):
     """Answer of routes that return no data."""
 
     result: bool = True
 
 
-class Relaunch(BaseModel):
+class Relaunch(DeferredModel):
     """A relaunch of a part of Xinference. This server has no such parts, so lists of relaunches are empty."""
 
     operation_id: str
 
 
-class WorkerModels(BaseModel):
+class WorkerModels(DeferredModel):
     """A machine and its models in `GET /v1/workers`."""
 
     work_ip: str = Field(alias="work-ip")
@@ -56,7 +57,7 @@ class WorkerModels(BaseModel):
     """Name of each replica → its model."""
 
 
-class VirtualEnvironment(BaseModel):
+class VirtualEnvironment(DeferredModel):
     """An engine's virtual environment in `GET /v1/virtualenvs`."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -74,13 +75,13 @@ class VirtualEnvironment(BaseModel):
     """Unix time in seconds."""
 
 
-class VirtualEnvironmentList(BaseModel):
+class VirtualEnvironmentList(DeferredModel):
     """Answer of `GET /v1/virtualenvs`."""
 
     list: list[VirtualEnvironment]
 
 
-class InstalledPackage(BaseModel):
+class InstalledPackage(DeferredModel):
     """A package in an engine's virtual environment."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -90,13 +91,13 @@ class InstalledPackage(BaseModel):
     version: str
 
 
-class InstalledPackageList(BaseModel):
+class InstalledPackageList(DeferredModel):
     """Answer of `GET /v1/virtualenvs/packages`."""
 
     list: list[InstalledPackage]
 
 
-class SystemSettings(BaseModel):
+class SystemSettings(DeferredModel):
     """Answer of `GET /v1/cluster/system_settings`: present values. They are set by variables `MODELYARD_*`, not over HTTP."""
 
     download_source: str
@@ -109,7 +110,7 @@ class SystemSettings(BaseModel):
     model_download_workers: int
 
 
-class UiConfig(BaseModel):
+class UiConfig(DeferredModel):
     """Answer of `GET /v1/cluster/ui_config`: which of Xinference's optional components exist."""
 
     cluster_name: str = ""

@@ -7,6 +7,7 @@ declares its scope; there is no default.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import cached_property
@@ -16,6 +17,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from fastapi import params
 from fastapi.routing import APIRoute
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.responses import Response
 from starlette.routing import compile_path
 
@@ -121,10 +123,19 @@ class ManagementRoute(APIRoute):
             options, self.__dict__["_options"] = self.__dict__.get("_options"), None
             if options is not None:
                 super().__init__(self.path, self.endpoint, methods={self.method}, **options)
+                self._build_validators()
         try:
             return self.__dict__[name]
         except KeyError:
             raise AttributeError(name) from None
+
+    def _build_validators(self) -> None:
+        """Build the validators of body and answer, which FastAPI leaves to the first request if they are a `DeferredModel`."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)  # as FastAPI does where it makes a field
+            for field in (self.body_field, self.response_field):
+                if field is not None:
+                    field._type_adapter.rebuild()
 
     @cached_property
     def integers(self) -> frozenset[str]:

@@ -8,7 +8,6 @@ from urllib.parse import unquote
 
 from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
 from modelyard.control.views import ModelView
 from modelyard.core.access import READ, Grant
@@ -18,6 +17,7 @@ from modelyard.core.types import ModelType, ReplicaState
 from modelyard.db.tables import KnowledgeBase
 from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import KnowledgeService
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.web.base_access import models_for
 from modelyard.web.deps import Parts, TheGrant, TheParts
 from modelyard.web.router import ManagementRoute
@@ -28,7 +28,7 @@ Data = TypeVar("Data")
 ATTACK = "Don't attack me"
 
 
-class ChatchatResponse(BaseModel, Generic[Data]):
+class ChatchatResponse(DeferredModel, Generic[Data]):
     """The body of every response that is not a stream. The HTTP status is 200; `code` distinguishes success from failure."""
 
     code: int = 200

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from modelyard.chats.linear import history
 from modelyard.chats.types import MessageChange, MessageState, NewMessage, text_content
@@ -22,6 +22,7 @@ from modelyard.core.access import Owner
 from modelyard.core.errors import ModelyardError
 from modelyard.protocol.bounds import Few
 from modelyard.protocol.chatchat import ChatEvents
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.web.deps import TheChats, TheGrant, TheParts
 from modelyard.web.router import BodyKind, Router
 
@@ -46,7 +47,7 @@ class ModelChat(ChatQuestion):
     temperature: float = Field(TEMPERATURE, ge=0, le=2)
 
 
-class AnswerFeedback(BaseModel):
+class AnswerFeedback(DeferredModel):
     """A person's rating of an answer."""
 
     message_id: str = Field("", max_length=LONGEST_ID)

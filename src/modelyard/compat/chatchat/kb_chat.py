@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.chats.search_engines.base import MOST_HITS
 from modelyard.compat.chatchat.base import BaseResponse, ChatchatRefused, ChatchatRoute, permanent_base
@@ -30,6 +30,7 @@ from modelyard.core.access import TOOLS, Grant
 from modelyard.core.errors import InvalidParameter, KnowledgeBaseNotFound
 from modelyard.protocol.bounds import Few, Fields, Many
 from modelyard.protocol.chatchat import ChatchatChunks, ChatchatCompletion
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.text_parts import text_of
 from modelyard.web.deps import Parts, TheGrant, TheParts
 from modelyard.web.disconnects import while_connected
@@ -65,7 +66,7 @@ class KbChatQuestion(SourcedChat):
     return_direct: bool = Field(False, description="Return the sources without an answer.")
 
 
-class CompletionMessage(BaseModel):
+class CompletionMessage(DeferredModel):
     """A message in OpenAI's format."""
 
     role: str
@@ -77,7 +78,7 @@ class CompletionMessage(BaseModel):
         return text_of(self.content)
 
 
-class SourcedCompletion(BaseModel):
+class SourcedCompletion(DeferredModel):
     """A chat completion request with Chatchat's fields in addition to OpenAI's; other fields are ignored."""
 
     messages: Many[CompletionMessage] = Field(min_length=1)

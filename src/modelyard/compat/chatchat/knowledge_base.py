@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from fastapi import Body, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 
 from modelyard.compat.chatchat.base import (
     DEFAULT_EMBEDDING,
@@ -33,6 +32,7 @@ from modelyard.knowledge.search.search import LONGEST_QUERY, MOST_HITS, Query
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol.bounds import Fields
 from modelyard.protocol.chatchat import BaseDescription
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.hits import Hit
 from modelyard.web.base_access import models_for
 from modelyard.web.deps import Parts, TheGrant, TheKnowledge, TheParts
@@ -55,7 +55,7 @@ class BaseDescriptionResponse(ChatchatResponse[BaseDescription]):
     """The base's new description."""
 
 
-class CreateKnowledgeBase(BaseModel):
+class CreateKnowledgeBase(DeferredModel):
     """A new base."""
 
     knowledge_base_name: str
@@ -63,7 +63,7 @@ class CreateKnowledgeBase(BaseModel):
     embed_model: str = DEFAULT_EMBEDDING
 
 
-class SearchDocs(BaseModel):
+class SearchDocs(DeferredModel):
     """A search, or a listing by name and metadata where `query` is empty."""
 
     query: str = ""
@@ -74,7 +74,7 @@ class SearchDocs(BaseModel):
     metadata: Fields[Any] = {}
 
 
-class SearchTempDocs(BaseModel):
+class SearchTempDocs(DeferredModel):
     """A search in temporarily uploaded files."""
 
     knowledge_id: str
@@ -83,7 +83,7 @@ class SearchTempDocs(BaseModel):
     score_threshold: float
 
 
-class Doc(BaseModel):
+class Doc(DeferredModel):
     """A chunk in the form of Chatchat's documents."""
 
     page_content: str = ""
@@ -98,14 +98,14 @@ class FoundDoc(Doc):
     score: float = UNRANKED
 
 
-class UpdateById(BaseModel):
+class UpdateById(DeferredModel):
     """New texts of chunks by id; an empty text deletes the chunk."""
 
     knowledge_base_name: str
     docs: Fields[Doc | None]
 
 
-class UpdateInfo(BaseModel):
+class UpdateInfo(DeferredModel):
     """A new description of a base."""
 
     knowledge_base_name: str

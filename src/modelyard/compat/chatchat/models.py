@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Body
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from modelyard.catalog.family import Family
 from modelyard.catalog.hubs import HUBS
@@ -25,6 +25,7 @@ from modelyard.engines.external import NAME as EXTERNAL
 from modelyard.engines.names import canonical_name
 from modelyard.protocol.bounds import Few
 from modelyard.protocol.chatchat import ModelConfig, ReleaseAnswer
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.web.deps import Parts, TheAddress, TheGrant, TheParts, TheTrust
 from modelyard.web.router import Router
 
@@ -46,21 +47,21 @@ class ModelConfigResponse(ChatchatResponse[ModelConfig]):
     """One model's configuration; empty if the model is unknown."""
 
 
-class RunningModelsBody(BaseModel):
+class RunningModelsBody(DeferredModel):
     """Both fields are accepted for Chatchat's clients and have no effect."""
 
     controller_address: str | None = None
     placeholder: str | None = None
 
 
-class ConfiguredModelsBody(BaseModel):
+class ConfiguredModelsBody(DeferredModel):
     """The kinds of configured models to list: `local`, `online`, `worker`."""
 
     types: Few[str] = [LOCAL, ONLINE]
     placeholder: str | None = None
 
 
-class ModelNameBody(BaseModel):
+class ModelNameBody(DeferredModel):
     """One model."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -69,7 +70,7 @@ class ModelNameBody(BaseModel):
     placeholder: str | None = None
 
 
-class StopModelBody(BaseModel):
+class StopModelBody(DeferredModel):
     """A model to stop."""
 
     model_config = ConfigDict(protected_namespaces=())

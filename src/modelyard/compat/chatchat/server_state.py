@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from fastapi import Body, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.chats.search_engines import configured_engines
 from modelyard.compat.chatchat.base import (
@@ -29,6 +29,7 @@ from modelyard.core.types import ModelType
 from modelyard.knowledge.models import ServedModels
 from modelyard.protocol.bounds import Many
 from modelyard.protocol.chatchat import ServerConfigs, SplitterConfig
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.web.deps import TheGrant, TheParts
 from modelyard.web.knowledge_views import readable
 from modelyard.web.router import ANY_KEY, BodyKind, Router
@@ -44,14 +45,14 @@ class VectorsResponse(ChatchatResponse[list[list[int | float]]]):
     """A vector for each text, in the order of the texts."""
 
 
-class TemplateName(BaseModel):
+class TemplateName(DeferredModel):
     """The kind and name of a prompt template."""
 
     type: Literal["llm_chat", "knowledge_base_chat", "search_engine_chat", "agent_chat"] = "llm_chat"
     name: str = "default"
 
 
-class TextCompletion(BaseModel):
+class TextCompletion(DeferredModel):
     """A text to continue."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -65,7 +66,7 @@ class TextCompletion(BaseModel):
     prompt_name: str = "default"
 
 
-class EmbedTexts(BaseModel):
+class EmbedTexts(DeferredModel):
     """Texts to embed. `to_query` is accepted for Chatchat's clients and has no effect."""
 
     texts: Many[str]

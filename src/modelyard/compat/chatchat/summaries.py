@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.compat.chatchat.base import (
     DEFAULT_EMBEDDING,
@@ -36,6 +36,7 @@ from modelyard.knowledge.models import ServedModels
 from modelyard.knowledge.service import SUMMARY_OF, KnowledgeService
 from modelyard.protocol.bounds import Many
 from modelyard.protocol.chatchat import ProgressEvents, Summaries, SummaryDocument, SummaryMetadata
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.web.deps import Parts, TheGrant, TheParts
 from modelyard.web.router import BodyKind, Router
 
@@ -49,7 +50,7 @@ MOST = 10_000
 """Maximum number of documents or chunks that one listing reads."""
 
 
-class SummaryBody(BaseModel):
+class SummaryBody(DeferredModel):
     """The fields that the three routes share."""
 
     model_config = ConfigDict(protected_namespaces=())

@@ -7,20 +7,21 @@ from contextlib import aclosing
 from typing import Any
 
 from fastapi import Request
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from modelyard.compat.chatchat.base import caller_models, chat_model
 from modelyard.compat.chatchat.streams import answer_text
 from modelyard.core.access import Grant
 from modelyard.knowledge.types import Models
 from modelyard.protocol.bounds import Few
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.web.deps import Parts
 
 ROLES = {"ai": "assistant", "human": "user"}
 TEMPERATURE = 0.7
 
 
-class HistoryMessage(BaseModel):
+class HistoryMessage(DeferredModel):
     """An earlier message: `{"role", "content"}`, or a list of the two."""
 
     role: str
@@ -39,7 +40,7 @@ class HistoryMessage(BaseModel):
         return {"role": ROLES.get(self.role, self.role), "content": self.content}
 
 
-class ChatQuestion(BaseModel):
+class ChatQuestion(DeferredModel):
     """The fields that all chats share."""
 
     query: str

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from modelyard.chats.tool_loop import LoopAnswer, StreamedReply, TextPiece, ToolEnded, ToolStarted, run_tool_loop
 from modelyard.chats.tools.base import Tool
@@ -24,6 +24,7 @@ from modelyard.core.access import Grant, Owner
 from modelyard.core.errors import InvalidParameter
 from modelyard.protocol.bounds import Few, Fields, Many
 from modelyard.protocol.chatchat import ChatchatChunks, ChatchatCompletion
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.text_parts import text_of
 from modelyard.web.deps import Parts, TheGrant, TheParts
 from modelyard.web.disconnects import while_connected
@@ -47,7 +48,7 @@ STARTED, TEXT, FINISHED, TOOL_STARTED, TOOL_ENDED = 1, 2, 5, 6, 7
 """Values of `status` in the chunks of a chat with tools."""
 
 
-class UnifiedChat(BaseModel):
+class UnifiedChat(DeferredModel):
     """A chat completion request. If `tools` or `tool_choice` name tools of the server, the model may call them."""
 
     model_config = ConfigDict(extra="allow")

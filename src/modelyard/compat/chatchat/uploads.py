@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from fastapi import File, Form, UploadFile
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
 
 from modelyard.compat.chatchat.base import (
     DEFAULT_EMBEDDING,
@@ -30,6 +29,7 @@ from modelyard.knowledge.documents.states import TaskState
 from modelyard.knowledge.service import KnowledgeService
 from modelyard.protocol.bounds import Many
 from modelyard.protocol.chatchat import FailedFiles, ProgressEvents, TemporaryUpload
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.json_values import check_text
 from modelyard.web.deps import Parts, TheGrant, TheKnowledge, TheParts
 from modelyard.web.files import parts_of
@@ -50,7 +50,7 @@ class TemporaryUploadResponse(ChatchatResponse[TemporaryUpload]):
     """A temporary base and the documents that could not be uploaded or indexed."""
 
 
-class UpdateDocs(BaseModel):
+class UpdateDocs(DeferredModel):
     """Documents to index again. `docs` is a JSON string."""
 
     knowledge_base_name: str
@@ -63,7 +63,7 @@ class UpdateDocs(BaseModel):
     not_refresh_vs_cache: bool = False
 
 
-class DeleteDocs(BaseModel):
+class DeleteDocs(DeferredModel):
     """Documents to remove from the index and, with `delete_content`, from the base."""
 
     knowledge_base_name: str
@@ -72,7 +72,7 @@ class DeleteDocs(BaseModel):
     not_refresh_vs_cache: bool = False
 
 
-class RecreateIndex(BaseModel):
+class RecreateIndex(DeferredModel):
     """A base to rebuild the index of."""
 
     knowledge_base_name: str

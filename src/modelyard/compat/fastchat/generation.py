@@ -7,8 +7,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from pydantic import BaseModel
-
 from modelyard.core.errors import (
     InvalidParameter,
     ModelNotFound,
@@ -20,6 +18,7 @@ from modelyard.core.errors import (
 )
 from modelyard.knowledge.models import ServedModels
 from modelyard.protocol.bounds import Few, Many
+from modelyard.protocol.deferred import DeferredModel
 
 INTERNAL, NO_WORKER, TIMEOUT = 50001, 50005, 50006
 CODES: Mapping[type[ModelyardError], int] = {
@@ -35,7 +34,7 @@ NEUTRAL = {"top_k": -1, "repetition_penalty": 1.0, "presence_penalty": 0.0, "fre
 """Values without effect, which are not passed on."""
 
 
-class GenerationBody(BaseModel):
+class GenerationBody(DeferredModel):
     """A generation request. `prompt` is a text, or messages as pairs of role and text that begin with the user's."""
 
     model: str = ""

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from modelyard.compat.chatchat.base import TheModels, chat_model
 from modelyard.compat.chatchat.model_change import ready_language_models, release
@@ -28,6 +28,7 @@ from modelyard.core.types import ReplicaState
 from modelyard.knowledge.models import COMPLETIONS, EMBEDDINGS, ServedModels
 from modelyard.protocol.bounds import Many
 from modelyard.protocol.chatchat import ReleaseAnswer
+from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.fastchat import (
     FastchatAddress,
     FastchatCount,
@@ -49,7 +50,7 @@ UNKNOWN_CONTEXT = 2048
 WORKER = "/fastchat/{uid:path}"
 
 
-class ReleaseWorker(BaseModel):
+class ReleaseWorker(DeferredModel):
     """A model to stop, or to replace by another."""
 
     model_config = ConfigDict(protected_namespaces=())
@@ -59,7 +60,7 @@ class ReleaseWorker(BaseModel):
     keep_origin: bool = False
 
 
-class WorkerModel(BaseModel):
+class WorkerModel(DeferredModel):
     """A model by name; empty for any."""
 
     model: str = ""
