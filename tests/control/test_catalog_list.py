@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from modelyard.catalog.hubs.cache import scan
 from modelyard.catalog.index import FAMILIES
@@ -112,3 +113,22 @@ def test_families_of_a_language_are_listed() -> None:
     found = page(language="ZH", limit=500).data
     assert found and all("zh" in map(str.lower, entry.model_lang) for entry in found)
     assert page(language="tlh").data == []
+
+
+def test_an_entry_has_what_the_family_says_of_itself() -> None:
+    family = FAMILIES.get("bge-m3")
+    (entry,) = page(type=ModelType.EMBEDDING, sees=lambda name: name == "bge-m3").data
+    assert (entry.model_name, entry.model_type, entry.is_builtin) == ("bge-m3", "embedding", True)
+    assert (entry.context_length, entry.dimensions) == (family.context_length, family.dimensions)
+    assert family.context_length and family.dimensions
+    assert (entry.model_ability, entry.model_lang) == (family.all_abilities, family.languages)
+    assert entry.model_description and entry.model_description_zh == (family.description_zh or None)
+    assert entry.formats == list(dict.fromkeys(spec.format for spec in family.specs))
+    spec = replace(family.specs[0], size_in_billions=None)
+    sized = replace(spec, size_in_billions=7)
+    bare = replace(family, context_length=0, description_zh="", specs=[spec, sized, sized])
+    found = entry_of(bare, False, machine(16))
+    assert (found.context_length, found.model_description_zh, found.is_builtin) == (None, None, False)
+    assert (found.sizes, found.formats) == ([7], [spec.format])
+    named = entry_of(replace(family, description_zh="向量"), False, machine(16))
+    assert named.model_description_zh == "向量"

@@ -224,6 +224,7 @@ def test_an_engine_that_has_the_options_is_chosen(tmp_path: Path) -> None:
     assert engines(max_model_len=512) == {"transformers", "vllm"}
     assert engines(tensor_parallel_size=2) == {"vllm"}
     assert engines(n_ctx=512) == {"transformers", "vllm"}
+    assert engines(use_mlock=True) == {"transformers", "vllm"}, "only llama.cpp has it, which cannot run such files"
 
 
 # The order of candidates

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,17 @@ from modelyard.control.placement import Placement
 from modelyard.control.routing import adapter_view, routes
 from modelyard.control.views import AdapterView, ModelView, RunningReplica
 from modelyard.core.rules import NO_RULES, Refuse, Rules
-from modelyard.core.types import Adapter, Address, Endpoint, Footprint, Launch, Model, ReplicaState, Task
+from modelyard.core.types import (
+    Adapter,
+    Address,
+    Endpoint,
+    Footprint,
+    Launch,
+    Model,
+    ReplicaState,
+    RequestDefaults,
+    Task,
+)
 from modelyard.engines.base import Command, Remote
 
 READY, STARTING, FAILED, DRAINING = (
@@ -87,6 +98,31 @@ def test_a_name_of_model_and_adapter_means_the_model_and_removed_models_have_no_
     twin = (AdapterView(Adapter("n", "/n"), READY, "", (running(0),)),)
     found = routes([view("m", running(0), adapters=twin), view("n"), view("gone", running(2), terminating=True)])
     assert set(found) == {"m", "n"} and found["n"].uid == "n"
+
+
+@pytest.mark.parametrize(
+    ("planned", "trained", "context"), [(None, 0, None), (None, 512, 512), (256, 512, 256), (256, 0, 256)]
+)
+def test_the_context_is_that_of_the_launch_or_else_of_the_model(
+    planned: int | None, trained: int, context: int | None
+) -> None:
+    there = running(0)
+    assert isinstance(there.plan, Command)
+    made = view("m", replace(there, plan=replace(there.plan, context_length=planned)))
+    launch = replace(made.desired.launch, model=Model("m", context_length=trained))
+    found = replace(made, desired=replace(made.desired, launch=launch))
+    assert routes([found])["m"].context_length == context
+    nowhere = replace(found, replicas=())
+    assert routes([nowhere])["m"].context_length == (trained or None), "also before there is a replica"
+
+
+def test_an_alias_is_a_route_of_its_model_and_defaults_are_the_models() -> None:
+    defaults = RequestDefaults({"temperature": 0.5}, "Be brief.")
+    made = view("m", running(0), adapters=(AdapterView(ONE, READY, "", ()),))
+    launch = replace(made.desired.launch, aliases=("a", "n"), model=Model("m", defaults=defaults))
+    found = routes([replace(made, desired=replace(made.desired, launch=launch)), view("n")])
+    assert set(found) == {"a", "n", "one", "m"} and found["a"] is found["m"] and found["n"].uid == "n"
+    assert found["m"].defaults == found["one"].defaults == defaults and found["n"].defaults is None
 
 
 # The state of an adapter
