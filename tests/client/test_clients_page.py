@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelyard.client import Client
+from modelyard.client.nouns import Nouns
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
 ROW = re.compile(r"^\| (`client\.[^|]+) \| (.+) \|$", re.MULTILINE)
@@ -20,6 +21,10 @@ def groups() -> dict[str, str]:
         nouns = re.findall(r"`client\.(\w+)`", names)
         found |= zip(nouns, calls.split("; ") if len(nouns) > 1 else [calls], strict=True)
     return found
+
+
+def test_the_page_names_every_group() -> None:
+    assert groups().keys() == {name for name, member in vars(Nouns).items() if isinstance(member, property)}
 
 
 @pytest.mark.parametrize("noun", groups())

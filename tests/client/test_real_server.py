@@ -12,7 +12,6 @@ import pytest
 import modelyard
 from modelyard import __version__
 from modelyard.client import AsyncClient, Client
-from modelyard.client.nouns import Nouns
 from modelyard.core import errors
 from tests.cli.served import Served
 
@@ -157,16 +156,3 @@ def test_the_snippets_of_the_page_on_clients(server: Served, capsys: pytest.Capt
     assert re.search(r"\d+$", whole.strip()) and stream
     assert "done 1 of 1" in documents and documents.endswith("travel.txt\n")
     assert settings.strip() and "MODELYARD_HOME" in server_itself
-
-
-def test_the_page_on_clients_names_every_group_and_only_calls_that_are_there() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "clients.md").read_text(encoding="utf-8")
-    with Client("http://127.0.0.1:1") as client:
-        rows = re.findall(r"^\| (`client\..*?) \| (.*) \|$", page, re.MULTILINE)
-        named: set[str] = set()
-        for groups, calls in rows:
-            for group, names in zip(re.findall(r"`client\.(\w+)`", groups), calls.split(";"), strict=True):
-                named.add(group)
-                for name in re.findall(r"`(\w+)`", names):
-                    assert callable(getattr(getattr(client, group), name)), f"{group}.{name}"
-    assert named == {name for name, member in vars(Nouns).items() if isinstance(member, property)}

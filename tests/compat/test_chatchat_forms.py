@@ -108,9 +108,9 @@ def test_metadata_matches_by_its_text(metadata: Mapping[str, Any], required: Map
     assert _matches(metadata, required) is matches
 
 
-@pytest.mark.parametrize(("similarity", "score", "expected"), [(1.0, 0.0, 0.0), (0.25, 0.0, 1.5), (None, 0.25, 1.5)])
-def test_a_distance_is_that_of_unit_vectors(similarity: float | None, score: float, expected: float) -> None:
-    hit: Any = SimpleNamespace(scores=SimpleNamespace(similarity=similarity), score=score)
+@pytest.mark.parametrize(("similarity", "fused", "expected"), [(1.0, 0.0, 0.0), (0.25, 0.0, 1.5), (None, 0.25, 1.5)])
+def test_a_distance_is_that_of_unit_vectors(similarity: float | None, fused: float, expected: float) -> None:
+    hit: Any = SimpleNamespace(scores=SimpleNamespace(similarity=similarity, fused=fused), score=0.9)
     assert distance(hit) == expected
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import hypothesis
@@ -154,6 +156,14 @@ def test_a_file_has_at_most_ten_thousand_lines(format: QuestionFormat, head: str
         read_questions(head + line * (most + 1), format)
 
 
+@pytest.fixture
+def fields_as_at_start() -> Iterator[None]:
+    """The limit of Python's csv, which the loader of tables raises in the process that reads documents."""
+    before = csv.field_size_limit(131_072)
+    yield
+    csv.field_size_limit(before)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -164,7 +174,7 @@ def test_a_file_has_at_most_ten_thousand_lines(format: QuestionFormat, head: str
     ],
     ids=["empty", "columns", "header", "field"],
 )
-def test_what_is_no_table_of_questions_is_refused(text: str, words: str) -> None:
+def test_what_is_no_table_of_questions_is_refused(text: str, words: str, fields_as_at_start: None) -> None:
     with pytest.raises(InvalidParameter) as error:
         read_questions(text, CSV)
     assert error.value.param == "text" and words in error.value.message

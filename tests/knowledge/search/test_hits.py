@@ -55,4 +55,7 @@ def test_the_document_names_every_field_that_is_sent() -> None:
     assert hit["properties"]["score"]["description"].startswith("0 to 1")
     citation = schema(list[Citation])["$defs"]["Citation"]
     assert list(citation["properties"]) == ["number", *sent, "before", "after"]
-    assert citation["properties"]["number"]["description"] == "What stands in brackets in the answer."
+    assert (
+        citation["properties"]["number"]["description"]
+        == "The number in square brackets with which the answer cites this source."
+    )
