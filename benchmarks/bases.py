@@ -26,6 +26,8 @@ BASE = "handbook"
 EMBEDDER = "embedder"
 SENTENCE = "The pump of the yard delivers twelve litres per minute. "
 QUESTION = "How many litres does the pump of the yard deliver?"
+OTHERS = ("gate", "crane", "mill", "boiler", "scale", "lamp", "press")
+"""What the other documents are about: words that all documents have would tell a search nothing."""
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -45,7 +47,7 @@ def body(model: str, **more: Any) -> dict[str, Any]:
 
 @contextmanager
 def server(tokens: int, pace: float = 0.0, embeds: bool = True) -> Iterator[Server]:
-    """A server whose model says so many tokens, with a base of fifty documents."""
+    """A server whose model says so many tokens, with a base of fifty documents, one of which answers the question."""
     launch = {"model_type": "LLM", "model_engine": "fake", "model_name": MODEL, "tokens": tokens, "chunk_bytes": 12}
     launch |= {"tokens_per_second": pace} if pace else {}
     with ours(launch) as running, httpx.Client(base_url=running.url, timeout=120) as http:
@@ -60,7 +62,8 @@ def server(tokens: int, pace: float = 0.0, embeds: bool = True) -> Iterator[Serv
             http.post("/v1/models", json=embedder).raise_for_status()
             settings["embedding_model"] = EMBEDDER
         http.post("/v1/knowledge_bases", json=settings).raise_for_status()
-        files = [("files", (f"{number}.txt", (SENTENCE * 8 + str(number)).encode())) for number in range(50)]
+        texts = [f"Number {each} is the {OTHERS[each % len(OTHERS)]} of hall {each // 2}. " * 8 for each in range(49)]
+        files = [("files", (f"{each}.txt", text.encode())) for each, text in enumerate([SENTENCE * 8, *texts])]
         answer = http.post(f"/v1/knowledge_bases/{BASE}/documents", files=files)
         job = answer.raise_for_status().json()["job"]
         http.get(f"/v1/knowledge_bases/{BASE}/jobs/{job}", params={"stream": "true"}).raise_for_status()
