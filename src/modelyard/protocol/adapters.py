@@ -10,7 +10,7 @@ from modelyard.protocol.deferred import DeferredModel
 class LoadAdapterRequest(DeferredModel):
     """Body of `POST /v1/load_lora_adapter`."""
 
-    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="ignore")
 
     lora_name: str
     """The name that requests give as `model` to use the adapter."""
@@ -27,7 +27,7 @@ class LoadAdapterRequest(DeferredModel):
 class UnloadAdapterRequest(DeferredModel):
     """Body of `POST /v1/unload_lora_adapter`."""
 
-    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="ignore")
 
     lora_name: str
     """Name of the adapter to unload."""
@@ -35,8 +35,6 @@ class UnloadAdapterRequest(DeferredModel):
 
 class AdapterInfo(DeferredModel):
     """One adapter, as `GET /v1/adapters` lists it."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     """Name of the adapter, which requests give as `model`."""

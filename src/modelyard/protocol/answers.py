@@ -48,8 +48,6 @@ class NewChatAnswer(Body):
 class ChatAnswerBegun(DeferredModel):
     """Answer of `POST /v1/chats/{chat}/answers`, which returns before the model has answered."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     object: Literal["chat.answer"] = "chat.answer"
     question: MessageInfo | None
     """The message that was added, if the body has `content`."""
@@ -61,8 +59,6 @@ class ChatAnswerBegun(DeferredModel):
 class AnswerEventFields(DeferredModel):
     """Fields that every event of an answer has."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     number: int
     """From 1, without gaps; also the `id` of the server-sent event."""
     at: float
@@ -71,8 +67,6 @@ class AnswerEventFields(DeferredModel):
 
 class AnswerStart(DeferredModel):
     """Facts about an answer that are known before its text."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     chat: str
     """Id of the chat."""
@@ -93,7 +87,7 @@ class AnswerStarted(AnswerEventFields):
 class AnswerSource(DeferredModel):
     """A source of an answer. A web page has `url`; a chunk of a document has the fields of a citation."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     number: int
     """The number in square brackets with which the answer cites the source."""
@@ -113,8 +107,6 @@ class AnswerSource(DeferredModel):
 
 class AnswerSourceList(DeferredModel):
     """The sources that the model reads."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     sources: list[AnswerSource]
     notes: list[str]
@@ -145,8 +137,6 @@ class AnswerToolStarted(AnswerEventFields):
 
 class AnswerToolResult(AnswerToolCall):
     """A tool call that has ended, with its result."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     output: str
     """What the tool returned, as text."""
@@ -203,8 +193,6 @@ class AnswerNotice(AnswerEventFields):
 
 class AnswerSummary(DeferredModel):
     """Facts about an answer that are known when its text is complete."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     model: str | None
     finish_reason: str

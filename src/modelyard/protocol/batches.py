@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from modelyard.protocol.bounds import Metadata
 from modelyard.protocol.deferred import DeferredModel
@@ -17,8 +17,6 @@ BatchStatus = Literal[
 
 class NewBatch(DeferredModel):
     """Body of `POST /v1/batches`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     input_file_id: str = Field(max_length=100)
     """Id of a stored file with purpose `batch`, in which each line is a JSON object with `custom_id`, `method`, `url` and
@@ -37,8 +35,6 @@ class NewBatch(DeferredModel):
 class BatchProblem(DeferredModel):
     """Why a batch failed."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     code: str
     """Stable code of the problem."""
     line: int | None = None
@@ -51,8 +47,6 @@ class BatchProblem(DeferredModel):
 class BatchProblems(DeferredModel):
     """The reasons for which a batch failed."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     object: Literal["list"] = "list"
     data: list[BatchProblem]
     """The first 1,000; if there are more, the last entry says so, and all are in the batch's `error_file_id`."""
@@ -60,8 +54,6 @@ class BatchProblems(DeferredModel):
 
 class BatchCounts(DeferredModel):
     """Numbers of requests of a batch, by their state."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     total: int
     """All requests of the batch; 0 until the input file is checked."""
@@ -95,8 +87,6 @@ class BatchUsage(DeferredModel):
 
 class BatchInfo(DeferredModel):
     """A batch."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     object: Literal["batch"] = "batch"

@@ -12,7 +12,7 @@ from modelyard.protocol.deferred import DeferredModel
 class CachedModel(DeferredModel):
     """A model whose files are complete on this machine."""
 
-    model_config = ConfigDict(protected_namespaces=(), use_attribute_docstrings=True)
+    model_config = ConfigDict(protected_namespaces=())
 
     model_name: str
     """Name of the model's family in the catalog; if it is in none, the id of its repository."""
@@ -44,8 +44,6 @@ class CachedModel(DeferredModel):
 class CachedModels(DeferredModel):
     """Answer of `GET /v1/cache/models`."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     models: list[CachedModel] = Field(serialization_alias="list")
     disk_total: int
     """Size in bytes of the disk that holds the cache folder."""
@@ -72,7 +70,7 @@ class Removed(DeferredModel):
 class CacheRequest(DeferredModel):
     """Body of `POST /v1/cache/models`. Of the keys of a launch, only those that select weights count; others are ignored."""
 
-    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
 
     model_name: str = Field(min_length=1)
     """A family of the catalog, or the id of a repository on a hub."""
@@ -95,7 +93,7 @@ class CacheResponse(DeferredModel):
 class DownloadInfo(DeferredModel):
     """The download of a model's files from a hub."""
 
-    model_config = ConfigDict(protected_namespaces=(), use_attribute_docstrings=True)
+    model_config = ConfigDict(protected_namespaces=())
 
     uid: str
     names: list[str]

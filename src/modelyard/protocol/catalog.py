@@ -12,7 +12,7 @@ from modelyard.protocol.deferred import DeferredModel
 class FittingVersion(DeferredModel):
     """The size, format and quantisation of a family that a launch by the family's name would choose on this machine."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     model_engine: str
     model_format: str
@@ -37,7 +37,7 @@ class FittingVersion(DeferredModel):
 class CatalogEntry(DeferredModel):
     """A model family, as `GET /v1/catalog` lists it."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     model_name: str
     model_type: str
@@ -68,8 +68,6 @@ class CatalogEntry(DeferredModel):
 
 class CatalogPage(DeferredModel):
     """Answer of `GET /v1/catalog`, in the order of types and names."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["list"] = "list"
     data: list[CatalogEntry]

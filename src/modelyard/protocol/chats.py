@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from modelyard.protocol.bounds import Few, Fields, Many
 from modelyard.protocol.chat_content import Content
@@ -85,8 +85,6 @@ class ChangeChatMessage(Body):
 class MessageInfo(DeferredModel):
     """A message of a chat."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     id: str
     object: Literal["chat.message"] = "chat.message"
     chat: str | None
@@ -126,8 +124,6 @@ class MessageInfo(DeferredModel):
 class ChatMatch(DeferredModel):
     """The place where a search found its first word."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     message: str
     """Id of the message that contains the word."""
     text: str
@@ -136,8 +132,6 @@ class ChatMatch(DeferredModel):
 
 class ChatInfo(DeferredModel):
     """A chat, without its messages."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     object: Literal["chat"] = "chat"
@@ -170,8 +164,6 @@ class ChatDetail(ChatInfo):
 class ChatPage(DeferredModel):
     """Answer of `GET /v1/chats`."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     object: Literal["list"] = "list"
     data: list[ChatInfo]
     next_cursor: str | None
@@ -180,8 +172,6 @@ class ChatPage(DeferredModel):
 
 class MessageList(DeferredModel):
     """Answer of `GET /v1/chats/{chat}/messages`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["list"] = "list"
     chat: ChatInfo
@@ -199,8 +189,6 @@ class MessageList(DeferredModel):
 class DeletedMessages(DeferredModel):
     """Answer of `DELETE /v1/chats/{chat}/messages/{message}`."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     deleted: list[str]
     """Ids of the message and of all its descendants."""
     active_leaf: str | None
@@ -215,8 +203,6 @@ class DeleteChats(Body):
 
 class ChatFolderInfo(DeferredModel):
     """A folder of chats."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     object: Literal["chat.folder"] = "chat.folder"

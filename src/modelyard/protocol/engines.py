@@ -26,7 +26,7 @@ class EngineEntry(DeferredModel):
 class EstimateRequest(DeferredModel):
     """Body of `POST /v1/models/estimate`. Fields that are left out are chosen as in a launch."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=(), extra="ignore")
+    model_config = ConfigDict(protected_namespaces=(), extra="ignore")
 
     model_name: str = Field(min_length=1, max_length=1000)
     """A family of the catalog, a path, or the id of a repository on a hub."""
@@ -70,7 +70,7 @@ class EngineEstimate(DeferredModel):
 class EstimateResponse(EngineEstimate):
     """Answer of `POST /v1/models/estimate`: the figures of the preferred engine, and under `engines` those of each engine."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     model_name: str
     model_type: str
@@ -88,8 +88,6 @@ class EstimateResponse(EngineEstimate):
 class OwnEnvironment(DeferredModel):
     """The virtual environment of one engine."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     installed_at: float
     """Unix time in seconds."""
     versions: dict[str, str]
@@ -99,7 +97,7 @@ class OwnEnvironment(DeferredModel):
 class EngineInfo(DeferredModel):
     """One engine, as `GET /v1/engines` lists it."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     id: str
     """The name that a launch gives as `model_engine`."""
@@ -136,7 +134,7 @@ class EngineInfo(DeferredModel):
 class InstallRequest(DeferredModel):
     """Body of `POST /v1/engines/{engine}/install`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     upgrade: bool = False
     """Create the environment anew, even if it exists, from the lock file of this version of Modelyard."""
@@ -144,8 +142,6 @@ class InstallRequest(DeferredModel):
 
 class EngineList(DeferredModel):
     """Answer of `GET /v1/engines`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["list"] = "list"
     data: list[EngineInfo]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from modelyard.protocol.bounds import Few, Many
 from modelyard.protocol.deferred import DeferredModel
@@ -71,8 +71,6 @@ class ImportQuestions(Body):
 
 class EvaluationBody(DeferredModel):
     """Base of answers whose fields have docstrings."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class QuestionsImported(EvaluationBody):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from modelyard.protocol.deferred import DeferredModel
 
@@ -17,8 +17,6 @@ Purpose = Literal["assistants", "batch", "fine-tune", "vision", "user_data", "ev
 class ExpiresAfter(DeferredModel):
     """When a file is deleted."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     anchor: Literal["created_at"]
     seconds: int = Field(ge=HOUR, le=MONTH)
     """Seconds after the file's creation: from an hour to 30 days."""
@@ -26,8 +24,6 @@ class ExpiresAfter(DeferredModel):
 
 class NewFile(DeferredModel):
     """The form fields of `POST /v1/files`, beside the file itself."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     purpose: Purpose
     """What the file is for. The lines of a `fine-tune` file are checked. A `batch` file expires after 30 days if `expires_after`
@@ -37,8 +33,6 @@ class NewFile(DeferredModel):
 
 class FileInfo(DeferredModel):
     """A stored file."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     object: Literal["file"] = "file"
@@ -80,8 +74,6 @@ class FileDeleted(DeferredModel):
 class NewUpload(DeferredModel):
     """Body of `POST /v1/uploads`."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     bytes: int = Field(ge=1, le=(1 << 63) - 1)
     """Size in bytes that the complete file will have."""
     filename: str = Field(min_length=1, max_length=1000)
@@ -93,8 +85,6 @@ class NewUpload(DeferredModel):
 
 class UploadInfo(DeferredModel):
     """A file that is uploaded in parts."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     object: Literal["upload"] = "upload"
@@ -122,8 +112,6 @@ class UploadPartInfo(DeferredModel):
 
 class CompleteUpload(DeferredModel):
     """Body of `POST /v1/uploads/{upload_id}/complete`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     part_ids: Annotated[
         list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=10_000, fail_fast=True)

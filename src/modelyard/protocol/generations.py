@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from modelyard.protocol.bounds import Fields
 from modelyard.protocol.deferred import DeferredModel
@@ -16,8 +16,6 @@ KeptPath = Literal["/v1/chat/completions", "/v1/completions"]
 
 class NewGeneration(DeferredModel):
     """Body of `POST /v1/generations`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     url: KeptPath = "/v1/chat/completions"
     """The inference path that would answer `body` directly, as in a line of a batch."""
@@ -35,8 +33,6 @@ class GenerationProblem(DeferredModel):
 
 class GenerationInfo(DeferredModel):
     """An answer that the server completes, whether or not the client stays connected."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["generation"] = "generation"
     id: str
@@ -76,8 +72,6 @@ class GenerationDeleted(DeferredModel):
 
 class GenerationEventInfo(DeferredModel):
     """An event of a generation."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     number: int
     """From 1, without gaps; also the `id` of the server-sent event."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict
-
 from modelyard.protocol.deferred import DeferredModel
 
 
 class HubModel(DeferredModel):
     """A repository on a hub. Facts that the hub does not report are null."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     """`owner/name`, which a launch accepts as `model_name`."""
@@ -44,8 +40,6 @@ class HubFailure(DeferredModel):
 
 class HubModelPage(DeferredModel):
     """Answer of `GET /v1/hubs/search`. Repositories are sorted by downloads within each hub, and the hubs alternate."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["list"] = "list"
     data: list[HubModel]

@@ -22,8 +22,6 @@ class JobProblem(DeferredModel):
 class JobProgressInfo(DeferredModel):
     """How far a job is."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     done: int
     """Amount of work that is done, in `unit`."""
     total: int | None
@@ -36,8 +34,6 @@ class JobProgressInfo(DeferredModel):
 
 class JobInfo(DeferredModel):
     """One job."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["job"] = "job"
     id: str
@@ -74,8 +70,6 @@ class JobList(ListPage):
 class CreateJob(DeferredModel):
     """Body of `POST /v1/jobs`."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     kind: str = Field(min_length=1, max_length=40)
     """`download` or `engine_install`."""
     parameters: Fields[Any] = {}
@@ -99,8 +93,6 @@ class JobDeleted(DeferredModel):
 class JobEventInfo(DeferredModel):
     """One event of `GET /v1/jobs/{id}/events`."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     seq: int | None
     """Number of the event, which is also the `id` of the server-sent event; null for `progress`, which is a snapshot."""
     type: str
@@ -113,7 +105,7 @@ class JobEventInfo(DeferredModel):
 class EngineInstall(DeferredModel):
     """Parameters of a job of the kind `engine_install`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     engine: str = Field(min_length=1, max_length=100)
     """Name of the engine."""

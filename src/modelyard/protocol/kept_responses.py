@@ -17,7 +17,7 @@ Items = Annotated[list[Fields[Any]], Field(max_length=MOST_ITEMS, fail_fast=True
 class KeptResponse(DeferredModel):
     """A stored response, with all fields that it had when it ended."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     id: str
     object: Literal["response"] = "response"
@@ -48,8 +48,6 @@ class ResponseDeleted(DeferredModel):
 class ItemList(DeferredModel):
     """A page of the items of a response's input, or of a conversation."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     object: Literal["list"] = "list"
     data: list[dict[str, Any]]
     first_id: str | None
@@ -70,8 +68,6 @@ class KeptItem(DeferredModel):
 class NewConversation(DeferredModel):
     """Body of `POST /v1/conversations`."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     items: Items | None = None
     """First items of the conversation, at most 20, in the form of `input` of `/v1/responses`."""
     metadata: Metadata | None = None
@@ -87,16 +83,12 @@ class ConversationChange(DeferredModel):
 class NewItems(DeferredModel):
     """Body of `POST /v1/conversations/{conversation_id}/items`."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     items: Items = Field(min_length=1)
     """Items to add, at most 20, in the form of `input` of `/v1/responses`."""
 
 
 class ConversationInfo(DeferredModel):
     """A conversation, without its items."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     object: Literal["conversation"] = "conversation"

@@ -17,8 +17,6 @@ Label = Annotated[str, Field(min_length=1, max_length=100)]
 class KeyRequest(DeferredModel):
     """Body of `POST /v1/admin/keys`."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     name: Label
     """What the key is for, in words for people."""
     scopes: Few[str] | None = Field(None, validation_alias=AliasChoices("scopes", "permissions"))
@@ -39,8 +37,6 @@ class KeyRequest(DeferredModel):
 
 class KeyInfo(DeferredModel):
     """An API key as it is listed, without its secret."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     name: str
@@ -78,7 +74,7 @@ class KeyList(ListPage):
 class KeyPatch(DeferredModel):
     """Body of `PATCH /v1/admin/keys/{name}`. Fields that are left out do not change; null removes a limit."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     name: Label = ""
     scopes: Annotated[Few[str], Field(min_length=1)] = []
@@ -130,7 +126,7 @@ class UserList(ListPage):
 class UserPatch(DeferredModel):
     """Body of `PATCH /v1/admin/users/{name}`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     scopes: Annotated[Few[str], Field(min_length=1)]
     """New scopes of the user, which hold from the next request on, also for sessions that exist."""
@@ -161,8 +157,6 @@ class Tokens(DeferredModel):
 
 class Me(DeferredModel):
     """Answer of `GET /v1/auth/me`: the caller's identity and rights."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     name: str

@@ -18,7 +18,7 @@ Filter = Fields[Any]
 class Body(DeferredModel):
     """Base of request bodies. Unknown fields are refused, because otherwise a misspelled setting would be ignored silently."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class ChunkingBody(Body):
@@ -102,8 +102,6 @@ class ProbeInfo(DeferredModel):
 class BaseInfo(DeferredModel):
     """A knowledge base."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     id: int
     object: str = "knowledge_base"
     name: str
@@ -145,8 +143,6 @@ class BaseList(ListPage):
 
 class DocumentInfo(DeferredModel):
     """A document of a base."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: int
     object: str = "knowledge_base.document"
@@ -275,8 +271,6 @@ class Preview(DeferredModel):
 class ChunkInfo(DeferredModel):
     """A chunk of a document."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     id: int
     object: str = "knowledge_base.chunk"
     document_id: int
@@ -371,8 +365,6 @@ class AnswerSeveralRequest(AnswerRequest):
 
 class AnswerInfo(DeferredModel):
     """An answer that is based on documents."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     answer: str
     citations: list[Citation]

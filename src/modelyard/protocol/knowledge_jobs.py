@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict
-
 from modelyard.protocol.deferred import DeferredModel
 from modelyard.protocol.lists import ListPage
 
@@ -24,8 +22,6 @@ class DocumentRemark(DeferredModel):
 
 class KnowledgeJobInfo(DeferredModel):
     """A job that indexes documents, with its progress."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     base: str

@@ -12,8 +12,6 @@ from modelyard.protocol.deferred import DeferredModel
 class PlannedDevice(DeferredModel):
     """A device of the machine, and the memory that a launch would take from it."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     name: str
     """`cpu`, `cuda:0`, …"""
     title: str
@@ -32,7 +30,7 @@ class PlannedDevice(DeferredModel):
 class PlannedDownload(DeferredModel):
     """What a launch would download."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     model_hub: str
     model_id: str
@@ -49,8 +47,6 @@ class PlannedDownload(DeferredModel):
 class LaunchRefusal(DeferredModel):
     """The error with which `POST /v1/models` would refuse a launch."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     code: str
     """Stable code of the error."""
     message: str
@@ -64,7 +60,7 @@ class LaunchRefusal(DeferredModel):
 class LaunchPlanInfo(DeferredModel):
     """Answer of `POST /v1/models/plan`. If the launch would be refused, fields that the refusal left undecided are null."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     refusal: LaunchRefusal | None = None
     """Why the launch would be refused; null if it would be accepted now."""
@@ -104,7 +100,7 @@ class LaunchPlanInfo(DeferredModel):
 class CommandLine(DeferredModel):
     """Body of `POST /v1/launch_commands`."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     command: str = Field(min_length=1, max_length=20_000)
     """`modelyard launch …`, `xinference launch …`, `vllm serve …` or `swift deploy …`, as in a shell."""
@@ -112,8 +108,6 @@ class CommandLine(DeferredModel):
 
 class CommandLaunch(DeferredModel):
     """Answer of `POST /v1/launch_commands`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     program: str
     """`modelyard`, `xinference`, `vllm` or `swift`."""
@@ -125,8 +119,6 @@ class CommandLaunch(DeferredModel):
 
 class LaunchRecord(DeferredModel):
     """Answer of `GET /v1/launches/{uid}`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     launch: dict[str, Any]
     """The body of `POST /v1/models` that launches the model again with its present number of replicas, without secrets."""

@@ -71,7 +71,7 @@ class ModelVersionInfo(DeferredModel):
 class VersionLaunchRequest(DeferredModel):
     """Body of `POST /v1/models/instance`. Further keys are those of `POST /v1/models`."""
 
-    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
 
     model_version: str = Field(min_length=1)
     """`<name>--<size>B--<format>--<quantization>`, as `GET /v1/models/{type}/{name}/versions` lists it."""
@@ -92,7 +92,7 @@ class VersionLaunchRequest(DeferredModel):
 class ReloadRequest(DeferredModel):
     """Body of `POST /v1/models/{uid}/reload`."""
 
-    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
 
     configuration: Fields[Any] = Field({}, alias="model_config")
     """Parameters of the model to change."""
@@ -122,7 +122,7 @@ class AutostartState(DeferredModel):
 class AutostartEntry(DeferredModel):
     """One model that the server launches when it starts."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     enabled: bool = True
     """If false, the model is not launched when the server starts."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict
-
 from modelyard.protocol.deferred import DeferredModel
 
 
 class ListPage(DeferredModel):
     """A page of a list, in an order that does not change."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["list"] = "list"
     has_more: bool = False

@@ -18,7 +18,7 @@ BLANK_IS_UNSET = (
 class LaunchRequest(DeferredModel):
     """Body of `POST /v1/models`. Keys that are not listed here are options of the engine."""
 
-    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
 
     model_name: str | None = None
     """Name of a family in the catalog, the id of a repository on a hub, or a path to a `.gguf` file or a Hugging Face folder."""
@@ -81,7 +81,7 @@ class LaunchResponse(DeferredModel):
 class ReplicaInfo(DeferredModel):
     """One replica, as `GET /v1/models/{uid}/replicas` lists it."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     replica_id: int
     replica_model_uid: str
@@ -109,7 +109,7 @@ class ReplicaInfo(DeferredModel):
 class ModelInfo(DeferredModel):
     """A model as `GET /v1/models/{uid}` describes it and `GET /v1/models` lists it."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=(), extra="allow")
+    model_config = ConfigDict(protected_namespaces=(), extra="allow")
 
     id: str
     object: str = "model"
@@ -195,8 +195,6 @@ class ModelListInfo(DeferredModel):
 class CodexModelList(ModelListInfo):
     """Answer of `GET /v1/models?client_version=...`, which Codex sends; it cannot read an answer without the field `models`."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     models: list[dict[str, Any]] = []
     """Always empty. An entry would replace Codex's own instructions, which it uses for models that are not listed."""
 
@@ -219,8 +217,6 @@ class ReplicaProgress(DeferredModel):
 
 class LaunchProgress(DeferredModel):
     """Answer of `GET /v1/models/{uid}/progress`. An unknown uid has the stage `pending` and progress 0.0, as in Xinference."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     progress: float
     """0 to 1."""
@@ -247,7 +243,7 @@ class ModelEvent(DeferredModel):
 class ScaleRequest(DeferredModel):
     """Body of `POST /v1/models/{uid}/replicas`. Fields other than `replica` must agree with the running replicas."""
 
-    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", protected_namespaces=())
 
     replica: int = Field(1, ge=1, le=64)
     """Number of replicas to add."""
@@ -280,8 +276,6 @@ class RemainingReplicas(DeferredModel):
 
 class LogPortion(DeferredModel):
     """An event of `GET /v1/models/{uid}/logs?follow=true`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     """`OFFSET@REPLICA`: the place behind these lines, which is also the `id` of the server-sent event."""

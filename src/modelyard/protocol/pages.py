@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict
-
 from modelyard.protocol.deferred import DeferredModel
 
 
@@ -20,8 +18,6 @@ class RectangleInfo(DeferredModel):
 
 class PageBoxesInfo(DeferredModel):
     """Where the text of a chunk is on one page."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     page: int
     """From 1."""
@@ -39,8 +35,6 @@ class PageBoxesInfo(DeferredModel):
 
 class ChunkBoxes(DeferredModel):
     """Answer of `GET …/chunks/{chunk}/boxes`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["knowledge_base.chunk.boxes"] = "knowledge_base.chunk.boxes"
     chunk_id: int

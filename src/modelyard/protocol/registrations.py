@@ -14,8 +14,6 @@ from modelyard.protocol.deferred import DeferredModel
 class RegistrationRequest(DeferredModel):
     """Body of `POST /v1/model_registrations/{model_type}`."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     model: str | Fields[Any]
     """The record of the family, as JSON text or as an object; version 1 or 2 of Xinference's format."""
     persist: bool = False
@@ -30,7 +28,7 @@ class RegistrationRequest(DeferredModel):
 class DraftRequest(DeferredModel):
     """Body of `POST /v1/model_registrations/drafts`."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     source: str = Field(min_length=1, max_length=1000)
     """The id of a repository on a hub, or a path on the server's machine: a `.gguf` file or a Hugging Face folder."""
@@ -47,7 +45,7 @@ class DraftRequest(DeferredModel):
 class RegistrationDraft(DeferredModel):
     """Answer of `POST /v1/model_registrations/drafts`: a record made from the files, to be edited and registered."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     model_type: str
     model: dict[str, Any]
@@ -57,7 +55,7 @@ class RegistrationDraft(DeferredModel):
 class RegistrationSummary(DeferredModel):
     """A family in the short list."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(protected_namespaces=())
 
     model_name: str
     is_builtin: bool
@@ -115,8 +113,6 @@ class FamilyRecord(DeferredModel):
 
 class RegistrationCheck(DeferredModel):
     """Answer of a registration with `dry_run`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     record: FamilyRecord
     """The record as the server would list it."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict
-
 from modelyard.protocol.deferred import DeferredModel
 
 
 class FindingInfo(DeferredModel):
     """A result of `modelyard doctor`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     state: Literal["ok", "warning", "blocked"]
     """`blocked` means that the server cannot start."""
@@ -31,8 +27,6 @@ class FindingList(DeferredModel):
 
 class SettingInfo(DeferredModel):
     """A setting of the server."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
     variable: str
@@ -59,8 +53,6 @@ class SettingList(DeferredModel):
 class PromptTemplate(DeferredModel):
     """A prompt template of the server."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     kind: str
     """`knowledge_base` for answers of knowledge bases, which may override it; other kinds are used by Chatchat's routes."""
     name: str
@@ -78,8 +70,6 @@ class PromptTemplateList(DeferredModel):
 class ToolInfo(DeferredModel):
     """A tool that a model can call."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     name: str
     """Name of the tool, by which models call it."""
     description: str
@@ -89,8 +79,6 @@ class ToolInfo(DeferredModel):
 
 class McpServerInfo(DeferredModel):
     """A configured MCP server."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
     transport: Literal["stdio", "http", "sse"]
@@ -109,8 +97,6 @@ class McpServerList(DeferredModel):
 
 class ToolList(DeferredModel):
     """Answer of `GET /v1/server/tools`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["list"] = "list"
     data: list[ToolInfo]

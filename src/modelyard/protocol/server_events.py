@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from modelyard.protocol.cache import DownloadInfo
 from modelyard.protocol.deferred import DeferredModel
@@ -38,8 +38,6 @@ class ModelHappening(DeferredModel):
 
 class PastEvent(DeferredModel):
     """An event in the history of a model, which may be gone."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: int
     """Later events have greater ids."""
@@ -78,8 +76,6 @@ class DeviceGauge(DeferredModel):
 class ReplicaGauge(DeferredModel):
     """Present activity of a replica. Values that are not known are null."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     in_flight: int
     """Number of requests that the replica has not finished."""
     queued: int | None
@@ -101,8 +97,6 @@ class ReplicaGauge(DeferredModel):
 class ModelGauge(DeferredModel):
     """Present activity of a model."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     in_flight: int
     """Number of requests that the model has not finished."""
     queued: int | None
@@ -117,8 +111,6 @@ class ModelGauge(DeferredModel):
 
 class Gauges(DeferredModel):
     """Present activity of the machine and the models."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     in_flight: int
     """Number of requests that replicas have not finished."""
@@ -139,8 +131,6 @@ class Gauges(DeferredModel):
 class ServerSnapshot(DeferredModel):
     """The present state of every topic that the reader follows; other topics are null."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     models: list[ModelInfo] | None = None
     """As `GET /v1/models` lists them."""
     replicas: list[ModelReplicas] | None = None
@@ -153,8 +143,6 @@ class ServerSnapshot(DeferredModel):
 
 class ServerEventFields(DeferredModel):
     """Fields that every event has."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     """`EPOCH-NUMBER`, which is also the `id` of the server-sent event. Each start of the server has another epoch."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from modelyard.protocol.deferred import DeferredModel
 
 
 class SessionRequest(DeferredModel):
     """Body of `POST /v1/auth/sessions`: a username with password, or an API key, or nothing where no key is required."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     username: str | None = Field(None, max_length=200)
     password: str | None = Field(None, max_length=2000)
@@ -23,8 +21,6 @@ class SessionRequest(DeferredModel):
 
 class SessionInfo(DeferredModel):
     """A browser session. Its token is only in the browser's cookie."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     kind: Literal["user", "key", "local"]
@@ -53,8 +49,6 @@ class SessionList(DeferredModel):
 
 class EndedLogins(DeferredModel):
     """Answer of requests that end logins."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     ended: int
     """Number of sessions and other logins that were ended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from modelyard.protocol.bounds import Metadata
 from modelyard.protocol.deferred import DeferredModel
@@ -87,8 +87,6 @@ class FileCounts(DeferredModel):
 class VectorStoreInfo(DeferredModel):
     """A knowledge base, described as a vector store."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     id: str
     """Id of the store, which does not change when its base is renamed."""
     object: Literal["vector_store"] = "vector_store"
@@ -167,8 +165,6 @@ class ChunkingInfo(DeferredModel):
 class StoreFileInfo(DeferredModel):
     """A document of a knowledge base, described as a file of a vector store."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     id: str
     """Id of the stored file; a document that was not made from one has an id of its own."""
     object: Literal["vector_store.file"] = "vector_store.file"
@@ -231,8 +227,6 @@ class NewFileBatch(Body):
 class FileBatchInfo(DeferredModel):
     """Files that one indexing job adds to a store."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     id: str
     """`vsfb_` followed by the id of the job."""
     object: Literal["vector_store.files_batch"] = "vector_store.files_batch"
@@ -287,8 +281,6 @@ class StoreSearch(Body):
 class StoreHit(DeferredModel):
     """A chunk that a search found."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     file_id: str
     filename: str
     score: float
@@ -299,8 +291,6 @@ class StoreHit(DeferredModel):
 
 class StoreSearchAnswer(DeferredModel):
     """Answer of a search of a vector store."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["vector_store.search_results.page"] = "vector_store.search_results.page"
     search_query: list[str]

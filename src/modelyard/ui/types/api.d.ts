@@ -262,7 +262,7 @@ export interface Events {
 
 /** Body of `POST /v1/models/{uid}/requests/{rid}/abort`. */
 export interface AbortRequest {
-  block_duration?: number;
+  /** Seconds for which further requests with this id are refused. */ block_duration?: number;
 }
 
 /** Answer of an abort: `DONE`, or `NOT_FOUND` if no such request is in progress. */
@@ -299,7 +299,7 @@ export interface AnswerDelta {
 /** How an answer ended. */
 export interface AnswerEnd {
   state: "completed" | "failed" | "stopped" | "interrupted";
-  error: Record<string, string> | null;
+  /** `code` and `message` of the failure; null unless `state` is `failed`. */ error: Record<string, string> | null;
 }
 
 /** The last event. */
@@ -341,8 +341,8 @@ export interface AnswerInfo {
 
 /** A message for people. */
 export interface AnswerNote {
-  code: string;
-  text: string;
+  /** Stable code of the notice. */ code: string;
+  /** A sentence for people. */ text: string;
 }
 
 /** A message for people, such as that the model cannot call tools. */
@@ -559,16 +559,17 @@ export interface AutostartRemoved {
 
 /** What the server has done with an autostart entry since it started. */
 export interface AutostartState {
+  /** `idle` (added after the server started), `disabled`, `waiting` (for entries of higher priority), `starting`, `retrying`, `ready`, `failed` or `cancelled`. */
   status?: string;
-  attempts?: number;
-  error?: string | null;
-  updated_at?: number;
+  /** Number of launches since the server started. */ attempts?: number;
+  /** Why the last launch failed. */ error?: string | null;
+  /** Unix time in seconds. */ updated_at?: number;
 }
 
 /** Answer of `GET /v1/autostart/models/summary`. */
 export interface AutostartSummary {
-  total: number;
-  enabled: number;
+  /** Number of entries. */ total: number;
+  /** Number of enabled entries. */ enabled: number;
   models: AutostartSummaryItem[];
 }
 
@@ -1449,10 +1450,10 @@ export interface DetokenizeRequest {
 
 /** The memory of a device: `cpu` or a GPU. */
 export interface DeviceGauge {
-  name: string;
+  /** `cpu`, `cuda:0`, … */ name: string;
   title: string;
-  memory_total: number;
-  memory_free: number;
+  /** Total memory in bytes. */ memory_total: number;
+  /** Free memory in bytes. */ memory_free: number;
 }
 
 /** A document of a base. */
@@ -1507,7 +1508,7 @@ export interface DocumentRemark {
 /** Answer of `PATCH …/documents`. */
 export interface DocumentsChanged {
   changed: number;
-  missing: string[];
+  /** Names that no document of the base has. */ missing: string[];
 }
 
 /** A download is new or has progressed. */
@@ -1601,13 +1602,13 @@ export interface EngineEntry {
 
 /** Estimated memory of one replica on one engine, in bytes. */
 export interface EngineEstimate {
-  n_parallel: number;
+  /** Number of requests that are computed at the same time. */ n_parallel: number;
   weights: number;
   kv_cache: number;
   activations: number;
   overhead: number;
-  total: number;
-  fits: Record<string, boolean>;
+  /** Sum of the four figures above. */ total: number;
+  /** Name of each device → whether the replica would fit into its free memory. */ fits: Record<string, boolean>;
 }
 
 /** One engine, as `GET /v1/engines` lists it. */
@@ -1672,13 +1673,13 @@ export interface EstimateRequest {
 
 /** Answer of `POST /v1/models/estimate`: the figures of the preferred engine, and under `engines` those of each engine. */
 export interface EstimateResponse {
-  n_parallel: number;
+  /** Number of requests that are computed at the same time. */ n_parallel: number;
   weights: number;
   kv_cache: number;
   activations: number;
   overhead: number;
-  total: number;
-  fits: Record<string, boolean>;
+  /** Sum of the four figures above. */ total: number;
+  /** Name of each device → whether the replica would fit into its free memory. */ fits: Record<string, boolean>;
   model_name: string;
   model_type: string;
   model_format: string;
@@ -1940,7 +1941,7 @@ export interface GenerationList {
 
 /** Why a generation failed. */
 export interface GenerationProblem {
-  code: string;
+  /** Stable code of the error, as in the errors of all routes. */ code: string;
   message: string;
 }
 
@@ -1948,7 +1949,7 @@ export interface GenerationProblem {
 export interface HealthInfo {
   status: string;
   version: string;
-  models: Record<string, string>;
+  /** Uid of each model → its state, such as `READY`. */ models: Record<string, string>;
 }
 
 /** A chunk that a search found. */
@@ -2050,7 +2051,7 @@ export interface ImportQuestions {
 
 /** Answer of `POST …/documents/from`. */
 export interface ImportStarted {
-  job: string;
+  /** Id of the job. `/v1/jobs/{job}` has its progress, failures and result; `result.jobs` lists the jobs that index the documents. */ job: string;
 }
 
 /** Numbers of chats and messages that were imported. */
@@ -2107,12 +2108,12 @@ export interface InstalledPackageList {
 export interface Instance {
   model_name: string;
   model_uid: string;
-  model_version: string | null;
+  /** `<name>--<size>B--<format>--<quantization>`, with which `POST /v1/models/instance` launches the model again. */ model_version: string | null;
   model_ability: string[];
-  replica: number;
+  /** Number of replicas that should run. */ replica: number;
   status: string;
-  instance_created_ts: number;
-  n_worker: number;
+  /** Unix time in seconds. */ instance_created_ts: number;
+  /** Number of machines. */ n_worker: number;
   replica_statuses: ReplicaStatus[];
 }
 
@@ -2184,7 +2185,7 @@ export interface JobLogs {
 
 /** Why a job failed. */
 export interface JobProblem {
-  code: string;
+  /** Stable code of the error, as in the errors of all routes. */ code: string;
   message: string;
 }
 
@@ -2309,11 +2310,11 @@ export interface KnowledgeJobList {
 
 /** A knowledge base in the list of models. It answers chats, and cannot be launched or terminated. */
 export interface KnowledgeModel {
-  id: string;
+  /** `kb:` followed by the name of the base. */ id: string;
   object: string;
-  created: number;
+  /** Unix time in seconds. */ created: number;
   owned_by: string;
-  knowledge_base: string;
+  /** Name of the base. Other models do not have this field. */ knowledge_base: string;
   model_type: string;
   model_ability: string[];
   model_description: string;
@@ -2547,9 +2548,9 @@ export interface ModelChanged {
 
 /** An event in the history of a model, as `GET /v1/models/{uid}/events` lists it. */
 export interface ModelEvent {
-  event_type: string;
-  event_ts: number;
-  event_content: string;
+  /** `INFO`, `WARNING` or `ERROR`. */ event_type: string;
+  /** Unix time in seconds. */ event_ts: number;
+  /** A sentence for people. */ event_content: string;
 }
 
 /** Present activity of a model. */
@@ -2626,7 +2627,7 @@ export interface ModelListInfo {
 /** Answer of `GET /v1/models/{uid}/logs`. */
 export interface ModelLogs {
   uid: string;
-  replica: string | null;
+  /** Name of the replica whose log was read. */ replica: string | null;
   lines: string[];
 }
 
@@ -2645,7 +2646,7 @@ export interface ModelPrompt {
   inter_message_sep: string;
   stop: string[] | null;
   stop_token_ids: number[] | null;
-  chat_template: string | null;
+  /** Jinja text of the chat template; null if the model's own template is used. */ chat_template: string | null;
   reasoning_start_tag: string | null;
   reasoning_end_tag: string | null;
   tool_parser: string | null;
@@ -2669,8 +2670,8 @@ export interface ModelReplicas {
 /** One size, format and quantisation of a family, as `GET /v1/models/{type}/{name}/versions` lists it. */
 export interface ModelVersionInfo {
   model_version: string;
-  model_file_location: Record<string, string> | null;
-  cache_status: boolean;
+  /** Address of a machine → path of the files on it; null if the files are on no machine. */ model_file_location: Record<string, string> | null;
+  /** Whether the files are on this machine. */ cache_status: boolean;
   quantization: string;
   multimodal_projector: string | null;
   model_format: string;
@@ -2840,17 +2841,17 @@ export interface NewVectorStore {
 
 /** One machine, as `GET /v1/cluster/info?detailed=true` lists it. Without `detailed` only the first four fields are sent. */
 export interface NodeInfo {
-  node_type: string;
+  /** `Supervisor` or `Worker`; one machine is both and is listed twice, as Xinference's clients expect. */ node_type: string;
   ip_address: string;
   gpu_count: number;
-  gpu_vram_total: number;
-  gpu_vram_available?: number | null;
-  gpu_utilization?: number | null;
+  /** Bytes of GPU memory. */ gpu_vram_total: number;
+  /** Free bytes of GPU memory. */ gpu_vram_available?: number | null;
+  /** Use of the GPUs in percent. */ gpu_utilization?: number | null;
   cpu_available?: number | null;
   cpu_count?: number | null;
-  mem_used?: number | null;
-  mem_available?: number | null;
-  mem_total?: number | null;
+  /** Bytes of main memory in use. */ mem_used?: number | null;
+  /** Bytes of main memory that programs may take. */ mem_available?: number | null;
+  /** Bytes of main memory. */ mem_total?: number | null;
   software_version?: string | null;
   devices?: (Record<string, string | number>)[] | null;
 }
@@ -2904,7 +2905,7 @@ export interface PastEventList {
 /** A chunk in a preview. */
 export interface PieceInfo {
   text: string;
-  start: number;
+  /** Index of the first character in the document's text. */ start: number;
   end: number;
   page: number | null;
   heading: string;
@@ -2973,8 +2974,8 @@ export interface PreviewRequest {
 export interface ProbeInfo {
   model: string;
   generation: number;
-  chunks: number;
-  scripts: Record<string, ScriptProbeInfo>;
+  /** Number of chunks in the base when it was measured. */ chunks: number;
+  /** Script (`latin`, `han`, `kana`, `hangul`, `cyrillic`, `arabic` or `other`) → how well its texts are found. */ scripts: Record<string, ScriptProbeInfo>;
 }
 
 /** The progress of a launch has changed. */
@@ -3124,7 +3125,7 @@ export interface ReloadRequest {
 
 /** Answer of `DELETE /v1/models/{uid}/replicas/{replica_id}`. */
 export interface RemainingReplicas {
-  remaining_replicas: number;
+  /** Number of replicas that are left. */ remaining_replicas: number;
 }
 
 /** Answer of `DELETE /v1/cache/models`. */
@@ -3175,10 +3176,10 @@ export interface ReplicaInfo {
 export interface ReplicaProgress {
   replica_id: number;
   replica_model_uid: string;
-  progress: number;
-  stage: string;
+  /** 0 to 1. */ progress: number;
+  /** As in the progress of the launch. */ stage: string;
   info: string;
-  updated_at: number;
+  /** Unix time in seconds. */ updated_at: number;
 }
 
 /** One replica, as `GET /v1/models/instances` lists it. */
@@ -3186,12 +3187,12 @@ export interface ReplicaStatus {
   replica_id: number;
   replica_model_uid: string;
   worker_address: string;
-  status: string;
-  model_state: string | null;
-  created_ts: number;
-  error_message: string | null;
+  /** `CREATING`, `LOADING`, `READY`, `TERMINATING`, `TERMINATED` or `ERROR`. */ status: string;
+  /** The value of `status` once more, in the field that Xinference's clients read. */ model_state: string | null;
+  /** Unix time in seconds. */ created_ts: number;
+  /** Why the replica failed; null if it did not. */ error_message: string | null;
   replica_uid: string | null;
-  gpu_idx: number[] | null;
+  /** Indexes of its GPUs. */ gpu_idx: number[] | null;
 }
 
 /** The replicas of a model have changed. */
@@ -3385,11 +3386,11 @@ export interface Scores {
 
 /** How well searches find texts of one script. */
 export interface ScriptProbeInfo {
-  weight: number;
-  reads: number | null;
-  sentences: number;
-  by_vectors: number | null;
-  by_words: number | null;
+  /** Weight of vectors in a hybrid search, relative to a weight of 1 for words; 0 if vectors are not used. */ weight: number;
+  /** Fraction of a reading test in this script that the embedding model passed, 0 to 1; null if there is no such test. */ reads: number | null;
+  /** Number of the base's sentences that were searched for. */ sentences: number;
+  /** Fraction of these sentences whose chunk was found by vectors, 0 to 1. */ by_vectors: number | null;
+  /** Fraction of these sentences whose chunk was found by words, 0 to 1. */ by_words: number | null;
 }
 
 /** Answer of a search. */
@@ -3472,8 +3473,8 @@ export interface ServerSnapshot {
 
 /** Answer of `GET /status`. */
 export interface ServerStatus {
-  uptime: number;
-  workers: Record<string, WorkerStatus>;
+  /** Seconds since the server started. */ uptime: number;
+  /** Address of each machine → its state. */ workers: Record<string, WorkerStatus>;
 }
 
 /** Answer of `GET /v1/cluster/version` and `GET /version`. */
@@ -3550,7 +3551,7 @@ export interface SourcesEvent {
   type: "sources";
   sources: Citation[];
   notes: string[];
-  rerank_model: string | null;
+  /** Uid of the model that ranked the sources; null if none did. */ rerank_model: string | null;
 }
 
 /** One size and format of a family. A registered one also has all fields that were sent. */
@@ -3562,7 +3563,7 @@ export interface SpecRecord {
   model_hub: string | null;
   model_uri: string | null;
   model_revision: string | null;
-  cache_status: boolean[] | boolean | null;
+  /** For each quantisation, whether its files are on this machine. */ cache_status: boolean[] | boolean | null;
 }
 
 /** Body of `POST /v1/audio/speech`. */
@@ -3707,7 +3708,7 @@ export interface SupportedArchitectures {
 export interface SystemSettings {
   download_source: string;
   hf_endpoint: string;
-  hf_token: string;
+  /** Always empty, because secrets are not shown. */ hf_token: string;
   pip_index_url: string;
   download_max_attempts: number;
   hub_detect_timeout: number;
@@ -3788,7 +3789,7 @@ export interface Tokens {
   access_token: string;
   refresh_token: string;
   token_type: string;
-  expires_in: number;
+  /** Seconds for which the access token is valid. */ expires_in: number;
 }
 
 /** A tool that a model can call. */
@@ -3829,7 +3830,7 @@ export interface UiConfig {
 /** Answer of `POST …/documents/unindex`. */
 export interface Unindexed {
   unindexed: string[];
-  missing: string[];
+  /** Names that no document of the base has. */ missing: string[];
 }
 
 /** Body of `POST /v1/unload_lora_adapter`. */
@@ -3862,8 +3863,8 @@ export interface UploadPartInfo {
 export interface Uploaded {
   object: string;
   data: DocumentInfo[];
-  job: string | null;
-  failed: Record<string, string>;
+  /** Id of the job that indexes the documents; null if there is nothing to index. */ job: string | null;
+  /** Name of each refused file → why it was refused. */ failed: Record<string, string>;
 }
 
 /** A document to fetch from a URL. */
@@ -3899,9 +3900,9 @@ export interface UsageList {
 export interface UserInfo {
   id: number;
   username: string;
-  owner: string;
+  /** Owner id of private data that the user creates. */ owner: string;
   scopes: string[];
-  created_at: number;
+  /** Unix time in seconds. */ created_at: number;
 }
 
 /** Answer of `GET /v1/admin/users`, oldest first. */
@@ -3921,7 +3922,7 @@ export interface UserPatch {
 export interface UserRequest {
   username: string;
   password: string;
-  scopes?: string[] | null;
+  /** Scopes of the user; if left out, `admin` for the first user and `models:list` and `models:read` for others. */ scopes?: string[] | null;
 }
 
 /** Answer of `DELETE /v1/vector_stores/{vector_store_id}`. */
@@ -3976,14 +3977,14 @@ export interface VideoRequest {
 
 /** An engine's virtual environment in `GET /v1/virtualenvs`. */
 export interface VirtualEnvironment {
-  model_name: string | null;
+  /** The `model_name` of the request, if it has one; an environment serves every model of its engine. */ model_name: string | null;
   model_engine: string;
   python_version: string;
   path: string;
   real_path: string;
   actor_ip_address: string;
-  versions: Record<string, string>;
-  installed_at: number;
+  /** Package → version, for the most important packages. */ versions: Record<string, string>;
+  /** Unix time in seconds. */ installed_at: number;
 }
 
 /** Answer of `GET /v1/virtualenvs`. */
@@ -4001,13 +4002,13 @@ export interface VoiceEmbedding {
 
 /** A machine and its models in `GET /v1/workers`. */
 export interface WorkerModels {
-  "work-ip": string;
-  models: Record<string, ModelInfo>;
+  /** Address of the machine, in Xinference's spelling of the field. */ "work-ip": string;
+  /** Name of each replica → its model. */ models: Record<string, ModelInfo>;
 }
 
 /** A machine in `GET /status`. */
 export interface WorkerStatus {
-  update_time: number;
-  failure_remaining_count: number;
-  status: Record<string, Record<string, unknown>>;
+  /** Unix time in seconds. */ update_time: number;
+  /** A constant, because there are no other machines that could fail. */ failure_remaining_count: number;
+  /** `cpu`, and `gpu-<n>` for each GPU. */ status: Record<string, Record<string, unknown>>;
 }
