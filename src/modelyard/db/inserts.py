@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,9 +21,7 @@ class RowInsert:
         compiled = self._statement.compile(dialect=sqlite(paramstyle="qmark"), column_keys=names)
         self._text = str(compiled)
         self._names = tuple(compiled.positiontup or ())  # in the order of the table
-        self._encoders: dict[str, Callable[[Any], Any]] = {
-            name: _json for name in names if isinstance(table.columns[name].type, JSON)
-        }
+        self._json = frozenset(name for name in names if isinstance(table.columns[name].type, JSON))
 
     def __call__(self, connection: Connection | Session, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert rows, each of which has a value for every column.
@@ -37,9 +35,7 @@ class RowInsert:
         driver.executemany(self._text, [self._values(row) for row in rows])
 
     def _values(self, row: Mapping[str, Any]) -> list[Any]:
-        if not self._encoders:
-            return [row[name] for name in self._names]
-        return [self._encoders[name](row[name]) if name in self._encoders else row[name] for name in self._names]
+        return [_json(row[name]) if name in self._json else row[name] for name in self._names]
 
 
 def _json(value: Any) -> str:

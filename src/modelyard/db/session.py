@@ -194,9 +194,8 @@ class Database:
         if self._reader is None:
             return
         with _translated(self.url):
-            async with (
-                contextlib.AsyncExitStack() as held
-            ):  # all at once, because the pool always lends the same one first
+            # all at once, because the pool always lends the same one first
+            async with contextlib.AsyncExitStack() as held:
                 for _ in range(_unused(self.engine.pool)):
                     connection = await held.enter_async_context(self.engine.connect())
                     await connection.exec_driver_sql("PRAGMA shrink_memory")
